@@ -1,0 +1,26 @@
+"""What the user may choose, with every default in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+QuantizeMode = Literal["int8", "float32"]
+IoType = Literal["float32", "int8", "uint8"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of one conversion; names are those of the command line."""
+
+    #: int8: post-training quantization, needs calibration data. float32: keep the arithmetic, only convert and prune.
+    quantize: QuantizeMode = "int8"
+    #: Element type of the graph's inputs and outputs in an int8 model.
+    io: IoType = "float32"
+    #: Shapes for inputs whose dimensions the model leaves open.
+    input_shape: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    #: Largest number of calibration samples to read; None: all.
+    calib_n: int | None = None
+    #: Stage after which to write the graph as a .tflite next to the output: a name from pipeline.STAGES, or None.
+    dump_after: str | None = None

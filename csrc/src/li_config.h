@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Limits and switches, each with its reason. Override with -D. */
+#ifndef LI_CONFIG_H
+#define LI_CONFIG_H
+
+#include <float.h>
+#include <limits.h>
+#include <stdint.h>
+
+/* Largest tensor rank. Six covers every builtin operator that we run; shapes lie inline in the tensor's record. */
+#ifndef LI_MAX_RANK
+#define LI_MAX_RANK 6
+#endif
+
+/* Placement compares tensors pairwise: this bounds the time that a hostile file can take (about 0.1 s on a workstation). */
+#ifndef LI_MAX_TENSORS
+#define LI_MAX_TENSORS 16384
+#endif
+
+/* Inputs whose element types a row of ops.toml can tell apart. */
+#define LI_MAX_TYPED_OPERANDS 4
+
+/* Alignment of the memory parts and of every tensor in the arena, in bytes; part of the plan's wire format in practice. */
+#define LI_ALIGNMENT 16u
+
+#define LI_ABI_VERSION 1u
+
+_Static_assert(FLT_EVAL_METHOD == 0, "float expressions must be evaluated in float: on x86 use -msse2 -mfpmath=sse");
+_Static_assert(sizeof(float) == 4 && FLT_MANT_DIG == 24 && FLT_MAX_EXP == 128, "IEEE binary32 is required");
+_Static_assert(sizeof(double) == 8 && DBL_MANT_DIG == 53, "IEEE binary64 is required");
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "liteinterp reads the little-endian file in place"
+#endif
+
+#endif

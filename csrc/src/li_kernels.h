@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The hot inner loops. One struct per instruction set, filled upward from ref; callers never ask which one it is.
+ *
+ * Contract of every function: the result equals ref's to the bit for every length (0 included), every alignment and
+ * every value; nothing outside the given ranges is read or written. `ref` in kernels/ref/ is the definition.
+ */
+#ifndef LI_KERNELS_H
+#define LI_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct li_kernels {
+    const char *name;
+    int32_t isa;                     /* LI_ISA_... */
+
+    /* sums[c] += sum over k < n of (x[k] - zero_point) * w[c * stride + k], for c < channels, in int32.
+       zero_point in [-128, 127], w may hold -128. The caller guarantees that no sum leaves int32. */
+    void (*dots_s8)(int32_t *sums, const int8_t *x, int32_t zero_point, const int8_t *w, size_t stride, size_t n,
+                    size_t channels);
+
+    /* sums[c] += (x[c] - zero_point) * w[c], for c < n: one tap of a depthwise convolution. */
+    void (*taps_s8)(int32_t *sums, const int8_t *x, int32_t zero_point, const int8_t *w, size_t n);
+
+    /* out[c] = clamp(round_even(float(sums[c]) * multipliers[c]) + zero_point, low, high): NUMERICS.md, "requantize". */
+    void (*requantize_s8)(int8_t *out, const int32_t *sums, const float *multipliers, int32_t zero_point, int32_t low,
+                          int32_t high, size_t n);
+
+    /* Float convolution in the definition's order: for each c separately, for k ascending,
+       sums[c] = sums[c] + x[k] * w(c, k), each operation rounded to float32, no FMA.
+       `w` is what pack_f32 wrote when pack_f32_bytes is not NULL and packing is allowed; see dots_f32_packed.
+       Unpacked: w(c, k) = w[c * stride + k]. */
+    void (*dots_f32)(float *sums, const float *x, const float *w, size_t stride, size_t n, size_t channels);
+
+    /* NULL in sets that gain nothing from packing (ref). Bytes of `channels` rows of `n` weights, packed; multiple of 64. */
+    size_t (*pack_f32_bytes)(size_t n, size_t channels);
+    /* w(c, k) = w[c * n + k] -> packed. */
+    void (*pack_f32)(float *packed, const float *w, size_t n, size_t channels);
+    /* As dots_f32, on weights packed as rows of `total` and taking k in [first, first + n) of each. */
+    void (*dots_f32_packed)(float *sums, const float *x, const float *packed, size_t total, size_t first, size_t n,
+                            size_t channels);
+} li_kernels;
+
+extern const li_kernels li_kernels_ref;
+#if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
+extern const li_kernels li_kernels_avx2;
+#endif
+
+#endif
