@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fbs import Field, Schema, SCALAR_BYTES
+from fbs import SCALAR_BYTES, Field, Schema
 from oplist import Op, known_options
 
 SPDX = "/* SPDX-License-Identifier: Apache-2.0 */\n"
@@ -44,7 +44,9 @@ def schema_header(schema: Schema, ops: list[Op]) -> str:
     parts.append("/* Tags of the union BuiltinOptions. */")
     parts.append(_enum([(f"LI_OPTIONS_{name}", tag) for name, tag in schema.unions["BuiltinOptions"].members]))
     tables = _descriptor_tables(schema, ops)
-    parts.append("/* Tables that li_tables.inc describes, in its order. Opaque: an options table whose fields are unread. */")
+    parts.append(
+        "/* Tables that li_tables.inc describes, in its order. Opaque: an options table whose fields nobody reads. */"
+    )
     parts.append(_enum([(f"LI_TABLE_{name}", i) for i, name in enumerate([*tables, "COUNT"])]))
     parts.append("/* Unions that li_tables.inc describes, in its order. */")
     parts.append(_enum([(f"LI_UNION_{name}", i) for i, name in enumerate([*schema.unions, "COUNT"])]))
@@ -69,7 +71,7 @@ TABLES_MANUAL = """/*
  *       size    bytes of the number or element; 4 for references
  *       align   of the number, or of a vector's elements; 4 for references. Relative to the start of the file.
  *   LI_UNION(name, first_member, member_count)        tag t of LI_UNION_name is member first_member + t - 1
- *   LI_UNION_MEMBER(union, member, tag, table)        the table (LI_TABLE_...) behind a tag; tags count from 1 without a gap
+ *   LI_UNION_MEMBER(union, member, tag, table)        tags count from 1 without a gap
  *
  * Tables refer to each other without a circle.
  */
@@ -93,7 +95,7 @@ def _field(schema: Schema, table: str, field: Field) -> str:
 
 
 def _with_defaults(names: tuple[str, ...], signatures: tuple[str, ...], body: list[str]) -> str:
-    head = [f"#ifndef {name}\n#define {signature}\n#endif" for name, signature in zip(names, signatures)]
+    head = [f"#ifndef {name}\n#define {signature}\n#endif" for name, signature in zip(names, signatures, strict=True)]
     tail = [f"#undef {name}" for name in names]
     return "\n".join([*head, "", *body, "", *tail]) + "\n"
 
@@ -152,9 +154,10 @@ def operations_inc(schema: Schema, ops: list[Op]) -> str:
         optional = _mask([i for i, operand in enumerate(op.inputs) if operand.optional])
         constant = _mask([i for i, operand in enumerate(op.inputs) if operand.constant])
         rows.append(
-            f"LI_OPERATION({op.name}, {op.name.lower()}, {op.code}, {op.options_tag}, {op.max_version}, {op.min_inputs}, "
-            f"{255 if op.variadic else len(op.inputs)}, {len(op.outputs)}, {len(op.outputs)}, {optional}, {constant}, "
-            f"{_mask(list(op.in_place))}, {int(op.alias)}, {int(op.variadic)}, {len(type_rows)}, {len(op.types)})"
+            f"LI_OPERATION({op.name}, {op.name.lower()}, {op.code}, {op.options_tag}, {op.max_version}, "
+            f"{op.min_inputs}, {255 if op.variadic else len(op.inputs)}, {len(op.outputs)}, {len(op.outputs)}, "
+            f"{optional}, {constant}, {_mask(list(op.in_place))}, {int(op.alias)}, {int(op.variadic)}, "
+            f"{len(type_rows)}, {len(op.types)})"
         )
         for row in op.types:
             numbers = [types[name] for name in row.inputs] + [-1] * (4 - len(row.inputs))
@@ -162,8 +165,9 @@ def operations_inc(schema: Schema, ops: list[Op]) -> str:
             type_rows.append(f"LI_TYPE_ROW({', '.join(map(str, numbers))})  /* {op.name} */")
     body = _with_defaults(
         ("LI_OPERATION", "LI_TYPE_ROW"),
-        ("LI_OPERATION(NAME, lower, builtin, options_tag, max_version, min_in, max_in, min_out, max_out, optional_mask, \\\n"
-         "                     constant_mask, in_place_mask, alias, variadic, first_type_row, type_row_count)",
+        ("LI_OPERATION(NAME, lower, builtin, options_tag, max_version, min_in, max_in, min_out, max_out, \\\n"
+         "                     optional_mask, constant_mask, in_place_mask, alias, variadic, first_type_row, \\\n"
+         "                     type_row_count)",
          "LI_TYPE_ROW(in0, in1, in2, in3, out0, out1)"),
         [*rows, "", *type_rows],
     )

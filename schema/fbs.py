@@ -261,8 +261,7 @@ def children(schema: Schema, table: Table) -> list[str]:
 
 
 def depth_order(schema: Schema) -> list[Table]:
-    """Tables with every table behind those that it refers to. Readers nest only as deep as this order is free of cycles,
-    so a cycle is an error."""
+    """Tables, each behind those that it refers to. Readers nest as deep as references do: a circle is an error."""
     order: list[Table] = []
     placed: set[str] = set()
     waiting = list(schema.tables.values())

@@ -13,6 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import emit_c
+import emit_cdef
+import emit_docs
+import emit_oplist
+import emit_python
 import fbs
 import oplist
 
@@ -21,23 +25,37 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Output:
-    """A generated file. `is_current` compares what is there with what would be written."""
+    """A generated file. `is_current` judges the text that is there; `text` makes the one that belongs there."""
 
     path: str
-    text: str
+    text: Callable[[], str]
     is_current: Callable[[str], bool]
 
 
+def _plain(path: str, text: str) -> Output:
+    return Output(path, lambda: text, text.__eq__)
+
+
 def outputs() -> list[Output]:
-    """Every generated file with its text."""
+    """Every generated file."""
     schema = fbs.parse((ROOT / "schema" / "tflite.fbs").read_text(encoding="utf-8"))
     ops = oplist.load(ROOT / "schema" / "ops.toml", schema)
-    texts = {
-        "csrc/gen/li_schema.h": emit_c.schema_header(schema, ops),
-        "csrc/gen/li_tables.inc": emit_c.tables_inc(schema, ops),
-        "csrc/gen/li_operations.inc": emit_c.operations_inc(schema, ops),
-    }
-    return [Output(path, text, text.__eq__) for path, text in texts.items()]
+    header = (ROOT / "csrc" / "include" / "liteinterp.h").read_text(encoding="utf-8")
+    return [
+        _plain("csrc/gen/li_schema.h", emit_c.schema_header(schema, ops)),
+        _plain("csrc/gen/li_tables.inc", emit_c.tables_inc(schema, ops)),
+        _plain("csrc/gen/li_operations.inc", emit_c.operations_inc(schema, ops)),
+        _plain("converter/gen/ops.py", emit_oplist.converter_ops_module(schema, ops)),
+        _plain("converter/gen/tflite.py", emit_python.tflite_module(schema, ops, writer=True)),
+        _plain("liteinterp/gen/ops.py", emit_oplist.runtime_ops_module(schema, ops)),
+        _plain("liteinterp/gen/tflite.py", emit_python.tflite_module(schema, ops, writer=False)),
+        _plain("docs/ops.md", emit_docs.ops_page(schema, ops)),
+        Output(
+            "liteinterp/gen/cdef.py",
+            lambda: emit_cdef.cdef_module(header),
+            lambda existing: emit_cdef.is_current(existing, header),
+        ),
+    ]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -52,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
         stale.append(output.path)
         if not check:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(output.text, encoding="utf-8")
+            path.write_text(output.text(), encoding="utf-8")
     for name in stale:
         print(f"stale: {name}; run python schema/generate.py" if check else f"wrote {name}")
     return 1 if check and stale else 0

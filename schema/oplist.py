@@ -12,7 +12,7 @@ from fbs import Field, Schema, SchemaError
 if sys.version_info >= (3, 11):
     import tomllib
 else:
-    import tomli as tomllib
+    import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]
 
 QUANTIZE_KINDS = ("weights", "free", "same", "fixed", "table", "none")
 #: Element types by their name in ops.toml and in the IR; the format writes them in capitals.

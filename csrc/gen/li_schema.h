@@ -503,7 +503,7 @@ enum {
     LI_OPTIONS_RightShiftOptions = 126
 };
 
-/* Tables that li_tables.inc describes, in its order. Opaque: an options table whose fields are unread. */
+/* Tables that li_tables.inc describes, in its order. Opaque: an options table whose fields nobody reads. */
 enum {
     LI_TABLE_Opaque = 0,
     LI_TABLE_CustomQuantization = 1,
