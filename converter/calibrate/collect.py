@@ -1,0 +1,131 @@
+"""One pass over the data: run the float graph, look at every tensor, keep numbers of bounded size.
+
+Integers and sums in a fixed order only, so the same data gives the same statistics on every machine: bins are counted,
+sums over positions are exact (`ir/taps.py`), and samples are added one after the other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sized
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import UsageError
+from ..ir.executor import Executor, Session
+from ..ir.graph import Graph, Node, Value
+from ..ir.ranges import Range, Ranges
+from ..ir.statistics import Arrays, Calibration, HeldOut, TapMeans
+from ..ir.taps import WEIGHTED, positions, tap_sums
+from ..ir.types import DType
+from .histogram import HistogramBuilder
+from .samples import STAGE, CheckedSamples
+from .selection import Role, Selection
+
+#: Told after each sample: how many are done, and how many there are where that is known.
+Progress = Callable[[int, int | None], None]
+
+
+def collect(
+    graph: Graph,
+    samples: Iterable[Mapping[str, npt.ArrayLike]],
+    executor: Executor,
+    *,
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> Calibration:
+    """Statistics of a float graph. `samples` maps the source's input names to arrays and is read once.
+
+    Raises UsageError for data that does not fit the inputs, and where NaN or infinity appears in a tensor.
+    """
+    checked = CheckedSamples(graph, samples, limit)
+    total = _count(samples, limit)
+    selection = Selection.of(total, _bytes_kept(graph))
+    tensors = [TensorStatistics(value) for value in graph.values() if _is_measured(value)]
+    layers = [LayerStatistics(node) for node in graph.nodes if node.op in WEIGHTED and _is_measured(node.input(0))]
+    fit: list[Arrays] = []
+    held_out: list[HeldOut] = []
+    with executor.open(graph) as session:
+        for index, inputs in enumerate(checked):
+            session.run(inputs)
+            for tensor in tensors:
+                tensor.add(session, index)
+            role = selection.role(index)
+            if role is Role.FIT:
+                fit.append(inputs)
+                for layer in layers:
+                    layer.add(session)
+            elif role is Role.HELD_OUT:
+                held_out.append(HeldOut(inputs, {value.name: session.read(value) for value in graph.outputs}))
+            if progress is not None:
+                progress(index + 1, total)
+    return Calibration(
+        ranges=Ranges({tensor.value.name: tensor.range for tensor in tensors}, checked.count),
+        histograms={tensor.value.name: tensor.histogram.result() for tensor in tensors},
+        tap_means={layer.node.output.name: layer.result() for layer in layers},
+        fit=tuple(fit),
+        held_out=tuple(held_out),
+        warnings=checked.warnings(),
+    )
+
+
+class TensorStatistics:
+    """Extremes and histogram of one tensor."""
+
+    def __init__(self, value: Value) -> None:
+        self.value = value
+        self.histogram = HistogramBuilder()
+        self.range = Range(math.inf, -math.inf)
+
+    def add(self, session: Session, sample: int) -> None:
+        array = session.read(self.value)
+        low, high = float(array.min()), float(array.max())
+        if not (math.isfinite(low) and math.isfinite(high)):
+            bad = int(array.size - np.isfinite(array).sum())
+            source = self.value.origin.name if self.value.origin else self.value.name
+            raise UsageError.at(
+                STAGE,
+                f"tensor {source!r}, sample {sample}",
+                f"the float model computes {bad} NaN or infinite values of {array.size}",
+                "Check the weights and the preprocessing of this sample",
+            )
+        self.range = self.range.union(Range(low, high))
+        self.histogram.add(array, low, high)
+
+
+class LayerStatistics:
+    """Sums of what the taps of one layer see."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self._total: npt.NDArray[np.float64] | float = 0.0
+        self._windows = 0
+
+    def add(self, session: Session) -> None:
+        array = session.read(self.node.input(0))
+        largest = max(abs(float(array.min())), abs(float(array.max())))
+        # 24 bits below the largest element: float32 has no more, and 2^29 of them still add up exactly in float64.
+        exponent = 24 - math.frexp(largest)[1]
+        integers = np.rint(np.ldexp(array.astype(np.float64), exponent))
+        self._total = self._total + np.ldexp(tap_sums(self.node, integers), -exponent)
+        self._windows += positions(self.node)
+
+    def result(self) -> TapMeans:
+        return TapMeans(np.asarray(self._total) / max(self._windows, 1))
+
+
+def _is_measured(value: Value) -> bool:
+    return not value.is_constant and value.dtype is DType.FLOAT32 and value.elements > 0
+
+
+def _count(samples: object, limit: int | None) -> int | None:
+    if not isinstance(samples, Sized):
+        return None
+    return len(samples) if limit is None else min(len(samples), limit)
+
+
+def _bytes_kept(graph: Graph) -> int:
+    """Bytes that stay in memory for each selected sample: inputs, outputs, and int8 values that are alive together."""
+    largest = max((value.elements for value in graph.values() if not value.is_constant), default=0)
+    return sum(value.size_bytes for value in graph.inputs + graph.outputs) + 3 * largest

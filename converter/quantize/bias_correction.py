@@ -1,0 +1,63 @@
+"""Removes the shift that rounding gives a layer's mean output, layer by layer in the order of computation.
+
+    b[c] <- b[c] + E[y_float[c]] - E[y_int8[c]]
+
+over samples and positions, before the activation, with everything ahead already quantized and corrected. The layers
+are linear, so both means follow from the means of what their taps see (`ir/taps.py`): exact integers on the int8 side.
+Method: Nagel et al., "Data-Free Quantization through Weight Equalization and Bias Correction", arXiv 1906.04721, in its
+empirical form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..ir.executor import Executor
+from ..ir.statistics import Calibration
+from ..ir.taps import output_means, positions, tap_products, tap_sums
+from .apply import Layer, QuantizedGraph
+from .bias import bias_limit
+from .scheme import BIAS, FILTER, INPUT, taps_of
+from .segments import SegmentRunner
+
+#: Told after each layer: how many are done, and how many there are.
+Progress = Callable[[int, int | None], None]
+
+
+def correct_biases(
+    quantized: QuantizedGraph, calibration: Calibration, executor: Executor, progress: Progress | None = None
+) -> int:
+    """Change the int32 biases of a graph in place. Returns how many layers changed."""
+    runner = SegmentRunner(quantized.graph, calibration.fit, executor)
+    changed = 0
+    for i, layer in enumerate(quantized.layers):
+        means = calibration.tap_means.get(layer.source.output.name)
+        if means is not None:
+            runner.run_until(layer.quantized)
+            changed += _correct(layer, means.means, runner)
+        if progress is not None:
+            progress(i + 1, len(quantized.layers))
+    return changed
+
+
+def _correct(layer: Layer, float_taps: np.ndarray[tuple[int, ...], np.dtype[np.float64]], runner: SegmentRunner) -> bool:
+    node = layer.quantized
+    quantization = node.input(INPUT).quantization
+    filter_int8, bias = node.input(FILTER).data, node.input(BIAS)
+    source_filter, source_bias = layer.source.input(FILTER).data, layer.source.optional(BIAS)
+    assert quantization is not None and filter_int8 is not None and source_filter is not None and bias.data is not None
+    arrays = runner.held(node.input(INPUT))
+    seen = sum(tap_sums(node, array.astype(np.float64) - quantization.zero_point) for array in arrays)
+    windows = len(arrays) * positions(node)
+    accumulated = tap_products(node, filter_int8.astype(np.int64), np.asarray(seen).astype(np.int64)).sum(axis=1)
+    is_mean = accumulated.astype(np.float64) / windows
+    wanted = output_means(layer.source, source_filter.astype(np.float64), float_taps)
+    if source_bias is not None and source_bias.data is not None:
+        wanted += source_bias.data.reshape(-1)
+    limit = bias_limit(taps_of(node))
+    corrected = np.clip(np.rint(wanted / layer.units - is_mean), -limit, limit).astype(np.int32)
+    changed = not np.array_equal(corrected, bias.data)
+    bias.data = corrected
+    return changed

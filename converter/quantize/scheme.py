@@ -1,0 +1,262 @@
+"""Decides, before anything changes: which nodes compute in int8, and with which scale each of their values is held.
+
+An operator's `quantize` kind in ops.toml says what its int8 form asks for:
+  weights  int8 weights per channel, int32 bias; input and output have scales of their own
+  free     any scales
+  table    any scales, or a prescribed one of the output
+  fixed    the output's scale is prescribed
+  same     input and output share one scale: they form a group
+  none     changes types itself; left alone
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..gen.ops import OPS, OpSpec
+from ..ir.graph import Graph, Node, Value
+from ..ir.ranges import Range, Ranges
+from ..ir.types import DType, Quantization
+from .activations import activation_quantization
+from .bias import bias_limit, smallest_output_scale
+from .weights import channel_scales
+
+#: Positions of the operands of a weighted layer.
+INPUT, FILTER, BIAS = 0, 1, 2
+WANTED = {DType.FLOAT32: DType.INT8}
+
+
+@dataclass(frozen=True)
+class KeptFloat:
+    """A node that stays in float32, and why."""
+
+    node: Node
+    reason: str
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """The decision. `quantizations` has an entry for each float value that some int8 node reads or writes."""
+
+    int8_nodes: frozenset[Node]
+    quantizations: Mapping[Value, Quantization]
+    kept_float: tuple[KeptFloat, ...]
+
+
+def decide(graph: Graph, ranges: Ranges) -> Scheme:
+    """Choose int8 nodes and the quantization of every value they touch."""
+    reasons = {node: _why_not(node) for node in graph.nodes if _is_float(node)}
+    chosen = {node for node, reason in reasons.items() if reason is None}
+    for node in _pointless_copies(graph, chosen):
+        chosen.discard(node)
+        reasons[node] = "only moves values between float32 operators"
+    groups = _Groups(graph, chosen, ranges)
+    quantizations = _settle(graph, chosen, groups)
+    kept = tuple(KeptFloat(node, reason) for node, reason in reasons.items() if reason is not None)
+    return Scheme(frozenset(chosen), quantizations, kept)
+
+
+def taps_of(node: Node) -> int:
+    """Products that one output element of a weighted layer adds up."""
+    shape = node.input(FILTER).shape
+    channels = shape[3] if node.op == "DEPTHWISE_CONV_2D" else shape[0]
+    return int(np.prod(shape, dtype=np.int64)) // max(channels, 1)
+
+
+def fixed_quantization(spec: OpSpec) -> Quantization | None:
+    """The output's prescribed scale and zero point."""
+    if spec.fixed is None:
+        return None
+    denominator, zero_point = spec.fixed
+    return Quantization.per_tensor(1.0 / denominator, zero_point)
+
+
+def float_operands(node: Node) -> list[Value]:
+    """Inputs that become int8 activations in the int8 form: float32, and no weights."""
+    if OPS[node.op].quantize == "weights":
+        return [node.input(INPUT)]
+    return [value for value in node.inputs if value is not None and value.dtype is DType.FLOAT32]
+
+
+def _is_float(node: Node) -> bool:
+    spec = OPS.get(node.op)
+    if spec is not None and spec.quantize == "none":
+        return False
+    return any(value.dtype is DType.FLOAT32 for value in (*node.inputs, *node.outputs) if value is not None)
+
+
+def _why_not(node: Node) -> str | None:
+    """Why a node has no int8 form here; None when it has one."""
+    spec = OPS.get(node.op)
+    if spec is None:
+        return "the operator is not in the list of operators"
+    if not _has_int8_row(node, spec):
+        return "the operator has no int8 form for these operands"
+    if any(value.is_variable for value in (*node.inputs, *node.outputs) if value is not None):
+        return "it keeps state in a float32 variable"
+    if spec.quantize == "weights":
+        if spec.channel_axis is None or not node.input(FILTER).is_constant:
+            return "its weights are not constant"
+        bias = node.optional(BIAS)
+        if bias is not None and not bias.is_constant:
+            return "its bias is not constant"
+        if bias_limit(taps_of(node)) < 2**20:
+            return f"sums of {taps_of(node)} products could leave 32 bits"
+    return None
+
+
+def _has_int8_row(node: Node, spec: OpSpec) -> bool:
+    """Whether ops.toml lists the combination of types that the int8 form would have."""
+    if not any(value.dtype is DType.FLOAT32 for value in node.outputs):
+        return False
+    inputs: list[str | None] = []
+    for i, value in enumerate(node.inputs):
+        if value is None:
+            inputs.append(None)
+        elif spec.quantize == "weights" and i == BIAS:
+            inputs.append(DType.INT32.value)
+        else:
+            inputs.append(WANTED.get(value.dtype, value.dtype).value)
+    outputs = [WANTED.get(value.dtype, value.dtype).value for value in node.outputs]
+    return any(_row_fits(row.inputs, inputs) and _row_fits(row.outputs, outputs) for row in spec.types)
+
+
+def _row_fits(row: tuple[str, ...], found: Iterable[str | None]) -> bool:
+    """The last type of a row stands for every operand behind it as well."""
+    return all(found_type is None or found_type == row[min(i, len(row) - 1)] for i, found_type in enumerate(found))
+
+
+def _pointless_copies(graph: Graph, chosen: set[Node]) -> set[Node]:
+    """Nodes of kind `same` in whose neighbourhood float nodes are, but no int8 node that computes."""
+    producers, consumers = graph.producers(), graph.consumers()
+
+    def neighbours(node: Node) -> Iterable[Node]:
+        for value in node.inputs:
+            if value is not None and value in producers:
+                yield producers[value]
+        for value in node.outputs:
+            yield from consumers[value]
+
+    pointless: set[Node] = set()
+    seen: set[Node] = set()
+    for start in graph.nodes:
+        if start not in chosen or start in seen or OPS[start.op].quantize != "same":
+            continue
+        region, stack, computes, floats = {start}, [start], False, False
+        while stack:
+            for other in neighbours(stack.pop()):
+                if other not in chosen:
+                    floats = True
+                elif OPS[other.op].quantize != "same":
+                    computes = True
+                elif other not in region:
+                    region.add(other)
+                    stack.append(other)
+        seen |= region
+        if floats and not computes:
+            pointless |= region
+    return pointless
+
+
+class _Groups:
+    """Values that share one quantization (union-find), with the union of their ranges or a prescribed scale."""
+
+    def __init__(self, graph: Graph, chosen: set[Node], ranges: Ranges) -> None:
+        self._parent: dict[Value, Value] = {}
+        self._fixed: dict[Value, Quantization] = {}
+        self._range: dict[Value, Range] = {}
+        nodes = [node for node in graph.nodes if node in chosen]
+        for node in nodes:
+            for value in (*float_operands(node), *_float_outputs(node)):
+                self._enter(value, ranges)
+            fixed = fixed_quantization(OPS[node.op])
+            if fixed is not None:
+                self._fixed.update((self.root(value), fixed) for value in _float_outputs(node))
+        same = [node for node in nodes if OPS[node.op].quantize == "same"]
+        for node in same:
+            if len(float_operands(node)) == 1:
+                self._unite(float_operands(node)[0], node.outputs[0])
+        for node in same:
+            if len(float_operands(node)) > 1:
+                self._unite_many(node)
+
+    def root(self, value: Value) -> Value:
+        while self._parent[value] is not value:
+            self._parent[value] = self._parent[self._parent[value]]
+            value = self._parent[value]
+        return value
+
+    def values(self) -> Iterable[Value]:
+        return self._parent
+
+    def quantization(self, value: Value) -> Quantization:
+        root = self.root(value)
+        return self._fixed.get(root) or activation_quantization(self._range[root])
+
+    def coarsen(self, value: Value, scale: float) -> None:
+        """Stretch the range of a value's group until its scale is at least `scale`."""
+        root = self.root(value)
+        found = self._range[root]
+        low, high = min(found.low, 0.0), max(found.high, 0.0)
+        factor = 255.0 * scale / (high - low) if high > low else 0.0
+        self._range[root] = Range(low * factor, high * factor) if factor > 0 else Range(0.0, 255.0 * scale)
+
+    def is_fixed(self, value: Value) -> bool:
+        return self.root(value) in self._fixed
+
+    def _enter(self, value: Value, ranges: Ranges) -> None:
+        if value in self._parent:
+            return
+        self._parent[value] = value
+        if value.data is not None:
+            self._range[value] = Range(float(value.data.min(initial=0.0)), float(value.data.max(initial=0.0)))
+        else:
+            self._range[value] = ranges.by_name.get(value.name, Range(0.0, 0.0))
+
+    def _unite(self, a: Value, b: Value) -> None:
+        a, b = self.root(a), self.root(b)
+        if a is b:
+            return
+        self._parent[b] = a
+        self._range[a] = self._range[a].union(self._range[b])
+        if b in self._fixed:
+            self._fixed[a] = self._fixed[b]
+
+    def _unite_many(self, node: Node) -> None:
+        """Join the operands of a concatenation. Where only some of them have a prescribed scale, those stay alone:
+        they are requantized at the node, as constants are quantized for it."""
+        operands = [value for value in float_operands(node) if not value.is_constant]
+        uniform = len({self._fixed.get(self.root(value)) for value in operands}) == 1
+        output = node.outputs[0]
+        for value in float_operands(node):
+            if value.is_constant or (not uniform and self.is_fixed(value)):
+                root = self.root(output)
+                self._range[root] = self._range[root].union(self._range[self.root(value)])
+            else:
+                self._unite(value, output)
+
+
+def _float_outputs(node: Node) -> list[Value]:
+    return [value for value in node.outputs if value.dtype is DType.FLOAT32]
+
+
+def _settle(graph: Graph, chosen: set[Node], groups: _Groups) -> dict[Value, Quantization]:
+    """Final quantizations: outputs of layers are made coarser until every requantization factor is legal."""
+    layers = [node for node in graph.nodes if node in chosen and OPS[node.op].quantize == "weights"]
+    for _ in range(len(layers) + 1):
+        settled = True
+        for node in layers:
+            axis, weights = OPS[node.op].channel_axis, node.input(FILTER).data
+            if axis is None or weights is None or groups.is_fixed(node.output):
+                continue
+            input_scale = groups.quantization(node.input(INPUT)).scale
+            floor = smallest_output_scale(input_scale, channel_scales(weights, axis))
+            if groups.quantization(node.output).scale < floor:
+                groups.coarsen(node.output, 1.01 * floor)
+                settled = False
+        if settled:
+            break
+    return {value: groups.quantization(value) for value in groups.values()}
