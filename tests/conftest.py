@@ -68,7 +68,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if absent_tests:
         terminalreporter.write_line(
             f"zoo: absent, so {len(absent_tests)} tests on real trained models did not run (accuracy, equality with "
-            "other engines on their files); operators and stages are covered by models made here. LITEINTERP_ZOO locates it."
+            "other engines on their files); operators and stages are covered by models made here. LITEINTERP_ZOO "
+            "locates it."
         )
     elif opened_models:
         terminalreporter.write_line(f"zoo: {len(opened_models)} model files ran")

@@ -1,0 +1,61 @@
+# `make demo` and `make test` work as the first command in a fresh clone: each makes the virtual environment that it
+# needs. On Debian: apt install git gcc libc6-dev make python3 python3-venv.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SANITIZED := build/asan
+PLAIN := build/c
+CMAKE := $(BIN)/cmake
+ARGS ?=
+
+C_SOURCES := $(shell find csrc -name '*.[ch]' -o -name '*.inc' -o -name CMakeLists.txt)
+
+.DEFAULT_GOAL := help
+.PHONY: help dev demo test test-all lint gen gen-check asan checkkern sizes clean prerequisites
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+dev: $(READY) ## make .venv and install liteinterp into it, editable, with every extra
+
+demo: $(READY) ## convert, run and compare the bundled model
+	$(BIN)/liteinterp demo
+
+test: $(READY) ## run the fast tests (ARGS="-k name" selects)
+	$(BIN)/python -m pytest -m "not slow" -n auto $(ARGS)
+
+test-all: $(READY) ## run all tests, the slow ones too
+	$(BIN)/python -m pytest -n auto $(ARGS)
+
+lint: $(READY) ## ruff, mypy and the import rules
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+gen: $(READY) ## write the generated files anew from schema/
+	$(BIN)/python schema/generate.py
+
+gen-check: $(READY) ## fail when a generated file is stale
+	$(BIN)/python schema/generate.py --check
+
+prerequisites:
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing: apt install python3 python3-venv" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+	  || { echo "make: Python 3.10 or newer is needed, $(PYTHON) is `$(PYTHON) --version 2>&1`: choose one with PYTHON=..." >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "make: Python's venv module is missing: apt install python3-venv" >&2; exit 2; }
+	@command -v $(CC) >/dev/null || { echo "make: a C compiler is missing: apt install gcc" >&2; exit 2; }
+	@printf '#include <string.h>\nint main(void) { return (int)strlen(""); }\n' | $(CC) -x c -o /dev/null - 2>/dev/null \
+	  || { echo "make: $(CC) finds no C library: apt install libc6-dev" >&2; exit 2; }
+
+# The C library is built by the install, so its sources make it stale; Python files are used in place.
+$(READY): pyproject.toml $(C_SOURCES) | prerequisites
+	@echo "making $(VENV): a virtual environment with liteinterp and its tools (one to two minutes the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[convert,compare,dev]'
+	@touch $@
+
+clean: ## remove what make made
+	rm -rf $(VENV) build
