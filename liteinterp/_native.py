@@ -1,0 +1,60 @@
+"""Finds and opens the C library: exports `ffi` and `lib`, and nothing of them leaves `net.py`.
+
+`LITEINTERP_LIBRARY` names another build (a sanitizer build, say). Otherwise the library lies beside this package; an
+editable install spreads the package over several directories, so every entry of its path is searched.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import liteinterp
+
+from .gen.cdef import ffi as _ffi
+
+#: LI_ABI_VERSION of csrc/src/li_config.h when this binding was written.
+_ABI_VERSION = 1
+
+_FILE_NAMES = {"darwin": "libliteinterp.dylib", "win32": "liteinterp.dll"}
+_FILE_NAME = _FILE_NAMES.get(sys.platform, "libliteinterp.so")
+
+
+def _find() -> Path:
+    """The library's path. Raises ImportError that says where it was looked for."""
+    chosen = os.environ.get("LITEINTERP_LIBRARY")
+    if chosen:
+        path = Path(chosen)
+        if not path.is_file():
+            raise ImportError(f"LITEINTERP_LIBRARY names {chosen!r}, where no file is")
+        return path.resolve()
+    folders = [Path(folder) for folder in liteinterp.__path__]
+    for folder in folders:
+        if (folder / _FILE_NAME).is_file():
+            return folder / _FILE_NAME
+    looked = ", ".join(str(folder) for folder in folders)
+    raise ImportError(
+        f"liteinterp's C library {_FILE_NAME} was not found in {looked}. Install the package (pip install .), or build "
+        "it with `cmake -S csrc -B build && cmake --build build` and set LITEINTERP_LIBRARY to the file."
+    )
+
+
+def _open() -> Any:
+    path = _find()
+    try:
+        library = _ffi.dlopen(str(path))
+    except OSError as error:
+        raise ImportError(f"liteinterp's C library {path} cannot be loaded: {error}") from error
+    found = int(library.li_abi_version())
+    if found != _ABI_VERSION:
+        raise ImportError(
+            f"liteinterp's C library {path} has interface version {found}, this package expects {_ABI_VERSION}: "
+            "they come from different builds. Install the package again, or correct LITEINTERP_LIBRARY."
+        )
+    return library
+
+
+ffi: Any = _ffi
+lib: Any = _open()

@@ -1,0 +1,362 @@
+"""An open model: the one place where Python meets the C interface.
+
+A `Net` owns the memory that `li_open` is given and hands tensors out as numpy arrays that keep this memory alive.
+No cffi object leaves this module.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ._native import ffi, lib
+from .element_types import INT4, NUMPY_TYPES, unpack_int4
+from .errors import Fault, LiteinterpError, UsageError, Words, error_of
+from .model_file import ModelFile, builtin_name
+
+KEEP_TENSORS: int = lib.LI_KEEP_TENSORS
+KEEP_INPUTS: int = lib.LI_KEEP_INPUTS
+EXACT: int = lib.LI_EXACT
+IGNORE_PLAN: int = lib.LI_IGNORE_PLAN
+NO_PACK: int = lib.LI_NO_PACK
+
+#: Names of kernel sets for LITEINTERP_ISA and --isa.
+ISA: Mapping[str, int] = {"best": lib.LI_ISA_BEST, "ref": lib.LI_ISA_REF, "avx2": lib.LI_ISA_AVX2}
+
+#: Called before (False) and after (True) each operator with its index; an answer other than None or 0 cancels.
+Hook = Callable[[int, bool], int | None]
+
+_ALIGNMENT = 64
+_MODEL_ALIGNMENT = 4
+
+
+@dataclass(frozen=True)
+class Need:
+    """Exact bytes of the four memory parts, and the least that any arena plan could do with (`li_need`)."""
+
+    arena: int
+    scratch: int
+    state: int
+    packed: int
+    arena_lower_bound: int
+    plan_from_file: bool
+
+    @property
+    def ram(self) -> int:
+        """Bytes that a device spends besides the model itself."""
+        return self.arena + self.scratch + self.state + self.packed
+
+
+@dataclass(frozen=True)
+class Request:
+    """How to open a net: the fields of `li_options` that Python sets."""
+
+    flags: int = 0
+    isa: str | None = None
+    #: Input position -> dimensions that replace the file's.
+    input_dims: Mapping[int, Sequence[int]] | None = None
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """What the runtime knows of one tensor. `shape` is the one of this net, whatever the file says."""
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    type_code: int
+    scales: tuple[float, ...]
+    zero_points: tuple[int, ...]
+    axis: int
+    is_constant: bool
+    is_variable: bool
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return NUMPY_TYPES[self.type_code]
+
+
+class _Memory:
+    """Exports a tensor's bytes to numpy and keeps the net's memory alive as long as any view of them."""
+
+    def __init__(self, owner: Net, address: int, shape: tuple[int, ...], dtype: np.dtype[Any], writable: bool) -> None:
+        self.owner = owner
+        self.__array_interface__ = {
+            "version": 3,
+            "data": (address, not writable),
+            "shape": shape,
+            "typestr": dtype.str,
+        }
+
+
+class Net:
+    """One open model, used by one thread at a time. Running it releases the interpreter lock.
+
+    Raises, from `errors.error_of`: InvalidFileError, InvalidModelError or UnsupportedError for a model that cannot be
+    opened; UsageError for an unknown kernel set.
+    """
+
+    def __init__(self, model: ModelBytes, request: Request | None = None) -> None:
+        self.model = model
+        options = _Options(request or Request())
+        need = _plan(model, options)
+        self.need = need
+        self._parts = [_aligned(size) for size in (need.arena, need.scratch, need.state, need.packed)]
+        memory = ffi.new("li_memory *")
+        for name, part in zip(("arena", "scratch", "state", "packed"), self._parts, strict=True):
+            setattr(memory, name, ffi.cast("void *", part.ctypes.data) if part.size else ffi.NULL)
+            setattr(memory, f"{name}_bytes", part.size)
+        net, fault = ffi.new("li_net **"), ffi.new("li_fault *")
+        status = lib.li_open(net, model.pointer, model.size, memory, options.pointer, fault)
+        if status:
+            raise model.error(fault)
+        self._net = net[0]
+        self._hook_error: BaseException | None = None
+        self.inputs = tuple(self._indices(lib.li_inputs, lib.li_input))
+        self.outputs = tuple(self._indices(lib.li_outputs, lib.li_output))
+
+    def _indices(self, count: Any, get: Any) -> Iterator[int]:
+        for i in range(count(self._net)):
+            yield int(lib.li_tensor_index(get(self._net, i)))
+
+    # --- running ---
+
+    def run(self) -> None:
+        """One pass. Raises InputDataError or CancelledError."""
+        self._finish(lib.li_run(self._net))
+
+    def run_operator(self, index: int) -> None:
+        """One operator; only meaningful with KEEP_TENSORS. Raises IndexError, InputDataError."""
+        if not 0 <= index < self.operations:
+            raise IndexError(f"operator {index} of {self.operations}")
+        self._finish(lib.li_run_operator(self._net, index))
+
+    def reset(self) -> None:
+        """Variables back to their start."""
+        self._finish(lib.li_reset(self._net))
+
+    def _finish(self, status: int) -> None:
+        failed, self._hook_error = self._hook_error, None
+        if failed is not None:
+            raise failed
+        if status:
+            fault = ffi.new("li_fault *")
+            lib.li_last_fault(self._net, fault)
+            raise self.model.error(fault)
+
+    @contextmanager
+    def hooked(self, hook: Hook) -> Iterator[None]:
+        """Call `hook(operator, after)` around every operator of `run` inside the block. What it raises ends the run."""
+
+        def call(_context: Any, _net: Any, operation: int, when: int) -> int:
+            try:
+                return int(hook(int(operation), bool(when)) or 0)
+            except BaseException as error:
+                self._hook_error = error
+                return 1
+
+        handle = ffi.callback("li_hook_fn", call)
+        lib.li_hook(self._net, handle, ffi.NULL)
+        try:
+            yield
+        finally:
+            lib.li_hook(self._net, ffi.NULL, ffi.NULL)
+            del handle
+
+    # --- what is in it ---
+
+    @property
+    def operations(self) -> int:
+        return int(lib.li_operations(self._net))
+
+    @property
+    def kernels(self) -> str:
+        """Name of the kernel set in use."""
+        return str(ffi.string(lib.li_kernels_name(self._net)).decode())
+
+    @cached_property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Every tensor, by index in the file."""
+        return tuple(self._describe(i) for i in range(lib.li_tensors(self._net)))
+
+    def _describe(self, index: int) -> Tensor:
+        tensor = lib.li_tensor_at(self._net, index)
+        rank = lib.li_tensor_rank(tensor)
+        dims = lib.li_tensor_dims(tensor)
+        length = ffi.new("size_t *")
+        name = lib.li_tensor_name(tensor, length)
+        return Tensor(
+            index=index,
+            name=ffi.buffer(name, length[0])[:].decode("utf-8", "replace") if name != ffi.NULL else "",
+            shape=tuple(int(dims[i]) for i in range(rank)),
+            type_code=int(lib.li_tensor_type(tensor)),
+            scales=_copied("float[]", lib.li_tensor_scales, tensor, float),
+            zero_points=_copied("int32_t[]", lib.li_tensor_zero_points, tensor, int),
+            axis=int(lib.li_tensor_axis(tensor)),
+            is_constant=bool(lib.li_tensor_is_constant(tensor)),
+            is_variable=bool(lib.li_tensor_is_variable(tensor)),
+        )
+
+    def operator(self, index: int) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
+        """Builtin code, input tensors (-1: left out) and output tensors of an operator."""
+        inputs = _copied("int32_t[]", lib.li_operator_inputs, self._net, int, index)
+        outputs = _copied("int32_t[]", lib.li_operator_outputs, self._net, int, index)
+        return int(lib.li_operator_builtin(self._net, index)), inputs, outputs
+
+    def readable(self, index: int) -> bool:
+        """Whether a tensor has bytes of its own to look at."""
+        tensor = lib.li_tensor_at(self._net, index)
+        return bool(tensor != ffi.NULL and lib.li_tensor_data(tensor) != ffi.NULL)
+
+    def view(self, index: int) -> npt.NDArray[Any]:
+        """A live array over a tensor's bytes; constants are read-only, int4 comes unpacked as a copy.
+
+        Raises IndexError for an index out of range, LookupError for a tensor without bytes.
+        """
+        return np.asarray(self.export(index))
+
+    def export(self, index: int) -> Any:
+        """The object behind `view`: numpy makes arrays of it, and it lives as long as any of them."""
+        if not 0 <= index < len(self.tensors):
+            raise IndexError(f"tensor {index} of {len(self.tensors)}")
+        tensor = self.tensors[index]
+        handle = lib.li_tensor_at(self._net, index)
+        data = lib.li_tensor_data(handle)
+        if data == ffi.NULL:
+            if 0 in tensor.shape:
+                return np.empty(tensor.shape, tensor.dtype)
+            raise LookupError(f"tensor {index} {tensor.name!r} has no bytes")
+        address = int(ffi.cast("uintptr_t", data))
+        if tensor.type_code == INT4:
+            packed = np.asarray(_Memory(self, address, (lib.li_tensor_bytes(handle),), np.dtype(np.uint8), False))
+            return unpack_int4(packed, tensor.shape)
+        return _Memory(self, address, tensor.shape, tensor.dtype, not tensor.is_constant)
+
+
+class ModelBytes:
+    """A model's bytes, checked for structure once, where C can read them.
+
+    A read-only buffer aligned to 4 bytes is used in place; anything else is copied, since the bytes must not change
+    while a net is open. Raises InvalidFileError.
+    """
+
+    def __init__(self, content: Any) -> None:
+        source = memoryview(content)
+        array = np.frombuffer(source, np.uint8) if source.nbytes else np.empty(0, np.uint8)
+        if not source.readonly or array.ctypes.data % _MODEL_ALIGNMENT:
+            copy = _aligned(array.size)
+            copy[:] = array
+            array = copy
+        self._array = array
+        self.size = int(array.size)
+        self.pointer = ffi.cast("void *", array.ctypes.data)
+        info, fault = ffi.new("li_info *"), ffi.new("li_fault *")
+        if lib.li_check(self.pointer, self.size, info, fault):
+            raise self.error(fault)
+        self.work_bytes = int(info.work_bytes)
+
+    @property
+    def buffer(self) -> memoryview:
+        return memoryview(self._array.data)
+
+    def error(self, fault: Any, hint: str = "") -> LiteinterpError:
+        """The exception for a `li_fault *`, in the words of this model."""
+        values = Fault(
+            status=int(fault.status),
+            rule=int(fault.rule),
+            operation=int(fault.operation),
+            builtin=int(fault.builtin),
+            tensor=int(fault.tensor),
+            needed=int(fault.needed),
+            had=int(fault.had),
+        )
+        return error_of(values, _words(self, values), hint)
+
+
+def plan(model: ModelBytes, request: Request | None = None) -> Need:
+    """The memory that a net would need (`li_plan`). Raises as Net does."""
+    return _plan(model, _Options(request or Request()))
+
+
+def version() -> str:
+    """The library's version."""
+    return str(ffi.string(lib.li_version()).decode())
+
+
+class _Options:
+    """A `li_options` and what it points to."""
+
+    def __init__(self, request: Request) -> None:
+        float_mode = os.environ.get("LITEINTERP_FLOAT") or "fast"
+        if float_mode not in ("exact", "fast"):
+            raise UsageError(f"LITEINTERP_FLOAT is {float_mode!r}; it can be exact or fast")
+        isa = request.isa or os.environ.get("LITEINTERP_ISA") or "best"
+        if isa not in ISA:
+            raise UsageError(f"unknown kernel set {isa!r}; there are {', '.join(ISA)}")
+        self.pointer = ffi.new("li_options *")
+        self.pointer.struct_bytes = ffi.sizeof("li_options")
+        self.pointer.flags = request.flags | (EXACT if float_mode == "exact" else 0)
+        self.pointer.isa = ISA[isa]
+        changed = request.input_dims or {}
+        self._dims = ffi.new("li_input_dims[]", len(changed))
+        for row, (position, dims) in zip(self._dims, changed.items(), strict=True):
+            if len(dims) > len(row.dims):
+                raise UsageError(f"input {position}: {len(dims)} dimensions, at most {len(row.dims)} are supported")
+            row.input = position
+            row.rank = len(dims)
+            for axis, size in enumerate(dims):
+                row.dims[axis] = size
+        if changed:
+            self.pointer.input_dims = self._dims
+            self.pointer.input_dims_count = len(changed)
+
+
+def _plan(model: ModelBytes, options: _Options) -> Need:
+    work = _aligned(model.work_bytes)
+    need, fault = ffi.new("li_need *"), ffi.new("li_fault *")
+    pointer = ffi.cast("void *", work.ctypes.data)
+    if lib.li_plan(model.pointer, model.size, options.pointer, pointer, work.size, need, fault):
+        raise model.error(fault)
+    return Need(
+        arena=int(need.arena),
+        scratch=int(need.scratch),
+        state=int(need.state),
+        packed=int(need.packed),
+        arena_lower_bound=int(need.arena_lower_bound),
+        plan_from_file=bool(need.plan_from_file),
+    )
+
+
+def _aligned(size: int) -> npt.NDArray[np.uint8]:
+    """Zeroed bytes at an address that every kernel likes."""
+    block = np.zeros(size + _ALIGNMENT, np.uint8)
+    start = -block.ctypes.data % _ALIGNMENT
+    return block[start : start + size]
+
+
+def _copied(array: str, call: Any, owner: Any, kind: Any, *index: int) -> tuple[Any, ...]:
+    """Ask a C function that copies a list how long it is, then for the list."""
+    count = int(call(owner, *index, ffi.NULL, 0))
+    room = ffi.new(array, max(count, 1))
+    call(owner, *index, room, count)
+    return tuple(kind(room[i]) for i in range(count))
+
+
+def _words(model: ModelBytes, fault: Fault) -> Words:
+    file: ModelFile | None = None
+    if fault.status != lib.LI_BAD_FILE:
+        with suppress(ValueError):
+            file = ModelFile(model.buffer)
+    return Words(
+        rule=lambda rule: str(ffi.string(lib.li_rule_text(rule)).decode()),
+        status=lambda status: str(ffi.string(lib.li_strerror(status)).decode()),
+        operator=lambda index, code: file.operator_words(index) if file else f"operator {builtin_name(code)} ({index})",
+        tensor=lambda index: file.tensor_words(index) if file else f"tensor {index}",
+    )

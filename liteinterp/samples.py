@@ -1,0 +1,93 @@
+"""Sample data: what a `SRC` names becomes dicts of arrays that fit the model's inputs.
+
+A `SRC` is a file `.npz` (keys are input names, axis 0 is samples) or one array of it (`file.npz:key`), a `.npy`, a
+folder of those, `py:module:callable`, or `random:`. From Python it may also be a dict of arrays or an iterable of
+dicts. Data is in the layout of the model's inputs; files are read sample by sample.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy.typing as npt
+
+from .errors import UsageError
+from .fitting import InputSpec, fit
+from .sources import Source, open_source
+
+log = logging.getLogger("liteinterp")
+
+Array = npt.NDArray[Any]
+Sample = dict[str, Array]
+SourceLike = str | Sequence[str] | Mapping[str, Any] | Iterable[Any]
+
+__all__ = ["InputSpec", "Sample", "Samples", "open_samples"]
+
+
+class Samples:
+    """Re-iterable stream of samples: input name -> array of exactly the input's shape and type.
+
+    Iterating raises UsageError for a sample that does not fit, naming input, sample and remedy. `notes` says what was
+    done to make the data fit; each note is also logged once.
+    """
+
+    def __init__(self, source: Source, inputs: Sequence[InputSpec], limit: int | None, title: str) -> None:
+        self.inputs = tuple(inputs)
+        self.title = title
+        self.notes: list[str] = []
+        self._source = source
+        self._limit = limit
+        #: Number of samples, where it is known before reading them.
+        self.count = source.count if limit is None or source.count is None else min(limit, source.count)
+        self._first = next(iter(self), None)
+        if self._first is None:
+            raise UsageError(f"{title} holds no sample")
+
+    def __iter__(self) -> Iterator[Sample]:
+        rows = itertools.islice(self._source.rows(), self._limit)
+        for number, row in enumerate(rows):
+            yield {spec.name: fit(row[spec.name], spec, self._where(number), self._note) for spec in self._known(row)}
+
+    def _known(self, row: Mapping[str, Array]) -> tuple[InputSpec, ...]:
+        missing = [spec.name for spec in self.inputs if spec.name not in row]
+        if missing:
+            raise UsageError(f"{self.title} has no data for input {missing[0]!r}: it has {', '.join(map(repr, row))}")
+        return self.inputs
+
+    def _where(self, number: int) -> str:
+        return f"{self.title}, sample {number}"
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+            log.warning("%s", text)
+
+
+def open_samples(src: Any, inputs: Sequence[InputSpec], limit: int | None = None) -> Samples:
+    """Samples from any `SRC`. `limit` is the largest number to read.
+
+    The first sample is read and checked here, so that bad data is found before work starts. Raises UsageError.
+    """
+    if limit is not None and limit < 1:
+        raise UsageError(f"the number of samples must be at least 1, not {limit}")
+    if isinstance(src, Samples):
+        return src
+    source, title = open_source(src, inputs, log.warning)
+    return Samples(source, inputs, limit, title)
+
+
+class Watched:
+    """Samples that report each pass: `step(number, count)` is called after every sample. Re-iterable as they are."""
+
+    def __init__(self, samples: Iterable[Sample], step: Callable[[int, int | None], None]) -> None:
+        self._samples = samples
+        self._step = step
+        self.count: int | None = getattr(samples, "count", None)
+
+    def __iter__(self) -> Iterator[Sample]:
+        for number, sample in enumerate(self._samples, 1):
+            yield sample
+            self._step(number, self.count)
