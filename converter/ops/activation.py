@@ -1,0 +1,13 @@
+"""Functions of one element: the shape stays."""
+
+from __future__ import annotations
+
+from ..ir.graph import Node
+from ..ir.types import Shape
+from .registry import Rule, operator
+
+
+@operator("LOGISTIC", "RELU", "RELU6")
+class Activation(Rule):
+    def infer_shapes(self, node: Node) -> list[Shape]:
+        return [node.input(0).shape]

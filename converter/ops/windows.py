@@ -1,0 +1,40 @@
+"""Geometry of operators that slide a window over height and width (TensorFlow's definition of SAME and VALID)."""
+
+from __future__ import annotations
+
+from ..ir.graph import Node
+from ..ir.rules import enum_option
+from ..ir.types import Shape
+
+
+def rank4(what: str, shape: Shape) -> tuple[int, int, int, int]:
+    """The four dimensions of a shape. Raises ValueError for another rank."""
+    if len(shape) != 4:
+        raise ValueError(f"{what} has rank {len(shape)} (shape {list(shape)}), it must have 4")
+    a, b, c, d = shape
+    return a, b, c, d
+
+
+def window_extent(what: str, size: int, window: int, stride: int, dilation: int, padding: str) -> int:
+    """Number of window positions along one dimension. `what` names it in the error for a window that does not fit.
+
+    SAME: ceil(size / stride). VALID: ceil((size - (window - 1) * dilation) / stride).
+    """
+    reach = (window - 1) * dilation + 1
+    if padding == "SAME":
+        return -(-size // stride)
+    if size < reach:
+        raise ValueError(f"{what} is {size}, smaller than a window that reaches over {reach} (padding VALID)")
+    return (size - reach) // stride + 1
+
+
+def same_padding(size: int, window: int, stride: int, dilation: int = 1) -> tuple[int, int]:
+    """Padding before and after under SAME: the odd element goes to the end."""
+    positions = -(-size // stride)
+    total = max((positions - 1) * stride + (window - 1) * dilation + 1 - size, 0)
+    return total // 2, total - total // 2
+
+
+def padding_of(node: Node) -> str:
+    """SAME or VALID."""
+    return enum_option(node, "padding")
