@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernels in portable C: the definition that every other set equals to the bit. */
+#include "../../src/li_kernels.h"
+
+#include "liteinterp.h"
+#include "../../src/li_requantize.h"
+
+static void li_ref_dots_s8(int32_t *sums, const int8_t *x, int32_t zero_point, const int8_t *w, size_t stride, size_t n,
+                           size_t channels)
+{
+    size_t c, k;
+    for (c = 0; c < channels; ++c) {
+        const int8_t *row = w + c * stride;
+        int32_t sum = 0;
+        for (k = 0; k < n; ++k) sum += (x[k] - zero_point) * row[k];
+        sums[c] += sum;
+    }
+}
+
+static void li_ref_taps_s8(int32_t *sums, const int8_t *x, int32_t zero_point, const int8_t *w, size_t n)
+{
+    size_t c;
+    for (c = 0; c < n; ++c) sums[c] += (x[c] - zero_point) * w[c];
+}
+
+static void li_ref_requantize_s8(int8_t *out, const int32_t *sums, const float *multipliers, int32_t zero_point,
+                                 int32_t low, int32_t high, size_t n)
+{
+    size_t c;
+    for (c = 0; c < n; ++c) out[c] = (int8_t)li_requantize(sums[c], multipliers[c], zero_point, low, high);
+}
+
+/* Four channels at a time: their sums do not wait for each other, and each one keeps its own order. */
+static void li_ref_dots_f32(float *sums, const float *x, const float *w, size_t stride, size_t n, size_t channels)
+{
+    size_t c = 0, k;
+    for (; c + 4 <= channels; c += 4) {
+        const float *row = w + c * stride;
+        float s0 = sums[c], s1 = sums[c + 1], s2 = sums[c + 2], s3 = sums[c + 3];
+        for (k = 0; k < n; ++k) {
+            s0 += x[k] * row[k];
+            s1 += x[k] * row[stride + k];
+            s2 += x[k] * row[2 * stride + k];
+            s3 += x[k] * row[3 * stride + k];
+        }
+        sums[c] = s0;
+        sums[c + 1] = s1;
+        sums[c + 2] = s2;
+        sums[c + 3] = s3;
+    }
+    for (; c < channels; ++c) {
+        const float *row = w + c * stride;
+        float sum = sums[c];
+        for (k = 0; k < n; ++k) sum += x[k] * row[k];
+        sums[c] = sum;
+    }
+}
+
+const li_kernels li_kernels_ref = {
+    .name = "ref",
+    .isa = LI_ISA_REF,
+    .dots_s8 = li_ref_dots_s8,
+    .taps_s8 = li_ref_taps_s8,
+    .requantize_s8 = li_ref_requantize_s8,
+    .dots_f32 = li_ref_dots_f32,
+};

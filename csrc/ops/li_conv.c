@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CONV_2D: input NHWC, filter OHWI, groups = input channels / filter channels. */
+#include "li_range.h"
+#include "li_weights.h"
+#include "li_window.h"
+
+typedef struct li_conv_state {        /* in int8 one float multiplier per output channel follows */
+    li_window window;
+    int32_t in_c, out_c, filter_c;    /* filter_c: input channels of one group */
+    int32_t groups;
+    int32_t in_zero, out_zero, low, high;
+    float low_f32, high_f32;
+} li_conv_state;
+
+/* Options and shapes; fails when they contradict each other. */
+static li_status li_conv_decode(li_net *net, const li_node *node, li_conv_state *s)
+{
+    const li_tensor *input = li_node_input(net, node, 0), *filter = li_node_input(net, node, 1);
+    const int32_t activation = li_option_i8(net, node, LI_SLOT_Conv2DOptions_fused_activation_function, LI_ACTIVATION_NONE);
+    const int32_t padding = li_option_i8(net, node, LI_SLOT_Conv2DOptions_padding, LI_PADDING_SAME);
+
+    LI_TRY(li_need_rank(net, node, input, 4));
+    LI_TRY(li_need_rank(net, node, filter, 4));
+    LI_TRY(li_range_check(net, node, activation));
+    s->in_c = input->dims[3];
+    s->out_c = filter->dims[0];
+    s->filter_c = filter->dims[3];
+    if (s->out_c < 1 || s->filter_c < 1)
+        return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_SHAPE, node, filter, 1, s->out_c < 1 ? s->out_c : s->filter_c);
+    if (s->in_c < 1 || s->in_c % s->filter_c != 0)
+        return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_SHAPE, node, filter, s->in_c, s->filter_c);
+    s->groups = s->in_c / s->filter_c;
+    if (s->out_c % s->groups != 0)
+        return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_SHAPE, node, filter, s->groups, s->out_c);
+
+    s->window.filter_h = filter->dims[1];
+    s->window.filter_w = filter->dims[2];
+    s->window.stride_h = li_option_i32(net, node, LI_SLOT_Conv2DOptions_stride_h, 0);
+    s->window.stride_w = li_option_i32(net, node, LI_SLOT_Conv2DOptions_stride_w, 0);
+    s->window.dilation_h = li_option_i32(net, node, LI_SLOT_Conv2DOptions_dilation_h_factor, 1);
+    s->window.dilation_w = li_option_i32(net, node, LI_SLOT_Conv2DOptions_dilation_w_factor, 1);
+    LI_TRY(li_window_place(net, node, input, padding, &s->window));
+
+    s->low_f32 = li_range_of_f32(activation).low;
+    s->high_f32 = li_range_of_f32(activation).high;
+    return LI_OK;
+}
+
+static size_t li_conv_taps(const li_conv_state *s)
+{
+    return (size_t)s->window.filter_h * (size_t)s->window.filter_w * (size_t)s->filter_c;
+}
+
+/* Bytes of one group's packed weights; 0 when the kernels take them where they are. */
+static size_t li_conv_group_bytes(const li_net *net, const li_conv_state *s)
+{
+    const li_kernels *k = li_kernels_of(net);
+    if (k->pack_f32_bytes == NULL || (net->flags & LI_NO_PACK) != 0) return 0;
+    return k->pack_f32_bytes(li_conv_taps(s), (size_t)(s->out_c / s->groups));
+}
+
+li_status li_conv_2d_plan(li_net *net, li_node *node)
+{
+    const li_tensor *input = li_node_input(net, node, 0);
+    const int is_int8 = input->type == LI_INT8;
+    li_conv_state s;
+    int64_t dims[4];
+
+    LI_TRY(li_conv_decode(net, node, &s));
+    LI_TRY(li_weights_check(net, node, 0, (uint32_t)s.out_c, li_conv_taps(&s)));
+    dims[0] = s.window.batches;
+    dims[1] = s.window.out_h;
+    dims[2] = s.window.out_w;
+    dims[3] = s.out_c;
+    node->state_bytes = (uint32_t)(sizeof s + (is_int8 ? (size_t)s.out_c * sizeof(float) : 0));
+    if (!is_int8) {
+        const uint64_t packed = (uint64_t)li_conv_group_bytes(net, &s) * (uint64_t)s.groups;
+        if (packed > INT32_MAX) return li_fail(net, LI_UNSUPPORTED, LI_RULE_SHAPE_OVERFLOW, node, NULL, INT32_MAX, (int64_t)packed);
+        node->packed_bytes = (uint32_t)packed;
+    }
+    return li_set_shape(net, node, li_node_output(net, node, 0), 4, dims);
+}
+
+void li_conv_2d_prepare(li_net *net, const li_node *node)
+{
+    const li_tensor *input = li_node_input(net, node, 0), *output = li_node_output(net, node, 0);
+    li_conv_state *s = li_node_state(net, node);
+
+    if (li_conv_decode(net, node, s) != LI_OK) return;
+    if (input->type == LI_INT8) {
+        const int32_t activation = li_option_i8(net, node, LI_SLOT_Conv2DOptions_fused_activation_function, LI_ACTIVATION_NONE);
+        li_range_s8 range;
+        s->in_zero = li_tensor_zero_point(net, input, 0);
+        s->out_zero = li_tensor_zero_point(net, output, 0);
+        range = li_range_of_s8(activation, li_tensor_scale(net, output, 0), s->out_zero, LI_LIMIT_EVEN);
+        s->low = range.low;
+        s->high = range.high;
+        li_weights_multipliers(net, node, (uint32_t)s->out_c, (float *)(s + 1));
+    } else if (node->packed_bytes != 0 && (net->flags & LI_PACKED_READY) == 0) {
+        const size_t taps = li_conv_taps(s), channels = (size_t)(s->out_c / s->groups), bytes = li_conv_group_bytes(net, s);
+        const float *w = li_tensor_data(li_node_input(net, node, 1));
+        char *packed = li_node_packed(net, node);
+        size_t g;
+        for (g = 0; g < (size_t)s->groups; ++g)
+            li_kernels_of(net)->pack_f32((float *)(void *)(packed + g * bytes), w + g * channels * taps, taps, channels);
+    }
+}
+
+/* One output pixel at a time; its sums in blocks of channels, each built row by row of the filter. */
+static void li_conv_pixel_s8(const li_kernels *kernels, const li_conv_state *s, int8_t *out, const int8_t *image,
+                             const int8_t *filter, const int32_t *bias, int32_t y0, int32_t x0)
+{
+    const li_window *w = &s->window;
+    const li_taps rows = li_taps_inside(y0, w->in_h, w->filter_h, w->dilation_h);
+    const li_taps columns = li_taps_inside(x0, w->in_w, w->filter_w, w->dilation_w);
+    const size_t in_c = (size_t)s->in_c, filter_c = (size_t)s->filter_c, taps = li_conv_taps(s);
+    const uint32_t group_c = (uint32_t)(s->out_c / s->groups);
+    const float *multipliers = (const float *)(s + 1);
+    const int whole_rows = s->groups == 1 && w->dilation_w == 1;
+    int32_t sums[LI_CHANNEL_BLOCK];
+    uint32_t g, c, count;
+    int32_t ky, kx;
+
+    for (g = 0; g < (uint32_t)s->groups; ++g) {
+        for (c = 0; c < group_c; c += count) {
+            const uint32_t channel = g * group_c + c;
+            const int8_t *rows_of_c = filter + channel * taps;
+            count = group_c - c < LI_CHANNEL_BLOCK ? group_c - c : LI_CHANNEL_BLOCK;
+            li_bias_s32(sums, bias, channel, count);
+            for (ky = rows.begin; ky < rows.end; ++ky) {
+                const size_t y = (size_t)(y0 + ky * w->dilation_h) * (size_t)w->in_w;
+                const size_t tap = (size_t)ky * (size_t)w->filter_w;
+                if (whole_rows) {
+                    const size_t n = (size_t)(columns.end - columns.begin) * filter_c;
+                    if (n == 0) continue;
+                    kernels->dots_s8(sums, image + (y + (size_t)(x0 + columns.begin)) * in_c, s->in_zero,
+                                     rows_of_c + (tap + (size_t)columns.begin) * filter_c, taps, n, count);
+                    continue;
+                }
+                for (kx = columns.begin; kx < columns.end; ++kx)
+                    kernels->dots_s8(sums, image + (y + (size_t)(x0 + kx * w->dilation_w)) * in_c + g * filter_c, s->in_zero,
+                                     rows_of_c + (tap + (size_t)kx) * filter_c, taps, filter_c, count);
+            }
+            kernels->requantize_s8(out + channel, sums, multipliers + channel, s->out_zero, s->low, s->high, count);
+        }
+    }
+}
+
+/* `packed` is NULL when the weights are used in place, otherwise one block of `group_bytes` per group. */
+static void li_conv_pixel_f32(const li_kernels *kernels, const li_conv_state *s, float *out, const float *image,
+                              const float *filter, const char *packed, size_t group_bytes, const float *bias, int32_t y0,
+                              int32_t x0)
+{
+    const li_window *w = &s->window;
+    const li_taps rows = li_taps_inside(y0, w->in_h, w->filter_h, w->dilation_h);
+    const li_taps columns = li_taps_inside(x0, w->in_w, w->filter_w, w->dilation_w);
+    const size_t in_c = (size_t)s->in_c, filter_c = (size_t)s->filter_c, taps = li_conv_taps(s);
+    const uint32_t group_c = (uint32_t)(s->out_c / s->groups);
+    const int whole_rows = s->groups == 1 && w->dilation_w == 1;
+    float sums[LI_CHANNEL_BLOCK];
+    uint32_t g, c, count;
+    int32_t ky, kx;
+
+    for (g = 0; g < (uint32_t)s->groups; ++g) {
+        for (c = 0; c < group_c; c += count) {
+            const uint32_t channel = g * group_c + c;
+            count = group_c - c < LI_CHANNEL_BLOCK ? group_c - c : LI_CHANNEL_BLOCK;
+            li_fill(sums, 0, count * sizeof *sums);
+            for (ky = rows.begin; ky < rows.end; ++ky) {
+                const size_t y = (size_t)(y0 + ky * w->dilation_h) * (size_t)w->in_w;
+                for (kx = columns.begin; kx < columns.end; ++kx) {
+                    const float *x = image + (y + (size_t)(x0 + kx * w->dilation_w)) * in_c + g * filter_c;
+                    const size_t first = ((size_t)ky * (size_t)w->filter_w + (size_t)kx) * filter_c;
+                    const size_t n = whole_rows ? (size_t)(columns.end - kx) * filter_c : filter_c;
+                    if (packed != NULL)
+                        kernels->dots_f32_packed(sums, x, (const float *)(const void *)(packed + g * group_bytes) + c * taps,
+                                                 taps, first, n, count);
+                    else
+                        kernels->dots_f32(sums, x, filter + channel * taps + first, taps, n, count);
+                    if (whole_rows) break;
+                }
+            }
+            li_finish_f32(out + channel, sums, bias, channel, count, s->low_f32, s->high_f32);
+        }
+    }
+}
+
+li_status li_conv_2d_run(li_net *net, const li_node *node)
+{
+    const li_tensor *input = li_node_input(net, node, 0);
+    const li_conv_state *s = li_node_state_const(net, node);
+    const li_window *w = &s->window;
+    const li_kernels *kernels = li_kernels_of(net);
+    const void *x = li_tensor_data(input), *filter = li_tensor_data(li_node_input(net, node, 1));
+    const void *bias = li_optional_data(net, node, 2);
+    void *out = li_tensor_data(li_node_output(net, node, 0));
+    const size_t in_bytes = (size_t)w->in_h * (size_t)w->in_w * (size_t)s->in_c;
+    const char *packed = node->packed_bytes != 0 ? li_node_packed(net, node) : NULL;
+    const size_t group_bytes = packed != NULL ? li_conv_group_bytes(net, s) : 0;
+    size_t at = 0;
+    int32_t b, oy, ox;
+
+    for (b = 0; b < w->batches; ++b)
+        for (oy = 0; oy < w->out_h; ++oy)
+            for (ox = 0; ox < w->out_w; ++ox, at += (size_t)s->out_c) {
+                const int32_t y0 = oy * w->stride_h - w->pad_top, x0 = ox * w->stride_w - w->pad_left;
+                if (input->type == LI_INT8)
+                    li_conv_pixel_s8(kernels, s, (int8_t *)out + at, (const int8_t *)x + (size_t)b * in_bytes, filter, bias, y0, x0);
+                else
+                    li_conv_pixel_f32(kernels, s, (float *)out + at, (const float *)x + (size_t)b * in_bytes, filter, packed,
+                                      group_bytes, bias, y0, x0);
+            }
+    return LI_OK;
+}

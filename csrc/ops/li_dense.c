@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* FULLY_CONNECTED: input [..., K] seen as rows of K, filter [N, K], output [rows, N] or [..., N]. */
+#include "li_range.h"
+#include "li_weights.h"
+
+typedef struct li_dense_state {       /* in int8 one float multiplier per output channel follows */
+    int32_t rows, in_c, out_c;
+    int32_t in_zero, out_zero, low, high;
+    float low_f32, high_f32;
+} li_dense_state;
+
+static li_status li_dense_decode(li_net *net, const li_node *node, li_dense_state *s)
+{
+    const li_tensor *input = li_node_input(net, node, 0), *filter = li_node_input(net, node, 1);
+    const int32_t activation = li_option_i8(net, node, LI_SLOT_FullyConnectedOptions_fused_activation_function, LI_ACTIVATION_NONE);
+    const int32_t format = li_option_i8(net, node, LI_SLOT_FullyConnectedOptions_weights_format, 0);
+    const uint32_t elements = li_tensor_elements(input);
+
+    LI_TRY(li_need_rank(net, node, filter, 2));
+    LI_TRY(li_range_check(net, node, activation));
+    if (format != 0) return li_fail(net, LI_UNSUPPORTED, LI_RULE_OPTION_RANGE, node, filter, 0, format);
+    s->out_c = filter->dims[0];
+    s->in_c = filter->dims[1];
+    if (s->out_c < 1 || s->in_c < 1)
+        return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_SHAPE, node, filter, 1, s->in_c < 1 ? s->in_c : s->out_c);
+    if (input->rank == 0 || elements % (uint32_t)s->in_c != 0)
+        return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_SHAPE, node, input, s->in_c, elements);
+    s->rows = (int32_t)(elements / (uint32_t)s->in_c);
+    s->low_f32 = li_range_of_f32(activation).low;
+    s->high_f32 = li_range_of_f32(activation).high;
+    return LI_OK;
+}
+
+static size_t li_dense_packed_bytes(const li_net *net, const li_dense_state *s)
+{
+    const li_kernels *k = li_kernels_of(net);
+    if (k->pack_f32_bytes == NULL || (net->flags & LI_NO_PACK) != 0) return 0;
+    return k->pack_f32_bytes((size_t)s->in_c, (size_t)s->out_c);
+}
+
+li_status li_fully_connected_plan(li_net *net, li_node *node)
+{
+    const li_tensor *input = li_node_input(net, node, 0);
+    const int is_int8 = input->type == LI_INT8;
+    li_dense_state s;
+    int64_t dims[LI_MAX_RANK];
+    uint32_t rank = 2, i;
+
+    LI_TRY(li_dense_decode(net, node, &s));
+    LI_TRY(li_weights_check(net, node, 0, (uint32_t)s.out_c, (uint64_t)s.in_c));
+    if (li_option_i8(net, node, LI_SLOT_FullyConnectedOptions_keep_num_dims, 0) != 0) {
+        rank = input->rank;
+        if (input->dims[rank - 1] != s.in_c)
+            return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_SHAPE, node, input, s.in_c, input->dims[rank - 1]);
+        for (i = 0; i + 1 < rank; ++i) dims[i] = input->dims[i];
+    } else {
+        dims[0] = s.rows;
+    }
+    dims[rank - 1] = s.out_c;
+    node->state_bytes = (uint32_t)(sizeof s + (is_int8 ? (size_t)s.out_c * sizeof(float) : 0));
+    if (!is_int8) {
+        const uint64_t packed = li_dense_packed_bytes(net, &s);
+        if (packed > INT32_MAX) return li_fail(net, LI_UNSUPPORTED, LI_RULE_SHAPE_OVERFLOW, node, NULL, INT32_MAX, (int64_t)packed);
+        node->packed_bytes = (uint32_t)packed;
+    }
+    return li_set_shape(net, node, li_node_output(net, node, 0), rank, dims);
+}
+
+void li_fully_connected_prepare(li_net *net, const li_node *node)
+{
+    const li_tensor *input = li_node_input(net, node, 0), *output = li_node_output(net, node, 0);
+    li_dense_state *s = li_node_state(net, node);
+
+    if (li_dense_decode(net, node, s) != LI_OK) return;
+    if (input->type == LI_INT8) {
+        const int32_t activation = li_option_i8(net, node, LI_SLOT_FullyConnectedOptions_fused_activation_function, LI_ACTIVATION_NONE);
+        li_range_s8 range;
+        s->in_zero = li_tensor_zero_point(net, input, 0);
+        s->out_zero = li_tensor_zero_point(net, output, 0);
+        range = li_range_of_s8(activation, li_tensor_scale(net, output, 0), s->out_zero, LI_LIMIT_EVEN);
+        s->low = range.low;
+        s->high = range.high;
+        li_weights_multipliers(net, node, (uint32_t)s->out_c, (float *)(s + 1));
+    } else if (node->packed_bytes != 0 && (net->flags & LI_PACKED_READY) == 0) {
+        li_kernels_of(net)->pack_f32(li_node_packed(net, node), li_tensor_data(li_node_input(net, node, 1)), (size_t)s->in_c,
+                                     (size_t)s->out_c);
+    }
+}
+
+static void li_dense_row_s8(const li_kernels *kernels, const li_dense_state *s, int8_t *out, const int8_t *x,
+                            const int8_t *filter, const int32_t *bias)
+{
+    const uint32_t out_c = (uint32_t)s->out_c;
+    const size_t in_c = (size_t)s->in_c;
+    int32_t sums[LI_CHANNEL_BLOCK];
+    uint32_t c, count;
+    for (c = 0; c < out_c; c += count) {
+        count = out_c - c < LI_CHANNEL_BLOCK ? out_c - c : LI_CHANNEL_BLOCK;
+        li_bias_s32(sums, bias, c, count);
+        kernels->dots_s8(sums, x, s->in_zero, filter + c * in_c, in_c, in_c, count);
+        kernels->requantize_s8(out + c, sums, (const float *)(s + 1) + c, s->out_zero, s->low, s->high, count);
+    }
+}
+
+static void li_dense_row_f32(const li_kernels *kernels, const li_dense_state *s, float *out, const float *x,
+                             const float *filter, const float *packed, const float *bias)
+{
+    const uint32_t out_c = (uint32_t)s->out_c;
+    const size_t in_c = (size_t)s->in_c;
+    float sums[LI_CHANNEL_BLOCK];
+    uint32_t c, count;
+    for (c = 0; c < out_c; c += count) {
+        count = out_c - c < LI_CHANNEL_BLOCK ? out_c - c : LI_CHANNEL_BLOCK;
+        li_fill(sums, 0, count * sizeof *sums);
+        if (packed != NULL) kernels->dots_f32_packed(sums, x, packed + c * in_c, in_c, 0, in_c, count);
+        else kernels->dots_f32(sums, x, filter + c * in_c, in_c, in_c, count);
+        li_finish_f32(out + c, sums, bias, c, count, s->low_f32, s->high_f32);
+    }
+}
+
+li_status li_fully_connected_run(li_net *net, const li_node *node)
+{
+    const li_tensor *input = li_node_input(net, node, 0);
+    const li_dense_state *s = li_node_state_const(net, node);
+    const void *x = li_tensor_data(input), *filter = li_tensor_data(li_node_input(net, node, 1));
+    const void *bias = li_optional_data(net, node, 2), *packed = node->packed_bytes != 0 ? li_node_packed(net, node) : NULL;
+    void *out = li_tensor_data(li_node_output(net, node, 0));
+    size_t row;
+
+    for (row = 0; row < (size_t)s->rows; ++row) {
+        const size_t from = row * (size_t)s->in_c, to = row * (size_t)s->out_c;
+        if (input->type == LI_INT8)
+            li_dense_row_s8(li_kernels_of(net), s, (int8_t *)out + to, (const int8_t *)x + from, filter, bias);
+        else
+            li_dense_row_f32(li_kernels_of(net), s, (float *)out + to, (const float *)x + from, filter, packed, bias);
+    }
+    return LI_OK;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "li_weights.h"
+
+static float li_weights_multiplier(const li_net *net, const li_node *node, uint32_t channel)
+{
+    const li_tensor *filter = li_node_input(net, node, 1);
+    const float product = li_tensor_scale(net, li_node_input(net, node, 0), 0)
+                        * li_tensor_scale(net, filter, filter->scale_count > 1 ? channel : 0);
+    return product / li_tensor_scale(net, li_node_output(net, node, 0), 0);
+}
+
+/* The largest magnitude in a constant int32 tensor; the planner sees constants where they lie in the file. */
+static uint64_t li_weights_largest(const li_net *net, const li_tensor *bias)
+{
+    const uint8_t *p = li_file(net) + bias->data;
+    const uint32_t count = li_tensor_elements(bias);
+    uint64_t largest = 0;
+    uint32_t i;
+    for (i = 0; i < count; ++i) {
+        const int64_t value = li_load_i32(p + (size_t)i * 4);
+        const uint64_t magnitude = (uint64_t)(value < 0 ? -value : value);
+        if (magnitude > largest) largest = magnitude;
+    }
+    return largest;
+}
+
+li_status li_weights_check(li_net *net, const li_node *node, uint32_t axis, uint32_t channels, uint64_t taps)
+{
+    const li_tensor *input = li_node_input(net, node, 0), *filter = li_node_input(net, node, 1);
+    const li_tensor *bias = li_node_input(net, node, 2), *output = li_node_output(net, node, 0);
+    uint64_t largest = 0;
+    uint32_t c, multipliers;
+
+    if (bias != NULL && li_tensor_elements(bias) != channels)
+        return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_SHAPE, node, bias, channels, li_tensor_elements(bias));
+    if (input->type != LI_INT8) return LI_OK;
+
+    LI_TRY(li_need_quantized(net, node, input));
+    LI_TRY(li_need_quantized(net, node, output));
+    LI_TRY(li_need_weight_scales(net, node, filter, axis));
+    if (bias != NULL) largest = li_weights_largest(net, bias);
+    if (taps > INT32_MAX || taps * (255 * 128) + largest > INT32_MAX)
+        return li_fail(net, LI_UNSUPPORTED, LI_RULE_ACCUMULATOR_RANGE, node, filter, INT32_MAX,
+                       taps > INT32_MAX ? INT64_MAX : (int64_t)(taps * (255 * 128) + largest));
+    multipliers = filter->scale_count > 1 ? channels : channels > 0 ? 1 : 0;
+    for (c = 0; c < multipliers; ++c)
+        if (!(li_weights_multiplier(net, node, c) < 256.0f))
+            return li_fail(net, LI_UNSUPPORTED, LI_RULE_MULTIPLIER_RANGE, node, filter, 256, c);
+    return LI_OK;
+}
+
+void li_weights_multipliers(li_net *net, const li_node *node, uint32_t channels, float *multipliers)
+{
+    uint32_t c;
+    for (c = 0; c < channels; ++c) multipliers[c] = li_weights_multiplier(net, node, c);
+}
+
+void li_finish_f32(float *out, const float *sums, const float *bias, uint32_t first, uint32_t count, float low, float high)
+{
+    uint32_t c;
+    if (bias == NULL) {
+        for (c = 0; c < count; ++c) out[c] = li_clamp_f32(sums[c], low, high);
+        return;
+    }
+    for (c = 0; c < count; ++c) out[c] = li_clamp_f32(sums[c] + bias[first + c], low, high);
+}

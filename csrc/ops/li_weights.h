@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Weights and bias of CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED: their checks and their multipliers. */
+#ifndef LI_WEIGHTS_H
+#define LI_WEIGHTS_H
+
+#include "li_ops.h"
+
+/*
+ * The bias has one element per output channel. In int8: input and output have one scale each, the filter one or one
+ * per element of `axis`; sums over `taps` products and the bias fit 32 bits; every requantization scale is below 256.
+ */
+li_status li_weights_check(li_net *net, const li_node *node, uint32_t axis, uint32_t channels, uint64_t taps);
+
+/* s[c] = fl32(fl32(input scale * filter scale[c]) / output scale), one per channel: NUMERICS.md, "requantize". */
+void li_weights_multipliers(li_net *net, const li_node *node, uint32_t channels, float *multipliers);
+
+/* The bias or zeros, for channels [first, first + count). */
+static inline void li_bias_s32(int32_t *sums, const int32_t *bias, uint32_t first, uint32_t count)
+{
+    if (bias != NULL) li_copy(sums, bias + first, count * sizeof *sums);
+    else li_fill(sums, 0, count * sizeof *sums);
+}
+
+/* out[c] = clamp(sums[c] + bias[first + c]): the end of every float sum of products. */
+void li_finish_f32(float *out, const float *sums, const float *bias, uint32_t first, uint32_t count, float low, float high);
+
+/* The bytes of an optional operand, NULL when it is left out. */
+static inline const void *li_optional_data(const li_net *net, const li_node *node, uint32_t i)
+{
+    const li_tensor *t = li_node_input(net, node, i);
+    return t != NULL ? li_tensor_data(t) : NULL;
+}
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "li_math.h"
+
+#include "li_port.h"
+
+static double li_double_from_bits(uint64_t bits)
+{
+    double value;
+    li_copy(&value, &bits, sizeof value);
+    return value;
+}
+
+static uint64_t li_double_bits(double value)
+{
+    uint64_t bits;
+    li_copy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+static float li_float_from_bits(uint32_t bits)
+{
+    float value;
+    li_copy(&value, &bits, sizeof value);
+    return value;
+}
+
+static uint32_t li_float_bits(float value)
+{
+    uint32_t bits;
+    li_copy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+/*
+ * x = k ln 2 + r with |r| <= ln 2 / 2; e^r by its Taylor polynomial of degree 13 (the first term left out is below
+ * 5e-18); then 2^k through the exponent field. ln 2 is split so that k * high is exact for |k| < 2^11.
+ */
+double li_exp(double x)
+{
+    static const double inverse[14] = {   /* 1 / n! */
+        1.0, 1.0, 1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040, 1.0 / 40320, 1.0 / 362880,
+        1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800.0,
+    };
+    const double ln2_high = 6.93147180369123816490e-01, ln2_low = 1.90821492927058770002e-10;
+    const double log2_e = 1.44269504088896338700e+00, round = 6755399441055744.0;   /* 1.5 * 2^52 */
+    double k, r, sum;
+    int32_t power, i;
+
+    if (x != x) return x;
+    if (x > 709.782712893383973096) return li_double_from_bits(UINT64_C(0x7ff0000000000000));
+    if (x < -708.0) return 0.0;
+    k = (x * log2_e + round) - round;
+    r = (x - k * ln2_high) - k * ln2_low;
+    sum = inverse[13];
+    for (i = 12; i >= 0; --i) sum = sum * r + inverse[i];
+    power = (int32_t)k;
+    /* Half the power twice: 2^1024 alone is not a number. */
+    sum *= li_double_from_bits((uint64_t)(1023 + power / 2) << 52);
+    return sum * li_double_from_bits((uint64_t)(1023 + power - power / 2) << 52);
+}
+
+double li_logistic(double x)
+{
+    double e;
+    if (x >= 0.0) return 1.0 / (1.0 + li_exp(-x));
+    e = li_exp(x);
+    return e / (1.0 + e);
+}
+
+int32_t li_floor_log2(float x)
+{
+    uint32_t bits = li_float_bits(x);
+    int32_t exponent = (int32_t)(bits >> 23) - 127;
+    if (exponent > -127) return exponent;
+    exponent = -150;                             /* subnormal: a multiple of 2^-149 */
+    for (bits &= 0x7fffffu; bits != 0; bits >>= 1) ++exponent;
+    return exponent;
+}
+
+float li_power_of_two(int32_t n)
+{
+    return li_float_from_bits((uint32_t)(n + 127) << 23);
+}
+
+float li_half_to_float(uint16_t half)
+{
+    const uint32_t sign = (uint32_t)(half & 0x8000u) << 16;
+    const uint32_t exponent = (half >> 10) & 0x1fu, fraction = half & 0x3ffu;
+    float value;
+    if (exponent == 0x1fu) return li_float_from_bits(sign | 0x7f800000u | (fraction << 13));
+    if (exponent != 0) return li_float_from_bits(sign | ((exponent + 112u) << 23) | (fraction << 13));
+    value = (float)fraction * li_power_of_two(-24);             /* subnormal or zero: exact */
+    return li_float_from_bits(li_float_bits(value) | sign);
+}
+
+li_fixed li_fixed_from(double factor)
+{
+    const uint64_t bits = li_double_bits(factor);
+    const uint64_t mantissa = (bits & UINT64_C(0xfffffffffffff)) | UINT64_C(0x10000000000000);   /* 2^52 .. 2^53 */
+    li_fixed fixed;
+    uint64_t rounded = (mantissa + (UINT64_C(1) << 21)) >> 22;                                   /* half up */
+    fixed.shift = (int32_t)((bits >> 52) & 0x7ffu) - 1022;
+    if (rounded == UINT64_C(0x80000000)) {
+        rounded >>= 1;
+        ++fixed.shift;
+    }
+    fixed.multiplier = (int32_t)rounded;
+    if (fixed.shift < -31) {
+        fixed.multiplier = 0;
+        fixed.shift = 0;
+    } else if (fixed.shift > 30) {
+        fixed.multiplier = INT32_MAX;
+        fixed.shift = 30;
+    }
+    return fixed;
+}
+
+int32_t li_fixed_multiply(int32_t value, li_fixed factor)
+{
+    const int32_t left = factor.shift > 0 ? factor.shift : 0, right = factor.shift > 0 ? 0 : -factor.shift;
+    int64_t product = (int64_t)value * ((int64_t)1 << left), high, rest, half;
+    if (product > INT32_MAX) product = INT32_MAX;
+    if (product < INT32_MIN) product = INT32_MIN;
+    product *= factor.multiplier;
+    high = (product + (product >= 0 ? (1 << 30) : 1 - (1 << 30))) / ((int64_t)1 << 31);
+    if (right == 0) return (int32_t)high;
+    rest = high & (((int64_t)1 << right) - 1);
+    half = (((int64_t)1 << right) - 1) >> 1;
+    if (high < 0) ++half;                        /* ties of negative numbers go down: away from zero */
+    return (int32_t)((high - rest) / ((int64_t)1 << right) + (rest > half ? 1 : 0));   /* the division is exact */
+}
