@@ -12,9 +12,16 @@
 #define LI_MAX_RANK 6
 #endif
 
-/* Placement compares tensors pairwise: this bounds the time that a hostile file can take (about 0.1 s on a workstation). */
+/* Tensors, and likewise operators, of the graph that runs. Placement compares tensors pairwise: this bounds the time that
+   a hostile file can take (about 0.1 s on a workstation). Indices of the planner are 16-bit. */
 #ifndef LI_MAX_TENSORS
-#define LI_MAX_TENSORS 16384
+#define LI_MAX_TENSORS 8192
+#endif
+_Static_assert(LI_MAX_TENSORS <= 32768, "the planner counts in 16 bits");
+
+/* More threads than any machine that we measure has; scratch grows with it. */
+#ifndef LI_MAX_THREADS
+#define LI_MAX_THREADS 256
 #endif
 
 /* Inputs whose element types a row of ops.toml can tell apart. */

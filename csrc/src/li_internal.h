@@ -13,6 +13,7 @@
 
 #include "li_config.h"
 #include "li_port.h"
+#include "li_size.h"
 #include "liteinterp.h"
 #include "../gen/li_schema.h"
 #include "li_rules.h"
@@ -51,7 +52,7 @@ enum { LI_TENSOR_INPUT = 1, LI_TENSOR_OUTPUT = 2, LI_TENSOR_VARIABLE = 4, LI_TEN
 typedef struct li_node {
     uint32_t inputs, outputs;   /* file offsets of the first index (int32 each) */
     uint16_t input_count, output_count;
-    uint16_t row;               /* index into li_operations[] */
+    uint16_t row;               /* index into li_operation_rows[] */
     uint16_t version;
     uint32_t options;           /* file offset of the options table, 0 when absent (all defaults) */
     uint32_t state, state_bytes;       /* what prepare writes and run reads; offset from the net, 16-byte aligned */
@@ -68,10 +69,16 @@ struct li_net {
     uint32_t nodes, node_count;
     uint32_t inputs, input_count;        /* file offsets of the graph's index vectors */
     uint32_t outputs, output_count;
-    uint32_t state_bytes, scratch_bytes;
+    uint32_t state_bytes;
+    uint32_t scratch_bytes;              /* of one thread: thread i works at li_scratch(net) + i * scratch_bytes */
     uint64_t arena_bytes, packed_bytes;
     li_fault fault;
 };
+
+/* The header takes these bytes on every target, so that what follows it has the same offsets everywhere. */
+#define LI_NET_BYTES 192u
+_Static_assert(sizeof(li_net) <= LI_NET_BYTES, "the net's header grew");
+_Static_assert(sizeof(li_tensor) == 64 && sizeof(li_node) == 40, "records take the same bytes on every target");
 
 /* ---- reading the file: valid only after li_check ---------------------------------------------------------------- */
 /* A table is named by its file offset. An absent field gives the default. */
@@ -169,7 +176,7 @@ typedef struct li_operation {
 /* One allowed combination of element types: -1 in `operands` behind the last; with `variadic` the last input's repeats. */
 typedef struct li_type_row { int8_t inputs[LI_MAX_TYPED_OPERANDS]; int8_t outputs[2]; } li_type_row;
 
-extern const li_operation li_operations[];          /* csrc/src/li_operations.c, from gen/li_operations.inc */
+extern const li_operation li_operation_rows[];          /* csrc/src/li_operations.c, from gen/li_operations.inc */
 extern const uint16_t li_operation_count;
 extern const li_type_row li_type_rows[];
 

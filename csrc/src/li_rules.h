@@ -84,7 +84,12 @@
     X(SHAPE_OVERFLOW, "a shape computed from the inputs overflows") \
     /* run time */ \
     X(RUN_CANCELLED, "a hook stopped the run") \
-    X(RUN_INDEX, "an index found in the data is out of range")
+    X(RUN_INDEX, "an index found in the data is out of range") \
+    /* later additions */ \
+    X(OPTIONS_VALUE, "li_options has an unknown flag, or a count out of range") \
+    X(PART_LIMIT, "a memory part would need more than 2 GiB") \
+    X(NET_STATE, "the net is not open") \
+    X(OPERATOR_INDEX, "there is no operator of this index")
 
 enum li_rule {
 #define LI_RULE_ENUM(name, text) LI_RULE_##name,

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the stations check, plan, place and open share with each other; operator families need none of it. */
+#ifndef LI_CORE_H
+#define LI_CORE_H
+
+#include "li_internal.h"
+
+#define LI_MAGIC 0x494c544cu    /* in net->magic between li_open and the end */
+
+/* Bytes at the start of a packed part that is not empty: the stamp of what filled it. */
+#define LI_PACKED_HEADER 64u
+#define LI_PACKED_ALIGNMENT 64u
+
+/* Bytes per tensor that li_place needs behind the nodes: six 16-bit numbers and one 32-bit. */
+#define LI_PLACE_BYTES 16u
+
+/* Fills *fault (which may be NULL) with a fault that has no operator or tensor, and answers `status`. */
+li_status li_fault_set(li_fault *fault, li_status status, int32_t rule, int64_t needed, int64_t had);
+
+/* Header, records and the planner's own memory, for any options: what li_plan needs, and the least state of li_open. */
+size_t li_work_bytes(uint32_t tensors, uint32_t operations);
+
+/* Makes an empty net in `memory`, at least li_work_bytes long, of a file that li_check accepted; options may be NULL. */
+li_status li_net_begin(li_net *net, const void *model, const li_info *info, size_t size, const li_options *options);
+
+/* Meaning, order, placement: fills the records and *need. */
+li_status li_plan_net(li_net *net, const li_options *options, li_need *need);
+
+/* The stations of li_plan_net. */
+li_status li_read_tensors(li_net *net);
+li_status li_read_graph_inputs(li_net *net, const li_options *options);
+li_status li_read_nodes(li_net *net);
+li_status li_read_graph_outputs(li_net *net);
+li_status li_place_arena(li_net *net, li_need *need);
+
+/* Shape and size of a tensor: LI_RULE_NONE, or the rule that is broken. */
+int32_t li_tensor_shape(li_tensor *t, uint32_t rank, const int64_t *dims);
+/* Scales and zero points against the tensor's type, and against its shape where there is one per channel. */
+li_status li_check_quantization(li_net *net, const li_node *node, const li_tensor *t);
+
+/* The bytes of a buffer: file offset and length; false when there is no such buffer. */
+bool li_buffer_bytes(const uint8_t *file, uint32_t index, uint32_t *first, uint32_t *bytes);
+
+/* The file's memory plan: file offset of the first tensor's word, 0 when there is none of the right length. */
+uint32_t li_stored_plan(const li_net *net);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which kernels this machine can run: asked of the processor, so the core needs no operating system for it. */
+#include "li_internal.h"
+#include "li_kernels.h"
+
+#if LI_X86
+#include <cpuid.h>
+
+/* AVX2 is usable when the processor has it and the system saves the wide registers (XCR0 bits 1 and 2). */
+static bool li_cpu_avx2(void)
+{
+    uint32_t a, b, c, d;
+    if (__get_cpuid_max(0, NULL) < 7) {
+        return false;
+    }
+    __cpuid(1, a, b, c, d);
+    const uint32_t needed = (1u << 27) | (1u << 28);    /* OSXSAVE, AVX */
+    if ((c & needed) != needed) {
+        return false;
+    }
+    uint32_t low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    if ((low & 6) != 6) {
+        return false;
+    }
+    __cpuid_count(7, 0, a, b, c, d);
+    return (b & (1u << 5)) != 0;
+}
+#endif
+
+const li_kernels *li_kernels_choose(int32_t isa)
+{
+#if LI_X86
+    if ((isa == LI_ISA_BEST || isa == LI_ISA_AVX2) && li_cpu_avx2()) {
+        return &li_kernels_avx2;
+    }
+#endif
+    return isa == LI_ISA_BEST || isa == LI_ISA_REF ? &li_kernels_ref : NULL;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Opens a model in the caller's memory: check and plan once more, on the state part itself, so that no call order and no
+ * file can make the rest unsafe; then every operator prepares its multipliers, tables and packed weights.
+ */
+#include "li_core.h"
+#include "li_kernels.h"
+
+/* ---- the stamp of the packed part ----------------------------------------------------------------------------------- */
+
+typedef struct li_stamp {
+    uint64_t model;        /* hash of the file */
+    uint64_t layout;       /* hash of everything else that packed bytes depend on */
+    uint32_t magic, size;
+} li_stamp;
+
+_Static_assert(sizeof(li_stamp) <= LI_PACKED_HEADER, "the stamp lies in front of the packed weights");
+
+static uint64_t li_hash_word(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ (hash >> 29);
+}
+
+/* Eight bytes at a time. This finds mix-ups, not forgeries: packed weights are the caller's own memory. */
+static uint64_t li_hash_bytes(uint64_t hash, const uint8_t *bytes, size_t count)
+{
+    uint64_t word;
+    while (count >= sizeof word) {
+        li_copy(&word, bytes, sizeof word);
+        hash = li_hash_word(hash, word);
+        bytes += sizeof word;
+        count -= sizeof word;
+    }
+    word = 0;
+    li_copy(&word, bytes, count);
+    return li_hash_word(hash, word);
+}
+
+static li_stamp li_stamp_of(const li_net *net)
+{
+    li_stamp stamp;
+    li_fill(&stamp, 0, sizeof stamp);
+    stamp.magic = LI_MAGIC;
+    stamp.size = net->size;
+    stamp.model = li_hash_bytes(net->size, li_file(net), net->size);
+    uint64_t hash = li_hash_word(LI_ABI_VERSION, net->flags & LI_EXACT);
+    hash = li_hash_word(hash, (uint64_t)li_kernels_of(net)->isa);
+    hash = li_hash_word(hash, LI_VERSION_MAJOR * 1000000 + LI_VERSION_MINOR * 1000 + LI_VERSION_PATCH);
+    for (uint32_t i = 0; i < net->node_count; i++) {
+        const li_node *node = li_node_record(net, i);
+        hash = li_hash_word(hash, ((uint64_t)node->packed << 32) | node->packed_bytes);
+    }
+    stamp.layout = hash;
+    return stamp;
+}
+
+static li_status li_check_packed(li_net *net)
+{
+    const li_stamp want = li_stamp_of(net);
+    li_stamp have;
+    li_copy(&have, net->packed.pointer, sizeof have);
+    if (have.magic != want.magic || have.size != want.size || have.model != want.model || have.layout != want.layout) {
+        return li_fail(net, LI_STALE_PACKED, LI_RULE_PACKED_STALE, NULL, NULL, -1, -1);
+    }
+    return LI_OK;
+}
+
+/* ---- the memory parts ------------------------------------------------------------------------------------------------ */
+
+static li_status li_check_part(const void *part, size_t bytes, int64_t needed, int32_t rule, li_fault *fault)
+{
+    if ((uintptr_t)part % LI_ALIGNMENT != 0) {
+        return li_fault_set(fault, LI_MISALIGNED, LI_RULE_MEMORY_ALIGNMENT, LI_ALIGNMENT, (int64_t)((uintptr_t)part % LI_ALIGNMENT));
+    }
+    if (part == NULL && bytes != 0) {
+        return li_fault_set(fault, LI_BAD_ARGUMENT, LI_RULE_ARGUMENT_NULL, needed, 0);
+    }
+    if ((int64_t)bytes < needed) {
+        return li_fault_set(fault, LI_NO_MEMORY, rule, needed, (int64_t)bytes);
+    }
+    return LI_OK;
+}
+
+static li_status li_check_parts(const li_memory *memory, const li_need *need, li_fault *fault)
+{
+    LI_TRY(li_check_part(memory->state, memory->state_bytes, (int64_t)need->state, LI_RULE_STATE_TOO_SMALL, fault));
+    LI_TRY(li_check_part(memory->arena, memory->arena_bytes, (int64_t)need->arena, LI_RULE_ARENA_TOO_SMALL, fault));
+    LI_TRY(li_check_part(memory->scratch, memory->scratch_bytes, (int64_t)need->scratch, LI_RULE_SCRATCH_TOO_SMALL, fault));
+    return li_check_part(memory->packed, memory->packed_bytes, (int64_t)need->packed, LI_RULE_PACKED_TOO_SMALL, fault);
+}
+
+/* ---- the main flow --------------------------------------------------------------------------------------------------- */
+
+/* Fills node states, packed weights and variables; the net is complete afterwards. */
+static li_status li_prepare(li_net *net)
+{
+    const bool ready = (net->flags & LI_PACKED_READY) != 0;
+    if (net->packed_bytes != 0) {
+        if (ready) {
+            LI_TRY(li_check_packed(net));
+        } else {
+            li_fill(net->packed.pointer, 0, LI_PACKED_HEADER);    /* no stamp until it is true */
+        }
+    }
+    for (uint32_t i = 0; i < net->node_count; i++) {
+        const li_node *node = li_node_record(net, i);
+        if (li_operation_rows[node->row].prepare != NULL) {
+            li_operation_rows[node->row].prepare(net, node);
+        }
+    }
+    if (net->packed_bytes != 0 && !ready) {
+        const li_stamp stamp = li_stamp_of(net);
+        li_copy(net->packed.pointer, &stamp, sizeof stamp);
+    }
+    net->magic = LI_MAGIC;
+    return li_reset(net);
+}
+
+li_status li_open(li_net **opened, const void *model, size_t size, const li_memory *memory, const li_options *options,
+                  li_fault *fault)
+{
+    li_info info;
+    li_need need;
+    if (opened == NULL || memory == NULL) {
+        return li_fault_set(fault, LI_BAD_ARGUMENT, LI_RULE_ARGUMENT_NULL, 0, 0);
+    }
+    *opened = NULL;
+    LI_TRY(li_check(model, size, &info, fault));
+    /* Less than planning takes is refused before the real need is known; the need is never less. */
+    li_fill(&need, 0, sizeof need);
+    need.state = info.work_bytes;
+    LI_TRY(li_check_parts(memory, &need, fault));
+
+    li_net *net = (li_net *)memory->state;
+    li_status status = li_net_begin(net, model, &info, size, options);
+    if (status == LI_OK) {
+        status = li_plan_net(net, options, &need);
+    }
+    if (status == LI_OK) {
+        status = li_check_parts(memory, &need, &net->fault);
+    }
+    if (status == LI_OK) {
+        net->arena.pointer = memory->arena;
+        net->scratch.pointer = memory->scratch;
+        net->packed.pointer = memory->packed;
+        status = li_prepare(net);
+    }
+    if (fault != NULL) {
+        *fault = net->fault;
+    }
+    if (status == LI_OK) {
+        *opened = net;
+    }
+    return status;
+}
