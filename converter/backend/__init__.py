@@ -1,0 +1,7 @@
+"""The backend: a graph becomes the bytes of a .tflite file. Nothing else knows how to write them."""
+
+from __future__ import annotations
+
+from .write import write
+
+__all__ = ["write"]

@@ -1,0 +1,56 @@
+"""Operator codes with versions, and options tables."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..gen import tflite
+from ..gen.ops import OptionField, OptionValue
+from ..ir.graph import Node
+from ..ir.rules import bool_option, int_option, spec_of
+from ..ir.types import DType
+
+#: deprecated_builtin_code is a signed byte; codes that do not fit are told by builtin_code alone.
+_SATURATED = int(tflite.BuiltinOperator.PLACEHOLDER_FOR_GREATER_OP_CODES)
+
+
+def version_of(node: Node) -> int:
+    """The lowest operator version that says what the node does: by element type, higher for a few options."""
+    source = node.input(0)
+    version = spec_of(node.op).version(source.dtype.value)
+    if node.op == "FULLY_CONNECTED":
+        if node.optional(2) is None:
+            return max(version, 6)
+        if bool_option(node, "keep_num_dims"):
+            return max(version, 5)
+    if node.op == "DEPTHWISE_CONV_2D" and source.dtype is DType.FLOAT32:
+        dilated = int_option(node, "dilation_h_factor") > 1 or int_option(node, "dilation_w_factor") > 1
+        return max(version, 2) if dilated else version
+    return version
+
+
+def operator_code(node: Node) -> tflite.OperatorCode:
+    """The operator-code entry that a node needs."""
+    code = spec_of(node.op).code
+    return tflite.OperatorCode(
+        deprecated_builtin_code=min(code, _SATURATED), version=version_of(node), builtin_code=code
+    )
+
+
+def options_table(node: Node) -> tflite.BuiltinOptions | None:
+    """The options table of a node, options that it does not set at the wire format's default; None without a table."""
+    spec = spec_of(node.op)
+    if not spec.options:
+        return None
+    table: tflite.BuiltinOptions = getattr(tflite, spec.options)()
+    for field in spec.option_fields:
+        setattr(table, field.name, _stored(field, node.options.get(field.name, field.default)))
+    return table
+
+
+def _stored(field: OptionField, value: OptionValue) -> object:
+    if field.kind == "enum":
+        return field.members.index(str(value))
+    if field.kind == "ints":
+        return np.array(value, dtype=np.int32) if value else None
+    return value
