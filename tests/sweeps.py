@@ -1,0 +1,197 @@
+"""Reads tests/cases and makes a graph of one operator, with random data, of each case."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from converter import backend
+from converter.gen.ops import OPS, OperandSpec, OpSpec, TypeRow
+from converter.ir.graph import Graph, Node, OptionValue, Value
+from converter.ir.rules import infer_shapes
+from converter.ir.types import DType, Quantization, Shape
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+Array = npt.NDArray[Any]
+CASES = Path(__file__).parent / "cases"
+QUANTIZED = (DType.INT8, DType.UINT8)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One operator with the shapes or values of its operands and its options, in one combination of element types."""
+
+    op: str
+    types: TypeRow
+    shapes: Mapping[str, Any]
+    values: Mapping[str, Any]
+    options: Mapping[str, OptionValue]
+    #: Why LiteRT is no oracle here; empty: it is.
+    litert_lacks: str = ""
+
+    @property
+    def name(self) -> str:
+        source, result = self.types.inputs[0], self.types.outputs[0]
+        parts = [source if source == result else f"{source}-{result}"]
+        parts += ["x".join(map(str, shape)) for shape in self.shapes.values()]
+        parts += [str(value).replace(" ", "") for value in (*self.values.values(), *self.options.values())]
+        return "-".join(parts).replace("[", "(").replace("]", ")")
+
+
+def cases_of(op: str) -> list[Case]:
+    """Every case of an operator's file."""
+    sweeps = tomllib.loads((CASES / f"{op.lower()}.toml").read_text())["sweep"]
+    return [
+        Case(op, row, shapes, values, options, sweep.get("litert_lacks", ""))
+        for sweep in sweeps
+        for shapes in together(sweep["shapes"])
+        for values in products(sweep.get("values", {}))
+        for options in products(sweep.get("options", {}))
+        for row in OPS[op].types
+    ]
+
+
+def together(lists: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    length = max(len(shapes) for shapes in lists.values())
+    assert all(len(shapes) in (1, length) for shapes in lists.values()), lists
+    for i in range(length):
+        yield {name: shapes[i if len(shapes) > 1 else 0] for name, shapes in lists.items()}
+
+
+def products(lists: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    for combination in itertools.product(*lists.values()):
+        yield {
+            name: tuple(value) if isinstance(value, list) and not nested(value) else value
+            for name, value in zip(lists, combination, strict=True)
+        }
+
+
+def nested(value: list[Any]) -> bool:
+    return bool(value) and isinstance(value[0], list)
+
+
+def random_data(rng: np.random.Generator, shape: Shape, dtype: DType) -> Array:
+    """Integers of the type's whole range with its extremes in front, floats around zero."""
+    if dtype.is_float:
+        return (rng.standard_normal(shape) * 2).astype(dtype.numpy)
+    if dtype is DType.BOOL:
+        return rng.integers(0, 2, shape).astype(np.bool_)
+    limits = np.iinfo(dtype.numpy)
+    data = rng.integers(limits.min, limits.max, shape, dtype=dtype.numpy, endpoint=True)
+    flat = data.reshape(-1)
+    flat[: len(flat) // 8] = limits.max
+    flat[len(flat) // 8 : len(flat) // 4] = limits.min
+    rng.shuffle(flat)
+    return data
+
+
+def any_quantization(rng: np.random.Generator, dtype: DType) -> Quantization:
+    limits = np.iinfo(dtype.numpy)
+    return Quantization.per_tensor(float(rng.uniform(0.01, 0.1)), int(rng.integers(limits.min, limits.max + 1)))
+
+
+@dataclass(frozen=True)
+class OneOperator:
+    """A graph of one node, its file, and random data for each graph input, in order."""
+
+    node: Node
+    content: bytes
+    inputs: tuple[Array, ...]
+
+
+def build(case: Case) -> OneOperator:
+    """The case's graph with random constants, data and quantization, the same at every call."""
+    spec = OPS[case.op]
+    rng = np.random.default_rng(zlib.crc32(f"{case.op} {case.name}".encode()))
+    operands: list[Value | None] = []
+    inputs: list[Value] = []
+    shared = any_quantization(rng, DType.INT8 if "int8" in case.types.inputs else DType.UINT8)
+    for position, operand in enumerate(spec.inputs):
+        dtype = DType(case.types.inputs[position])
+        shapes = case.shapes.get(operand.name)
+        if shapes is None and operand.name not in case.values:
+            assert operand.optional, f"{case.op}: the sweep leaves out {operand.name}"
+            operands.append(None)
+            continue
+        for i, shape in enumerate(shapes if operand.variadic else [shapes]):
+            value = make_operand(rng, spec, operand, f"{operand.name}{i or ''}", shape, dtype, case)
+            if dtype in QUANTIZED and value.quantization is None:
+                value.quantization = shared if spec.quantize == "same" else any_quantization(rng, dtype)
+            operands.append(value)
+            if value.data is None:
+                inputs.append(value)
+    while operands and operands[-1] is None:
+        operands.pop()
+    scale_bias(spec, operands)
+    output = Value("output", (), DType(case.types.outputs[0]))
+    node = Node(case.op, operands, [output], dict(case.options), case.op.lower())
+    (output.shape,) = infer_shapes(node)
+    output.quantization = output_quantization(rng, spec, node)
+    names = [value.name for value in inputs]
+    graph = Graph([node], inputs, [output], input_names=names, output_names=["output"])
+    data = tuple(random_data(rng, value.shape, value.dtype) for value in inputs)
+    return OneOperator(node, backend.write(graph), data)
+
+
+def make_operand(
+    rng: np.random.Generator, spec: OpSpec, operand: OperandSpec, name: str, shape: Any, dtype: DType, case: Case
+) -> Value:
+    if operand.name in case.values:
+        data: Array = np.asarray(case.values[operand.name], dtype.numpy)
+        return Value(name, data.shape, dtype, data=data)
+    value = Value(name, tuple(shape), dtype)
+    if operand.constant:
+        value.data = random_data(rng, value.shape, dtype)
+        if operand.name == "bias" and dtype is DType.INT32:
+            value.data = rng.integers(-20000, 20000, value.shape, dtype=np.int32)
+        if operand.name == "filter" and dtype is DType.INT8:
+            value.data = np.maximum(value.data, -127)
+            axis = spec.channel_axis or 0
+            scales = tuple(float(np.float32(s)) for s in rng.uniform(0.005, 0.05, value.shape[axis]))
+            value.quantization = Quantization(scales, (0,) * len(scales), axis)
+    return value
+
+
+def scale_bias(spec: OpSpec, operands: list[Value | None]) -> None:
+    """The bias of a quantized convolution has the scale input x filter."""
+    if spec.quantize != "weights" or len(operands) < 3:
+        return
+    source, weights, bias = operands
+    if source is not None and weights is not None and bias is not None and source.quantization and weights.quantization:
+        input_scale = np.float32(source.quantization.scale)
+        scales = tuple(float(input_scale * np.float32(scale)) for scale in weights.quantization.scales)
+        bias.quantization = Quantization(scales, (0,) * len(scales), 0)
+
+
+def output_quantization(rng: np.random.Generator, spec: OpSpec, node: Node) -> Quantization | None:
+    """What the operator's row asks for; a range that the results of random data about fill where it is free."""
+    if node.output.dtype not in QUANTIZED:
+        return None
+    if spec.fixed is not None:
+        denominator, zero_point = spec.fixed
+        return Quantization.per_tensor(1 / denominator, zero_point)
+    source = node.input(0).quantization
+    if spec.quantize == "same":
+        return source
+    free = any_quantization(rng, node.output.dtype)
+    if spec.quantize == "weights" and source is not None:
+        weights = node.input(1)
+        assert weights.quantization is not None
+        terms = weights.elements // len(weights.quantization.scales)
+        spread = 74 * 74 * np.sqrt(terms) * source.scale * float(np.mean(weights.quantization.scales))
+        return Quantization.per_tensor(float(spread / 50), free.zero_point)
+    if node.op == "MUL" and source is not None:
+        return Quantization.per_tensor(source.scale * 5, free.zero_point)
+    return free
