@@ -166,5 +166,11 @@ def runtime_ops_module(schema: Schema, ops: list[Op]) -> str:
             "#: The operators that this runtime runs, in the order of schema/ops.toml.",
             *wrapped("SUPPORTED: tuple[str, ...] = (", [f'"{op.name}"' for op in ops], ")"), "",
             "#: Newest version of each that it understands.",
-            *wrapped("MAX_VERSIONS: Mapping[str, int] = {", [f'"{op.name}": {op.max_version}' for op in ops], "}")]
+            *wrapped("MAX_VERSIONS: Mapping[str, int] = {", [f'"{op.name}": {op.max_version}' for op in ops], "}"), "",
+            "#: First LiteRT release that runs each.",
+            *wrapped("LITERT_SINCE: Mapping[str, str] = {", [f'"{op.name}": "{op.litert}"' for op in ops], "}"), "",
+            "#: Those that TFLite Micro has.",
+            *wrapped("IN_TFLM: tuple[str, ...] = (", [f'"{op.name}"' for op in ops if op.tflm == "yes"], ")"), "",
+            "#: What each does, in a line.", "DOCS: Mapping[str, str] = {",
+            *(f'    "{op.name}": "{op.doc}",' for op in ops), "}"]
     return module("Names of operators.", ["from collections.abc import Mapping"], body)

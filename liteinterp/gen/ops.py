@@ -64,3 +64,41 @@ MAX_VERSIONS: Mapping[str, int] = {
     "MAX_POOL_2D": 3, "MEAN": 3, "SOFTMAX": 3, "LOGISTIC": 3, "RELU": 3, "RELU6": 3, "RESHAPE": 1, "SQUEEZE": 2,
     "TRANSPOSE": 6, "CONCATENATION": 4, "PAD": 4, "QUANTIZE": 3, "DEQUANTIZE": 6,
 }
+
+#: First LiteRT release that runs each.
+LITERT_SINCE: Mapping[str, str] = {
+    "CONV_2D": "1.0", "DEPTHWISE_CONV_2D": "1.0", "FULLY_CONNECTED": "1.0", "ADD": "1.0", "MUL": "1.0",
+    "AVERAGE_POOL_2D": "1.0", "MAX_POOL_2D": "1.0", "MEAN": "1.0", "SOFTMAX": "1.0", "LOGISTIC": "1.0", "RELU": "1.0",
+    "RELU6": "1.0", "RESHAPE": "1.0", "SQUEEZE": "1.0", "TRANSPOSE": "1.0", "CONCATENATION": "1.0", "PAD": "1.0",
+    "QUANTIZE": "1.0", "DEQUANTIZE": "1.0",
+}
+
+#: Those that TFLite Micro has.
+IN_TFLM: tuple[str, ...] = (
+    "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "MUL", "AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN",
+    "SOFTMAX", "LOGISTIC", "RELU", "RELU6", "RESHAPE", "SQUEEZE", "TRANSPOSE", "CONCATENATION", "PAD", "QUANTIZE",
+    "DEQUANTIZE",
+)
+
+#: What each does, in a line.
+DOCS: Mapping[str, str] = {
+    "CONV_2D": "2-D convolution, filter OHWI, stride, dilation, SAME or VALID, groups",
+    "DEPTHWISE_CONV_2D": "2-D convolution of each input channel by itself, filter 1HW(C x multiplier)",
+    "FULLY_CONNECTED": "matrix product with constant weights [outputs, inputs], per tensor or per channel",
+    "ADD": "sum of two tensors, with broadcasting",
+    "MUL": "product of two tensors, with broadcasting",
+    "AVERAGE_POOL_2D": "mean over a window; padding does not count",
+    "MAX_POOL_2D": "largest element of a window",
+    "MEAN": "mean over constant axes",
+    "SOFTMAX": "softmax over the last dimension",
+    "LOGISTIC": "1 / (1 + exp(-x))",
+    "RELU": "max(x, 0)",
+    "RELU6": "min(max(x, 0), 6)",
+    "RESHAPE": "the same elements under another shape; the shape is a constant operand or an option",
+    "SQUEEZE": "drops dimensions of size 1",
+    "TRANSPOSE": "permutes dimensions by a constant permutation",
+    "CONCATENATION": "joins tensors along a dimension",
+    "PAD": "surrounds with zeros (the zero point in int8)",
+    "QUANTIZE": "float32 to int8 or uint8, or one quantization to another",
+    "DEQUANTIZE": "int8, uint8 or float16 to float32",
+}
