@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .write import write
+from .write import tensor_order, write
 
-__all__ = ["write"]
+__all__ = ["tensor_order", "write"]

@@ -30,7 +30,7 @@ class CheckedSamples:
         self._limit = limit
         names = graph.input_names or [value.name for value in graph.inputs]
         self._inputs = dict(zip(names, graph.inputs, strict=True))
-        self._spread = {name: (np.inf, -np.inf) for name in self._inputs}
+        self._spread = dict.fromkeys(self._inputs, (np.inf, -np.inf))
         self._constant = dict.fromkeys(self._inputs, 0)
         self.count = 0
 
@@ -56,7 +56,7 @@ class CheckedSamples:
                 found.append(f"input {name!r}: {self._constant[name]} of {self.count} calibration samples are constant")
             if max(abs(low), abs(high)) > LARGE_VALUE:
                 found.append(
-                    f"input {name!r} ranges over [{low:g}, {high:g}] in the calibration data: is it preprocessed as in training?"
+                    f"input {name!r} ranges over [{low:g}, {high:g}]: is it preprocessed as in training?"
                 )
         return tuple(found)
 
@@ -67,7 +67,9 @@ class CheckedSamples:
             if name not in sample
         ]
         blockers += [
-            Blocker(f"sample {self.count}", f"names {name!r}, which is no input", f"The inputs are {_names(self._inputs)}")
+            Blocker(
+                f"sample {self.count}", f"names {name!r}, which is no input", f"The inputs are {_names(self._inputs)}"
+            )
             for name in sample
             if name not in self._inputs
         ]

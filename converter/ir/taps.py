@@ -23,7 +23,7 @@ def tap_sums(node: Node, array: npt.NDArray[np.float64]) -> npt.NDArray[np.float
         inputs = node.input(1).shape[1]
         sums: npt.NDArray[np.float64] = array.reshape(-1, inputs).sum(axis=0)
         return sums
-    batch, height, width, channels = array.shape
+    _, height, width, channels = array.shape
     kernel_height, kernel_width = node.input(1).shape[1:3]
     _, out_height, out_width, _ = node.output.shape
     rows = [_reach(node, "h", k, kernel_height, height, out_height) for k in range(kernel_height)]
@@ -41,7 +41,9 @@ def positions(node: Node) -> int:
     return node.output.elements // node.input(1).shape[_output_axis(node)]
 
 
-def output_means(node: Node, weights: npt.NDArray[np.float64], taps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def output_means(
+    node: Node, weights: npt.NDArray[np.float64], taps: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
     """Sum over taps of weights·taps per output channel, without bias. `weights` has the filter's shape.
 
     Each channel is summed exactly (math.fsum), so that the result is the same on every machine.
@@ -50,7 +52,9 @@ def output_means(node: Node, weights: npt.NDArray[np.float64], taps: npt.NDArray
     return np.array([math.fsum(row.tolist()) for row in rows])
 
 
-def tap_products(node: Node, weights: npt.NDArray[np.float64], taps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def tap_products(
+    node: Node, weights: npt.NDArray[np.float64], taps: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
     """weights·taps as [output channels, taps of one channel]."""
     if node.op == "FULLY_CONNECTED":
         return weights * taps
@@ -61,7 +65,8 @@ def tap_products(node: Node, weights: npt.NDArray[np.float64], taps: npt.NDArray
     outputs, _, _, per_group = weights.shape
     groups = taps.shape[2] // per_group
     by_group = np.stack([taps[:, :, g * per_group : (g + 1) * per_group] for g in range(groups)])
-    return (weights * np.repeat(by_group, outputs // groups, axis=0)).reshape(outputs, -1)
+    products: npt.NDArray[np.float64] = weights * np.repeat(by_group, outputs // groups, axis=0)
+    return products.reshape(outputs, -1)
 
 
 def _output_axis(node: Node) -> int:

@@ -2,7 +2,7 @@
 
 Finding the smallest arena is dynamic storage allocation, which is NP-complete. First fit in order of falling size
 (Pisarchyk and Lee, arXiv 2001.03288) is optimal on most networks; where it is not, a few hundred swaps in the order
-find the bound (facts: 55,296 bytes instead of 64,512 and more for a MobileNet). Trials are seeded: same graph, same plan.
+find the bound (55,296 bytes instead of 64,512 and more for a MobileNet). Trials are seeded: same graph, same plan.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..ir.graph import Graph
 from ..ir.memory import MemoryPlan
 from .lifetimes import Block, find_blocks, lower_bound_bytes
 
-#: Orders tried at most, and pairs of blocks compared at most over all of them, so that large graphs plan in about a second.
+#: Orders tried at most, and pairs of blocks compared at most over all of them: large graphs plan in about a second.
 MAX_TRIALS = 600
 MAX_COMPARISONS = 3_000_000
 SEED = 20010
@@ -31,7 +31,9 @@ def plan_memory(graph: Graph) -> MemoryPlan:
 
 def place(blocks: Sequence[Block], bound: int) -> tuple[list[int], int]:
     """Offsets of the blocks and the end of the last one. Stops early when that end is `bound`."""
-    neighbours = [[j for j, other in enumerate(blocks) if j != i and block.meets(other)] for i, block in enumerate(blocks)]
+    neighbours = [
+        [j for j, other in enumerate(blocks) if other is not block and block.meets(other)] for block in blocks
+    ]
     best: tuple[list[int], int] | None = None
     best_order: list[int] = []
     for key in _GREEDY_ORDERS:
@@ -55,13 +57,15 @@ def place(blocks: Sequence[Block], bound: int) -> tuple[list[int], int]:
     return best
 
 
-def first_fit(blocks: Sequence[Block], neighbours: Sequence[Sequence[int]], order: Sequence[int]) -> tuple[list[int], int]:
-    """Give each block, in `order`, the lowest offset where it meets no placed neighbour. Returns offsets and arena bytes."""
+def first_fit(
+    blocks: Sequence[Block], neighbours: Sequence[Sequence[int]], order: Sequence[int]
+) -> tuple[list[int], int]:
+    """Give each block, in `order`, the lowest offset where no placed neighbour is. Answers offsets and arena bytes."""
     offsets = [-1] * len(blocks)
     arena_bytes = 0
     for i in order:
         size = blocks[i].size_bytes
-        taken = sorted((offsets[j], offsets[j] + blocks[j].size_bytes) for j in neighbours[i] if offsets[j] >= 0)
+        taken = sorted((offsets[j], offsets[j] + blocks[j].aligned_bytes) for j in neighbours[i] if offsets[j] >= 0)
         offset = 0
         for start, end in taken:
             if start - offset >= size:

@@ -3,9 +3,10 @@
 Times are node indices. A graph input is written at time -1, a graph output is read at time len(nodes). The rules for
 sharing bytes are those of the C planner (csrc/src/li_place.c), which checks a stored plan against them:
 
-* alias (`OPS[op].alias`): the output is the same bytes as input 0, whoever else reads them.
+* alias (`OPS[op].alias`): the output is the same bytes as input 0, whoever else reads them; only a graph output does
+  not show a graph input's bytes, since it would change with the next input.
 * in place (`OPS[op].in_place`): the output takes the bytes of an input that has the same number of bytes, when this
-  node is the last one to read them and no graph output lies there.
+  node is the last one to read them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from ..gen.ops import OPS
 from ..ir.graph import Graph, Node, Value
 
-#: Every offset in the arena is a multiple of this; sizes count rounded up to it (LI_ALIGNMENT in li_config.h).
+#: Every offset in the arena is a multiple of this (LI_ALIGNMENT in li_config.h).
 ALIGNMENT = 16
 
 
@@ -27,6 +28,11 @@ class Block:
     size_bytes: int
     first: int
     last: int
+
+    @property
+    def aligned_bytes(self) -> int:
+        """The size rounded up to a multiple of ALIGNMENT."""
+        return -(-self.size_bytes // ALIGNMENT) * ALIGNMENT
 
     def meets(self, other: Block) -> bool:
         """Whether both are alive at some time."""
@@ -43,11 +49,6 @@ class _Growing:
     last: int
 
 
-def aligned(size_bytes: int) -> int:
-    """Rounded up to a multiple of ALIGNMENT."""
-    return -(-size_bytes // ALIGNMENT) * ALIGNMENT
-
-
 def lives_in_arena(value: Value) -> bool:
     """Constants stay in the file, variables in the net's own state."""
     return not value.is_constant and not value.is_variable
@@ -60,14 +61,13 @@ def find_blocks(graph: Graph) -> list[Block]:
     blocks: list[_Growing] = []
 
     def place(value: Value, time: int) -> None:
-        block = _Growing([value], aligned(value.size_bytes), time, last_read.get(value, time))
-        home[value] = block
-        blocks.append(block)
+        home[value] = _Growing([value], value.size_bytes, time, last_read.get(value, time))
+        blocks.append(home[value])
 
     for value in graph.inputs:
         place(value, -1)
     for time, node in enumerate(graph.nodes):
-        shared = _shared_block(node, time, home)
+        shared = _partner(graph, node, time, home)
         for i, value in enumerate(node.outputs):
             if not lives_in_arena(value):
                 continue
@@ -81,9 +81,16 @@ def find_blocks(graph: Graph) -> list[Block]:
 
 
 def lower_bound_bytes(blocks: list[Block]) -> int:
-    """The most bytes that are alive at one time: no placement of these blocks needs less."""
-    times = {block.first for block in blocks}
-    return max((sum(b.size_bytes for b in blocks if b.first <= time <= b.last) for time in times), default=0)
+    """The most bytes that are alive at one time: no placement of these blocks needs less.
+
+    Blocks alive together lie apart at multiples of ALIGNMENT; only the topmost one can save its rounding.
+    """
+    bound = 0
+    for time in {block.first for block in blocks}:
+        alive = [block for block in blocks if block.first <= time <= block.last]
+        rounding = max(block.aligned_bytes - block.size_bytes for block in alive)
+        bound = max(bound, sum(block.aligned_bytes for block in alive) - rounding)
+    return bound
 
 
 def _last_reads(graph: Graph) -> dict[Value, int]:
@@ -97,20 +104,20 @@ def _last_reads(graph: Graph) -> dict[Value, int]:
     return last
 
 
-def _shared_block(node: Node, time: int, home: dict[Value, _Growing]) -> _Growing | None:
+def _partner(graph: Graph, node: Node, time: int, home: dict[Value, _Growing]) -> _Growing | None:
     """The block of an input that the node's first output joins, or None."""
     spec = OPS.get(node.op)
     if spec is None or not node.outputs:
         return None
     output = node.outputs[0]
-    if spec.alias:
-        source = node.optional(0)
-        return home.get(source) if source is not None else None
-    for i in spec.in_place:
-        source = node.optional(i)
-        if source is None or source.size_bytes != output.size_bytes:
+    for i, source in enumerate(node.inputs):
+        block = home.get(source) if source is not None else None
+        if block is None or block.size_bytes != output.size_bytes:
             continue
-        block = home.get(source)
-        if block is not None and block.last <= time:
+        of_input = block.values[0] in graph.inputs
+        if spec.alias and i == 0 and not (of_input and output in graph.outputs):
+            return block
+        others = [j for j, other in enumerate(node.inputs) if other is not None and home.get(other) is block]
+        if block.last == time and all(j in spec.in_place for j in others):
             return block
     return None

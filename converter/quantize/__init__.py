@@ -15,7 +15,7 @@ from .borders import set_border_types
 from .evaluate import output_sqnr_db
 from .scheme import KeptFloat, Scheme, decide
 
-__all__ = ["KeptFloat", "Layer", "Quantized", "Scheme", "Step", "quantize"]
+__all__ = ["KeptFloat", "Layer", "Quantized", "QuantizedGraph", "Scheme", "Step", "quantize"]
 
 Progress = Callable[[int, int | None], None]
 
@@ -50,14 +50,18 @@ def quantize(
     scheme = decide(graph, calibration.ranges)
     plain = apply(graph, scheme)
     plain_db = output_sqnr_db(plain.graph, calibration.held_out, executor)
-    steps = [Step("min-max ranges", f"{len(scheme.int8_nodes)} operators in int8, weights per channel", None, plain_db, True)]
+    steps = [
+        Step("min-max ranges", f"{len(scheme.int8_nodes)} operators in int8, weights per channel", None, plain_db, True)
+    ]
     best = plain
     if plain.layers and calibration.fit:
         corrected = apply(graph, scheme)
         changed = correct_biases(corrected, calibration, executor, progress)
         corrected_db = output_sqnr_db(corrected.graph, calibration.held_out, executor)
         accepted = plain_db is None or corrected_db is None or corrected_db >= plain_db
-        steps.append(Step("bias correction", f"{changed} of {len(plain.layers)} layers", plain_db, corrected_db, accepted))
+        steps.append(
+            Step("bias correction", f"{changed} of {len(plain.layers)} layers", plain_db, corrected_db, accepted)
+        )
         best = corrected if accepted else plain
     notes = set_border_types(best.graph, options.io)
     return Quantized(best.graph, best.layers, scheme.kept_float, tuple(steps), notes)

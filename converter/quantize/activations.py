@@ -37,4 +37,5 @@ def representable(quantization: Quantization) -> Range:
 def quantize_array(array: npt.NDArray[np.floating], quantization: Quantization) -> npt.NDArray[np.int8]:
     """The nearest codes, ties to even, saturating."""
     codes = np.rint(array.astype(np.float64) / quantization.scale) + quantization.zero_point
-    return np.clip(codes, INT8_MIN, INT8_MAX).astype(np.int8)
+    clipped: npt.NDArray[np.int8] = np.clip(codes, INT8_MIN, INT8_MAX).astype(np.int8)
+    return clipped

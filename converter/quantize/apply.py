@@ -92,7 +92,9 @@ class _Builder:
                 inputs.append(self._as_int8(value, shared or self._quantizations[value]))
             else:
                 inputs.append(self._as_plain(value))
-        outputs = [self._int8_output(value) if value.dtype is DType.FLOAT32 else self._copy(value) for value in node.outputs]
+        outputs = [
+            self._int8_output(value) if value.dtype is DType.FLOAT32 else self._copy(value) for value in node.outputs
+        ]
         self._nodes.append(Node(node.op, inputs, outputs, dict(node.options), node.name))
 
     def finish(self) -> QuantizedGraph:
@@ -167,7 +169,9 @@ class _Builder:
         if value in self._plain:
             return self._plain[value]
         if value.is_constant:
-            made = Value(self._unique(value.name), value.shape, value.dtype, value.quantization, value.data, value.origin)
+            made = Value(
+                self._unique(value.name), value.shape, value.dtype, value.quantization, value.data, value.origin
+            )
             self._plain[value] = made
             return made
         held = self._int8[value, self._quantizations[value]]

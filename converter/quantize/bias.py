@@ -30,7 +30,8 @@ def smallest_weight_scales(
 ) -> npt.NDArray[np.float64]:
     """Smallest legal weight scale of each channel; half of `bias_limit` is left as room for bias correction."""
     for_bias = np.abs(bias).astype(np.float64) / (bias_limit(taps) / 2)
-    return np.maximum(for_bias, output_scale * SMALLEST_FACTOR) / input_scale
+    scales: npt.NDArray[np.float64] = np.maximum(for_bias, output_scale * SMALLEST_FACTOR) / input_scale
+    return scales
 
 
 def smallest_output_scale(input_scale: float, weight_scales: npt.NDArray[np.float32]) -> float:

@@ -42,7 +42,9 @@ def correct_biases(
     return changed
 
 
-def _correct(layer: Layer, float_taps: np.ndarray[tuple[int, ...], np.dtype[np.float64]], runner: SegmentRunner) -> bool:
+def _correct(
+    layer: Layer, float_taps: np.ndarray[tuple[int, ...], np.dtype[np.float64]], runner: SegmentRunner
+) -> bool:
     node = layer.quantized
     quantization = node.input(INPUT).quantization
     filter_int8, bias = node.input(FILTER).data, node.input(BIAS)

@@ -1,6 +1,6 @@
 """int8 quantization of weights: symmetric in [-127, 127], one scale per output channel.
 
-    scale[c] = fl32(max|W[c]| / 127)        q = clamp(round(W / scale), -127, 127)
+scale[c] = fl32(max|W[c]| / 127)        q = clamp(round(W / scale), -127, 127)
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ def channel_scales(weights: npt.NDArray[np.float32], axis: int) -> npt.NDArray[n
     """max|W| / 127 per channel of dimension `axis`; 0 for a channel of zeros."""
     others = tuple(i for i in range(weights.ndim) if i != axis)
     largest = np.abs(weights).max(axis=others, initial=0.0)
-    return (largest.astype(np.float64) / WEIGHT_LIMIT).astype(np.float32)
+    scales: npt.NDArray[np.float32] = (largest.astype(np.float64) / WEIGHT_LIMIT).astype(np.float32)
+    return scales
 
 
 def quantize_weights(

@@ -1,0 +1,183 @@
+"""THE MAIN FLOW: load -> optimize -> calibrate -> quantize -> plan -> write."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from . import backend, frontends, passes
+from .calibrate import collect
+from .errors import Blocker, InvalidModelError, UsageError
+from .execute import CExecutor
+from .files import check_writable, write_whole
+from .ir.executor import Executor
+from .ir.graph import Graph
+from .ir.types import DType
+from .options import Options
+from .plan import plan_memory
+from .quantize import quantize
+from .report import History, Report, make_report
+
+if TYPE_CHECKING:
+    import onnx
+
+#: Stages that leave a graph: `Options.dump_after` names one of them.
+STAGES = ("load", "passes", "quantize")
+
+Sample = Mapping[str, npt.ArrayLike]
+
+
+@dataclass(frozen=True)
+class InputNeed:
+    """What calibration samples must hold for one input: its source name, exact shape and element type."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[np.generic]
+
+
+#: Samples map input names to arrays with the batch dimension. A function is handed the model's inputs first.
+Samples = Iterable[Sample] | Callable[[Sequence[InputNeed]], Iterable[Sample]]
+
+
+class Progress(Protocol):
+    """Told what is going on: the stage, and how many of its steps are done, of how many where that is known."""
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None: ...
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """The written model and how it came about."""
+
+    model: bytes
+    report: Report
+    #: The stage that `Options.dump_after` names and the graph after it, as a file of its own.
+    dump: tuple[str, bytes] | None = None
+
+    def save(self, path: str | Path) -> None:
+        """Write the model: completely, or not at all. A dump goes beside it, as NAME.STAGE.tflite.
+
+        Raises UsageError for a path that cannot be written.
+        """
+        target = Path(path)
+        if self.dump is not None:
+            stage, content = self.dump
+            write_whole(target.with_name(f"{target.stem}.{stage}.tflite"), content)
+        write_whole(target, self.model)
+
+
+def convert(
+    model: Path | str | onnx.ModelProto,
+    options: Options | None = None,
+    samples: Samples | None = None,
+    *,
+    executor: Executor | None = None,
+    output: Path | str | None = None,
+    progress: Progress | None = None,
+) -> Conversion:
+    """Turn a trained model into a .tflite.
+
+    `output` is only checked, so that a path that cannot be written is found before the work. Raises ConvertError, whose
+    subclasses carry the exit status. Nothing is written before `Conversion.save`, so stopping leaves nothing behind.
+    """
+    options, executor, say = options or Options(), executor or CExecutor(), progress or _silent
+    _check_options(options)
+    if output is not None:
+        check_writable(Path(output))
+
+    say("load", 0, None)
+    source = Path(model) if isinstance(model, str) else model
+    graph = frontends.load(source, options)
+    _refuse_nan(graph)
+    history = History(source, options, Counter(node.op for node in graph.nodes))
+    dump = _dump_after("load", graph, options, None)
+    if is_quantized(graph):
+        history.warnings += ["the model is quantized already: its arithmetic stays, only its memory is planned anew"]
+    else:
+        say("passes", 0, None)
+        history.passes = passes.optimize(graph, executor)
+        dump = _dump_after("passes", graph, options, dump)
+        if options.quantize == "int8":
+            rows = _open_samples(graph, samples)
+            calibration = collect(graph, rows, executor, limit=options.calib_n, progress=partial(say, "calibrate"))
+            history.calibration = calibration
+            history.quantized = quantize(graph, calibration, options, executor, partial(say, "quantize"))
+            graph = history.quantized.graph
+            dump = _dump_after("quantize", graph, options, dump)
+        elif samples is not None:
+            history.warnings += ["calibration data is not used: the model stays in float32"]
+    say("plan", 0, None)
+    plan = plan_memory(graph)
+    say("write", 0, None)
+    content = backend.write(graph, plan)
+    return Conversion(content, make_report(history, graph, plan, len(content)), dump)
+
+
+def is_quantized(graph: Graph) -> bool:
+    """Whether some activation is held in integers that stand for real numbers."""
+    integers = (DType.INT8, DType.UINT8, DType.INT16)
+    return any(v.quantization is not None and v.dtype in integers and not v.is_constant for v in graph.values())
+
+
+def input_needs(graph: Graph) -> tuple[InputNeed, ...]:
+    """What samples for a graph must hold."""
+    names = graph.input_names or [value.name for value in graph.inputs]
+    return tuple(
+        InputNeed(name, value.shape, value.dtype.numpy) for name, value in zip(names, graph.inputs, strict=True)
+    )
+
+
+def _open_samples(graph: Graph, samples: Samples | None) -> Iterable[Sample]:
+    if samples is None:
+        raise UsageError.at(
+            "convert", "quantize='int8'", "needs calibration data", "Give 100 or so typical inputs, or choose float32"
+        )
+    return samples(input_needs(graph)) if callable(samples) else samples
+
+
+def _check_options(options: Options) -> None:
+    wrong = []
+    if options.quantize not in ("int8", "float32"):
+        wrong.append(Blocker("quantize", f"is {options.quantize!r}", "It can be int8 or float32"))
+    if options.io not in ("float32", "int8", "uint8"):
+        wrong.append(Blocker("io", f"is {options.io!r}", "It can be float32, int8 or uint8"))
+    if options.quantize == "float32" and options.io != "float32":
+        wrong.append(Blocker("io", f"is {options.io!r} for a float32 model", "Integer inputs need quantize='int8'"))
+    if options.calib_n is not None and options.calib_n < 1:
+        wrong.append(Blocker("calib_n", f"is {options.calib_n}", "It must be at least 1"))
+    if options.dump_after is not None and options.dump_after not in STAGES:
+        wrong.append(Blocker("dump_after", f"is {options.dump_after!r}", f"It can be {', '.join(STAGES)}"))
+    if wrong:
+        raise UsageError("options", wrong)
+
+
+def _refuse_nan(graph: Graph) -> None:
+    """NaN in a constant poisons whatever it meets: better said here than found in the outputs."""
+    poisoned = [
+        Blocker(
+            f"tensor {value.origin.name if value.origin else value.name!r}",
+            f"holds {count} NaN of {value.elements} values",
+        )
+        for value in graph.values()
+        if value.data is not None and value.dtype.is_float and (count := int(np.isnan(value.data).sum()))
+    ]
+    if poisoned:
+        raise InvalidModelError("load", poisoned)
+
+
+def _dump_after(
+    stage: str, graph: Graph, options: Options, before: tuple[str, bytes] | None
+) -> tuple[str, bytes] | None:
+    return (stage, backend.write(graph)) if options.dump_after == stage else before
+
+
+def _silent(stage: str, done: int, total: int | None) -> None:
+    """Progress that nobody wants to see."""
