@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CONCATENATION. An int8 input whose scale or zero point differs from the output's is rescaled on the way. */
+#include "li_rescale.h"
+
+typedef struct li_concat_part {
+    uint32_t bytes;              /* of one run: the dimensions from the axis on */
+    int32_t rescaled;
+    li_rescale rescale;
+} li_concat_part;
+
+typedef struct li_concat_state {     /* one li_concat_part per input follows */
+    uint32_t runs;                   /* the dimensions before the axis */
+} li_concat_state;
+
+li_status li_concatenation_plan(li_net *net, li_node *node)
+{
+    const li_tensor *first = li_node_input(net, node, 0);
+    li_tensor *output = li_node_output(net, node, 0);
+    const int32_t activation = li_option_i8(net, node, LI_SLOT_ConcatenationOptions_fused_activation_function, LI_ACTIVATION_NONE);
+    int64_t dims[LI_MAX_RANK];
+    uint32_t axis, i, d;
+
+    if (activation != LI_ACTIVATION_NONE)    /* no other runtime takes one here either */
+        return li_fail(net, LI_UNSUPPORTED, LI_RULE_OPTION_ACTIVATION, node, NULL, LI_ACTIVATION_NONE, activation);
+    LI_TRY(li_need_axis(net, node, first, li_option_i32(net, node, LI_SLOT_ConcatenationOptions_axis, 0), &axis));
+    for (d = 0; d < first->rank; ++d) dims[d] = first->dims[d];
+    for (i = 1; i < node->input_count; ++i) {
+        const li_tensor *t = li_node_input(net, node, i);
+        LI_TRY(li_need_rank(net, node, t, first->rank));
+        for (d = 0; d < first->rank; ++d)
+            if (d != axis && t->dims[d] != first->dims[d])
+                return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_SHAPE, node, t, first->dims[d], t->dims[d]);
+        dims[axis] += t->dims[axis];
+    }
+    LI_TRY(li_set_shape(net, node, output, first->rank, dims));
+    if (output->type == LI_INT8) {
+        LI_TRY(li_need_quantized(net, node, output));
+        for (i = 0; i < node->input_count; ++i) LI_TRY(li_need_quantized(net, node, li_node_input(net, node, i)));
+    } else if (output->type == LI_UINT8 && output->scale_count != 0) {
+        for (i = 0; i < node->input_count; ++i) LI_TRY(li_need_same_quantization(net, node, li_node_input(net, node, i), output));
+    }
+    node->state_bytes = (uint32_t)(sizeof(li_concat_state) + node->input_count * sizeof(li_concat_part));
+    return LI_OK;
+}
+
+void li_concatenation_prepare(li_net *net, const li_node *node)
+{
+    const li_tensor *output = li_node_output(net, node, 0);
+    const int32_t axis = li_option_i32(net, node, LI_SLOT_ConcatenationOptions_axis, 0);
+    const uint32_t from = (uint32_t)(axis < 0 ? axis + output->rank : axis);
+    li_concat_state *s = li_node_state(net, node);
+    li_concat_part *parts = (li_concat_part *)(s + 1);
+    uint32_t i;
+
+    s->runs = li_dims_product(output, 0, from);
+    for (i = 0; i < node->input_count; ++i) {
+        const li_tensor *t = li_node_input(net, node, i);
+        parts[i].bytes = li_dims_product(t, from, t->rank) * (uint32_t)li_type_bytes(t->type);
+        parts[i].rescaled = 0;
+        if (output->type == LI_INT8) {
+            const float in_scale = li_tensor_scale(net, t, 0), out_scale = li_tensor_scale(net, output, 0);
+            const int32_t in_zero = li_tensor_zero_point(net, t, 0), out_zero = li_tensor_zero_point(net, output, 0);
+            parts[i].rescaled = in_scale != out_scale || in_zero != out_zero;
+            parts[i].rescale = li_rescale_between(in_scale, in_zero, out_scale, out_zero);
+        }
+    }
+}
+
+li_status li_concatenation_run(li_net *net, const li_node *node)
+{
+    const li_concat_state *s = li_node_state_const(net, node);
+    const li_concat_part *parts = (const li_concat_part *)(s + 1);
+    uint8_t *out = li_tensor_data(li_node_output(net, node, 0));
+    uint32_t i, run, k, total = 0, before = 0;
+
+    for (i = 0; i < node->input_count; ++i) total += parts[i].bytes;
+    for (i = 0; i < node->input_count; before += parts[i].bytes, ++i) {
+        const uint8_t *x = li_tensor_data(li_node_input(net, node, i));
+        const uint32_t bytes = parts[i].bytes;
+        if (bytes == 0) continue;
+        for (run = 0; run < s->runs; ++run) {
+            uint8_t *to = out + (size_t)run * total + before;
+            const uint8_t *from = x + (size_t)run * bytes;
+            if (!parts[i].rescaled) {
+                li_copy(to, from, bytes);
+                continue;
+            }
+            for (k = 0; k < bytes; ++k)
+                ((int8_t *)to)[k] = (int8_t)li_clamp(li_rescale_one(&parts[i].rescale, ((const int8_t *)from)[k]), -128, 127);
+        }
+    }
+    return LI_OK;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* PAD with zeros: in int8 and uint8 that is the zero point. */
+#include "li_ops.h"
+
+typedef struct li_pad_state {
+    uint32_t rank;
+    int32_t dims[LI_MAX_RANK];           /* of the input */
+    int32_t steps[LI_MAX_RANK];          /* of the output, in elements */
+    uint32_t start;                      /* where the input's first element goes */
+    uint32_t element;                    /* bytes */
+    int32_t fill;                        /* the byte to fill with */
+} li_pad_state;
+
+/* before[d] and after[d], all at least 0. */
+static li_status li_pad_decode(li_net *net, const li_node *node, int64_t *before, int64_t *after)
+{
+    const li_tensor *input = li_node_input(net, node, 0), *operand = li_node_input(net, node, 1);
+    int64_t values[LI_MAX_RANK * 2];
+    uint32_t count, d;
+
+    LI_TRY(li_known_ints(net, node, operand, values, LI_MAX_RANK * 2, &count));
+    if (count != input->rank * 2u || operand->rank != 2 || operand->dims[1] != 2)
+        return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_SHAPE, node, operand, input->rank * 2, count);
+    for (d = 0; d < input->rank; ++d) {
+        before[d] = values[2 * d];
+        after[d] = values[2 * d + 1];
+        if (before[d] < 0 || before[d] > INT32_MAX || after[d] < 0 || after[d] > INT32_MAX)
+            return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_VALUE, node, operand, 0, before[d] < 0 || before[d] > INT32_MAX ? before[d] : after[d]);
+    }
+    return LI_OK;
+}
+
+li_status li_pad_plan(li_net *net, li_node *node)
+{
+    const li_tensor *input = li_node_input(net, node, 0);
+    li_tensor *output = li_node_output(net, node, 0);
+    int64_t before[LI_MAX_RANK] = { 0 }, after[LI_MAX_RANK] = { 0 }, dims[LI_MAX_RANK];
+    uint32_t d;
+
+    LI_TRY(li_pad_decode(net, node, before, after));
+    for (d = 0; d < input->rank; ++d) dims[d] = before[d] + input->dims[d] + after[d];
+    LI_TRY(li_set_shape(net, node, output, input->rank, dims));
+    if (input->type == LI_INT8 || (input->type == LI_UINT8 && input->scale_count != 0)) {
+        LI_TRY(li_need_quantized(net, node, input));
+        LI_TRY(li_need_same_quantization(net, node, input, output));
+    }
+    node->state_bytes = sizeof(li_pad_state);
+    return LI_OK;
+}
+
+void li_pad_prepare(li_net *net, const li_node *node)
+{
+    const li_tensor *input = li_node_input(net, node, 0), *output = li_node_output(net, node, 0);
+    li_pad_state *s = li_node_state(net, node);
+    int64_t before[LI_MAX_RANK] = { 0 }, after[LI_MAX_RANK] = { 0 };
+    int32_t step = 1;
+    uint32_t d;
+
+    if (li_pad_decode(net, node, before, after) != LI_OK) return;
+    s->rank = input->rank;
+    s->start = 0;
+    s->element = (uint32_t)li_type_bytes(input->type);
+    s->fill = input->type == LI_INT8 || input->type == LI_UINT8 ? li_tensor_zero_point(net, output, 0) : 0;
+    for (d = s->rank; d-- > 0; step *= output->dims[d]) {
+        s->dims[d] = input->dims[d];
+        s->steps[d] = step;
+        s->start += (uint32_t)before[d] * (uint32_t)step;
+    }
+}
+
+li_status li_pad_run(li_net *net, const li_node *node)
+{
+    const li_pad_state *s = li_node_state_const(net, node);
+    const li_tensor *input = li_node_input(net, node, 0), *output = li_node_output(net, node, 0);
+    const char *x = li_tensor_data(input);
+    char *out = li_tensor_data(output);
+    const uint32_t last = s->rank - 1;
+    int32_t index[LI_MAX_RANK] = { 0 };
+    size_t at = s->start, run;
+    uint32_t d;
+
+    if (li_tensor_bytes(output) != 0) li_fill(out, s->fill, li_tensor_bytes(output));
+    if (li_tensor_bytes(input) == 0) return LI_OK;
+    run = s->rank == 0 ? s->element : (size_t)s->dims[last] * s->element;
+    for (;;) {
+        li_copy(out + at * s->element, x, run);
+        x += run;
+        for (d = s->rank == 0 ? 0 : last; d-- > 0;) {
+            at += (size_t)s->steps[d];
+            if (++index[d] < s->dims[d]) break;
+            at -= (size_t)s->steps[d] * (size_t)s->dims[d];
+            index[d] = 0;
+        }
+        if (d == UINT32_MAX) return LI_OK;
+    }
+}

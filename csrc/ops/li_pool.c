@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* AVERAGE_POOL_2D and MAX_POOL_2D on NHWC. Padding never counts: docs/NUMERICS.md, "Pooling". */
+#include "li_range.h"
+#include "li_window.h"
+
+typedef struct li_pool_state {
+    li_window window;
+    int32_t channels;
+    int32_t low, high;
+    float low_f32, high_f32;
+} li_pool_state;
+
+static li_status li_pool_decode(li_net *net, const li_node *node, li_pool_state *s)
+{
+    const li_tensor *input = li_node_input(net, node, 0);
+    const int32_t activation = li_option_i8(net, node, LI_SLOT_Pool2DOptions_fused_activation_function, LI_ACTIVATION_NONE);
+    const li_range_f32 range = li_range_of_f32(activation);
+
+    LI_TRY(li_need_rank(net, node, input, 4));
+    LI_TRY(li_range_check(net, node, activation));
+    s->channels = input->dims[3];
+    s->low_f32 = range.low;
+    s->high_f32 = range.high;
+    s->window.filter_h = li_option_i32(net, node, LI_SLOT_Pool2DOptions_filter_height, 0);
+    s->window.filter_w = li_option_i32(net, node, LI_SLOT_Pool2DOptions_filter_width, 0);
+    s->window.stride_h = li_option_i32(net, node, LI_SLOT_Pool2DOptions_stride_h, 0);
+    s->window.stride_w = li_option_i32(net, node, LI_SLOT_Pool2DOptions_stride_w, 0);
+    s->window.dilation_h = 1;
+    s->window.dilation_w = 1;
+    return li_window_place(net, node, input, li_option_i8(net, node, LI_SLOT_Pool2DOptions_padding, LI_PADDING_SAME), &s->window);
+}
+
+static li_status li_pool_plan(li_net *net, li_node *node)
+{
+    const li_tensor *input = li_node_input(net, node, 0);
+    li_tensor *output = li_node_output(net, node, 0);
+    li_pool_state s;
+    int64_t dims[4];
+
+    LI_TRY(li_pool_decode(net, node, &s));
+    dims[0] = s.window.batches;
+    dims[1] = s.window.out_h;
+    dims[2] = s.window.out_w;
+    dims[3] = s.channels;
+    LI_TRY(li_set_shape(net, node, output, 4, dims));
+    node->state_bytes = sizeof s;
+    if (input->type != LI_INT8) return LI_OK;
+    LI_TRY(li_need_quantized(net, node, input));
+    LI_TRY(li_need_quantized(net, node, output));
+    return li_need_same_quantization(net, node, input, output);
+}
+
+static void li_pool_prepare(li_net *net, const li_node *node, enum li_limit rule)
+{
+    const li_tensor *output = li_node_output(net, node, 0);
+    const int32_t activation = li_option_i8(net, node, LI_SLOT_Pool2DOptions_fused_activation_function, LI_ACTIVATION_NONE);
+    li_pool_state *s = li_node_state(net, node);
+    li_range_s8 range;
+
+    if (li_pool_decode(net, node, s) != LI_OK || output->type != LI_INT8) return;
+    range = li_range_of_s8(activation, li_tensor_scale(net, output, 0), li_tensor_zero_point(net, output, 0), rule);
+    s->low = range.low;
+    s->high = range.high;
+}
+
+/* One output pixel: `image` is the batch's image, rows and columns the taps inside it. */
+typedef void (*li_pool_pixel)(const li_pool_state *s, void *out, const void *image, li_taps rows, li_taps columns, int32_t y0,
+                              int32_t x0);
+
+static size_t li_pool_offset(const li_pool_state *s, int32_t y, int32_t x)
+{
+    return ((size_t)y * (size_t)s->window.in_w + (size_t)x) * (size_t)s->channels;
+}
+
+static void li_pool_run(li_net *net, const li_node *node, size_t element, li_pool_pixel pixel)
+{
+    const li_pool_state *s = li_node_state_const(net, node);
+    const li_window *w = &s->window;
+    const char *image = li_tensor_data(li_node_input(net, node, 0));
+    char *out = li_tensor_data(li_node_output(net, node, 0));
+    int32_t b, oy, ox;
+
+    for (b = 0; b < w->batches; ++b, image += li_pool_offset(s, w->in_h, 0) * element)
+        for (oy = 0; oy < w->out_h; ++oy)
+            for (ox = 0; ox < w->out_w; ++ox, out += (size_t)s->channels * element) {
+                const int32_t y0 = oy * w->stride_h - w->pad_top, x0 = ox * w->stride_w - w->pad_left;
+                pixel(s, out, image, li_taps_inside(y0, w->in_h, w->filter_h, 1), li_taps_inside(x0, w->in_w, w->filter_w, 1),
+                      y0, x0);
+            }
+}
+
+/* ---- AVERAGE_POOL_2D ---- */
+
+li_status li_average_pool_2d_plan(li_net *net, li_node *node)
+{
+    const li_tensor *input = li_node_input(net, node, 0);
+    li_pool_state s;
+    int64_t rows, columns;
+
+    LI_TRY(li_pool_plan(net, node));
+    if (input->type != LI_INT8) return LI_OK;
+    LI_TRY(li_pool_decode(net, node, &s));
+    rows = s.window.filter_h < s.window.in_h ? s.window.filter_h : s.window.in_h;
+    columns = s.window.filter_w < s.window.in_w ? s.window.filter_w : s.window.in_w;
+    if (rows * columns > INT32_MAX / 129)    /* 128 for the elements, half of one for rounding */
+        return li_fail(net, LI_UNSUPPORTED, LI_RULE_ACCUMULATOR_RANGE, node, input, INT32_MAX / 129, rows * columns);
+    return LI_OK;
+}
+
+void li_average_pool_2d_prepare(li_net *net, const li_node *node)
+{
+    li_pool_prepare(net, node, LI_LIMIT_AWAY);
+}
+
+static void li_average_pixel_s8(const li_pool_state *s, void *out, const void *image, li_taps rows, li_taps columns, int32_t y0,
+                                int32_t x0)
+{
+    const int32_t taps = (rows.end - rows.begin) * (columns.end - columns.begin);
+    int32_t sums[LI_CHANNEL_BLOCK];
+    int32_t c, i, n, ky, kx;
+
+    if (taps == 0) return;                   /* geometry gives every window a tap */
+    for (c = 0; c < s->channels; c += n) {
+        n = s->channels - c < LI_CHANNEL_BLOCK ? s->channels - c : LI_CHANNEL_BLOCK;
+        li_fill(sums, 0, sizeof sums);
+        for (ky = rows.begin; ky < rows.end; ++ky)
+            for (kx = columns.begin; kx < columns.end; ++kx) {
+                const int8_t *x = (const int8_t *)image + li_pool_offset(s, y0 + ky, x0 + kx) + c;
+                for (i = 0; i < n; ++i) sums[i] += x[i];
+            }
+        for (i = 0; i < n; ++i) {
+            const int32_t half = sums[i] > 0 ? taps / 2 : -(taps / 2);
+            ((int8_t *)out)[c + i] = (int8_t)li_clamp((sums[i] + half) / taps, s->low, s->high);
+        }
+    }
+}
+
+static void li_average_pixel_f32(const li_pool_state *s, void *out, const void *image, li_taps rows, li_taps columns, int32_t y0,
+                                 int32_t x0)
+{
+    const float taps = (float)((rows.end - rows.begin) * (columns.end - columns.begin));
+    float sums[LI_CHANNEL_BLOCK];
+    int32_t c, i, n, ky, kx;
+
+    for (c = 0; c < s->channels; c += n) {
+        n = s->channels - c < LI_CHANNEL_BLOCK ? s->channels - c : LI_CHANNEL_BLOCK;
+        li_fill(sums, 0, sizeof sums);
+        for (ky = rows.begin; ky < rows.end; ++ky)
+            for (kx = columns.begin; kx < columns.end; ++kx) {
+                const float *x = (const float *)image + li_pool_offset(s, y0 + ky, x0 + kx) + c;
+                for (i = 0; i < n; ++i) sums[i] += x[i];
+            }
+        for (i = 0; i < n; ++i) ((float *)out)[c + i] = li_clamp_f32(sums[i] / taps, s->low_f32, s->high_f32);
+    }
+}
+
+li_status li_average_pool_2d_run(li_net *net, const li_node *node)
+{
+    if (li_node_input(net, node, 0)->type == LI_INT8) li_pool_run(net, node, 1, li_average_pixel_s8);
+    else li_pool_run(net, node, sizeof(float), li_average_pixel_f32);
+    return LI_OK;
+}
+
+/* ---- MAX_POOL_2D ---- */
+
+li_status li_max_pool_2d_plan(li_net *net, li_node *node)
+{
+    return li_pool_plan(net, node);
+}
+
+void li_max_pool_2d_prepare(li_net *net, const li_node *node)
+{
+    li_pool_prepare(net, node, LI_LIMIT_EVEN);
+}
+
+static void li_max_pixel_s8(const li_pool_state *s, void *out, const void *image, li_taps rows, li_taps columns, int32_t y0,
+                            int32_t x0)
+{
+    int8_t *to = out;
+    int32_t c, ky, kx;
+
+    for (c = 0; c < s->channels; ++c) to[c] = (int8_t)s->low;
+    for (ky = rows.begin; ky < rows.end; ++ky)
+        for (kx = columns.begin; kx < columns.end; ++kx) {
+            const int8_t *x = (const int8_t *)image + li_pool_offset(s, y0 + ky, x0 + kx);
+            for (c = 0; c < s->channels; ++c) to[c] = x[c] > to[c] ? x[c] : to[c];
+        }
+    for (c = 0; c < s->channels; ++c) to[c] = (int8_t)(to[c] > s->high ? s->high : to[c]);
+}
+
+/* Starts from the first tap: a window of NaN stays NaN; otherwise a NaN loses every comparison that it is new in. */
+static void li_max_pixel_f32(const li_pool_state *s, void *out, const void *image, li_taps rows, li_taps columns, int32_t y0,
+                             int32_t x0)
+{
+    float *to = out;
+    int32_t c, ky, kx;
+
+    if (rows.begin == rows.end || columns.begin == columns.end) return;      /* geometry gives every window a tap */
+    li_copy(to, (const float *)image + li_pool_offset(s, y0 + rows.begin, x0 + columns.begin), (size_t)s->channels * sizeof *to);
+    for (ky = rows.begin; ky < rows.end; ++ky)
+        for (kx = columns.begin; kx < columns.end; ++kx) {
+            const float *x = (const float *)image + li_pool_offset(s, y0 + ky, x0 + kx);
+            for (c = 0; c < s->channels; ++c) to[c] = x[c] > to[c] ? x[c] : to[c];
+        }
+    for (c = 0; c < s->channels; ++c) to[c] = li_clamp_f32(to[c], s->low_f32, s->high_f32);
+}
+
+li_status li_max_pool_2d_run(li_net *net, const li_node *node)
+{
+    if (li_node_input(net, node, 0)->type == LI_INT8) li_pool_run(net, node, 1, li_max_pixel_s8);
+    else li_pool_run(net, node, sizeof(float), li_max_pixel_f32);
+    return LI_OK;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* QUANTIZE and DEQUANTIZE: docs/NUMERICS.md. */
+#include "li_rescale.h"
+
+typedef struct li_quantize_state {
+    float inverse;               /* fl32(1 / output scale), from float32 */
+    int32_t low, high, zero;     /* of the output's type */
+    li_rescale rescale;          /* from int8 or uint8 */
+} li_quantize_state;
+
+li_status li_quantize_plan(li_net *net, li_node *node)
+{
+    const li_tensor *input = li_node_input(net, node, 0);
+    li_tensor *output = li_node_output(net, node, 0);
+
+    LI_TRY(li_set_shape_like(net, node, output, input));
+    LI_TRY(li_need_quantized(net, node, output));
+    if (input->type != LI_FLOAT32) {
+        LI_TRY(li_need_quantized(net, node, input));
+        if (!(li_tensor_scale(net, input, 0) / li_tensor_scale(net, output, 0) < 65536.0f))
+            return li_fail(net, LI_UNSUPPORTED, LI_RULE_MULTIPLIER_RANGE, node, output, 65536, -1);
+    }
+    node->state_bytes = sizeof(li_quantize_state);
+    return LI_OK;
+}
+
+void li_quantize_prepare(li_net *net, const li_node *node)
+{
+    const li_tensor *input = li_node_input(net, node, 0), *output = li_node_output(net, node, 0);
+    li_quantize_state *s = li_node_state(net, node);
+    const float scale = li_tensor_scale(net, output, 0);
+
+    s->low = output->type == LI_UINT8 ? 0 : -128;
+    s->high = output->type == LI_UINT8 ? 255 : 127;
+    s->zero = li_tensor_zero_point(net, output, 0);
+    s->inverse = 1.0f / scale;
+    if (input->type != LI_FLOAT32) {
+        const float in_scale = li_tensor_scale(net, input, 0);
+        const int32_t in_zero = li_tensor_zero_point(net, input, 0);
+        s->rescale = li_rescale_between(in_scale, in_zero, scale, s->zero);
+        if (input->type != output->type) {       /* between int8 and uint8 only the two roundings are in use */
+            s->rescale.is_coarse = 0;
+            s->rescale.fixed = li_fixed_from((double)in_scale / (double)scale);
+        }
+    }
+}
+
+/* In place too: element i is read before byte i is written, and no later element starts at or before byte i. */
+li_status li_quantize_run(li_net *net, const li_node *node)
+{
+    const li_tensor *input = li_node_input(net, node, 0);
+    const li_quantize_state *s = li_node_state_const(net, node);
+    const void *x = li_tensor_data(input);
+    uint8_t *out = li_tensor_data(li_node_output(net, node, 0));      /* the low byte of either type */
+    const uint32_t n = li_tensor_elements(input);
+    uint32_t i;
+
+    if (input->type == LI_FLOAT32) {
+        for (i = 0; i < n; ++i) {
+            const float scaled = ((const float *)x)[i] * s->inverse;
+            out[i] = (uint8_t)li_quantize(scaled, s->zero, s->low, s->high);
+        }
+    } else if (input->type == LI_INT8) {
+        for (i = 0; i < n; ++i) out[i] = (uint8_t)li_clamp(li_rescale_one(&s->rescale, ((const int8_t *)x)[i]), s->low, s->high);
+    } else {
+        for (i = 0; i < n; ++i) out[i] = (uint8_t)li_clamp(li_rescale_one(&s->rescale, ((const uint8_t *)x)[i]), s->low, s->high);
+    }
+    return LI_OK;
+}
+
+typedef struct li_dequantize_state {
+    float scale;
+    int32_t zero;
+} li_dequantize_state;
+
+li_status li_dequantize_plan(li_net *net, li_node *node)
+{
+    const li_tensor *input = li_node_input(net, node, 0);
+    LI_TRY(li_set_shape_like(net, node, li_node_output(net, node, 0), input));
+    node->state_bytes = 0;
+    if (input->type == LI_FLOAT16) return LI_OK;
+    node->state_bytes = sizeof(li_dequantize_state);
+    return li_need_quantized(net, node, input);
+}
+
+void li_dequantize_prepare(li_net *net, const li_node *node)
+{
+    const li_tensor *input = li_node_input(net, node, 0);
+    li_dequantize_state *s = li_node_state(net, node);
+    if (input->type == LI_FLOAT16) return;
+    s->scale = li_tensor_scale(net, input, 0);
+    s->zero = li_tensor_zero_point(net, input, 0);
+}
+
+li_status li_dequantize_run(li_net *net, const li_node *node)
+{
+    const li_tensor *input = li_node_input(net, node, 0);
+    const li_dequantize_state *s = li_node_state_const(net, node);
+    const void *x = li_tensor_data(input);
+    float *out = li_tensor_data(li_node_output(net, node, 0));
+    const uint32_t n = li_tensor_elements(input);
+    uint32_t i;
+
+    if (input->type == LI_FLOAT16) {
+        for (i = 0; i < n; ++i) {
+            uint16_t half;
+            li_copy(&half, (const char *)x + (size_t)i * 2, sizeof half);
+            out[i] = li_half_to_float(half);
+        }
+    } else if (input->type == LI_INT8) {
+        for (i = 0; i < n; ++i) out[i] = (float)(((const int8_t *)x)[i] - s->zero) * s->scale;
+    } else {
+        for (i = 0; i < n; ++i) out[i] = (float)(((const uint8_t *)x)[i] - s->zero) * s->scale;
+    }
+    return LI_OK;
+}

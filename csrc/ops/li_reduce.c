@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* MEAN over constant axes. Formula: docs/NUMERICS.md, "MEAN". */
+#include "li_ops.h"
+
+/*
+ * The input's dimensions, neighbours of the same kind joined, as two loops: over what is kept (the outputs, in order)
+ * and over what is reduced (in the input's order, which is the order of a float sum). When the last dimension is kept it
+ * is the `run`: that many neighbouring outputs are summed together.
+ */
+typedef struct li_reduce_state {
+    uint32_t kept, reduced;              /* loops of each kind */
+    int32_t kept_dims[LI_MAX_RANK], kept_steps[LI_MAX_RANK];          /* steps in elements of the input */
+    int32_t reduced_dims[LI_MAX_RANK], reduced_steps[LI_MAX_RANK];
+    int32_t run, count;                  /* count: elements of one mean */
+    float scale, offset;                 /* int8: out = round_even(fl32(sum * scale) + offset) */
+} li_reduce_state;
+
+/* Bit i: dimension i is reduced. No axes reduce nothing. */
+static li_status li_reduce_axes(li_net *net, const li_node *node, uint32_t *mask)
+{
+    const li_tensor *input = li_node_input(net, node, 0);
+    int64_t axes[LI_MAX_RANK * 2];
+    uint32_t count, i, axis;
+
+    *mask = 0;
+    LI_TRY(li_known_ints(net, node, li_node_input(net, node, 1), axes, LI_MAX_RANK * 2, &count));
+    for (i = 0; i < count; ++i) {
+        LI_TRY(li_need_axis(net, node, input, axes[i], &axis));
+        *mask |= 1u << axis;
+    }
+    return LI_OK;
+}
+
+static void li_reduce_loops(const li_tensor *input, uint32_t mask, li_reduce_state *s)
+{
+    int32_t step = 1;
+    uint32_t i, d;
+    int previous = -1;
+
+    s->kept = s->reduced = 0;
+    s->run = s->count = 1;
+    for (i = 0; i < input->rank; ++i) {              /* from the last dimension to the first */
+        const uint32_t axis = input->rank - 1u - i;
+        const int32_t size = input->dims[axis];
+        const int is_reduced = (mask >> axis & 1u) != 0;
+        if (size == 1) continue;
+        if (is_reduced) {
+            s->count *= size;
+            if (previous == 1) s->reduced_dims[s->reduced - 1] *= size;
+            else {
+                s->reduced_dims[s->reduced] = size;
+                s->reduced_steps[s->reduced++] = step;
+            }
+        } else if (s->reduced == 0) {
+            s->run *= size;                          /* nothing reduced behind it */
+        } else if (previous == 0) {
+            s->kept_dims[s->kept - 1] *= size;
+        } else {
+            s->kept_dims[s->kept] = size;
+            s->kept_steps[s->kept++] = step;
+        }
+        previous = is_reduced;
+        step *= size;
+    }
+    for (d = 0; d < s->reduced / 2; ++d) {           /* now outermost first, as the loops are written */
+        const int32_t size = s->reduced_dims[d], along = s->reduced_steps[d];
+        s->reduced_dims[d] = s->reduced_dims[s->reduced - 1 - d];
+        s->reduced_steps[d] = s->reduced_steps[s->reduced - 1 - d];
+        s->reduced_dims[s->reduced - 1 - d] = size;
+        s->reduced_steps[s->reduced - 1 - d] = along;
+    }
+    for (d = 0; d < s->kept / 2; ++d) {
+        const int32_t size = s->kept_dims[d], along = s->kept_steps[d];
+        s->kept_dims[d] = s->kept_dims[s->kept - 1 - d];
+        s->kept_steps[d] = s->kept_steps[s->kept - 1 - d];
+        s->kept_dims[s->kept - 1 - d] = size;
+        s->kept_steps[s->kept - 1 - d] = along;
+    }
+}
+
+li_status li_mean_plan(li_net *net, li_node *node)
+{
+    const li_tensor *input = li_node_input(net, node, 0);
+    li_tensor *output = li_node_output(net, node, 0);
+    const int keep = li_option_i8(net, node, LI_SLOT_ReducerOptions_keep_dims, 0) != 0;
+    int64_t dims[LI_MAX_RANK], count = 1;
+    uint32_t mask, rank = 0, i;
+
+    LI_TRY(li_reduce_axes(net, node, &mask));
+    for (i = 0; i < input->rank; ++i) {
+        if ((mask >> i & 1u) != 0) {
+            count *= input->dims[i];
+            if (keep) dims[rank++] = 1;
+        } else {
+            dims[rank++] = input->dims[i];
+        }
+    }
+    if (count == 0) return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_SHAPE, node, input, 1, 0);
+    LI_TRY(li_set_shape(net, node, output, rank, dims));
+    node->state_bytes = sizeof(li_reduce_state);
+    if (input->type != LI_INT8) return LI_OK;
+    LI_TRY(li_need_quantized(net, node, input));
+    LI_TRY(li_need_quantized(net, node, output));
+    if (count > INT32_MAX / 128)
+        return li_fail(net, LI_UNSUPPORTED, LI_RULE_ACCUMULATOR_RANGE, node, input, INT32_MAX / 128, count);
+    return LI_OK;
+}
+
+void li_mean_prepare(li_net *net, const li_node *node)
+{
+    const li_tensor *input = li_node_input(net, node, 0), *output = li_node_output(net, node, 0);
+    li_reduce_state *s = li_node_state(net, node);
+    uint32_t mask;
+
+    if (li_reduce_axes(net, node, &mask) != LI_OK) return;
+    li_reduce_loops(input, mask, s);
+    if (input->type == LI_INT8) {
+        const float ratio = li_tensor_scale(net, input, 0) / li_tensor_scale(net, output, 0);
+        s->scale = ratio * (1.0f / (float)s->count);
+        s->offset = (float)li_tensor_zero_point(net, output, 0)
+                  - (float)(s->count * li_tensor_zero_point(net, input, 0)) * s->scale;
+    }
+}
+
+/* Moves to the next combination of indices; false after the last. `at` follows the element's position. */
+static int li_reduce_next(uint32_t loops, const int32_t *dims, const int32_t *steps, int32_t *index, size_t *at)
+{
+    uint32_t d;
+    for (d = loops; d-- > 0;) {
+        *at += (size_t)steps[d];
+        if (++index[d] < dims[d]) return 1;
+        *at -= (size_t)steps[d] * (size_t)dims[d];
+        index[d] = 0;
+    }
+    return 0;
+}
+
+static void li_mean_block_s8(const li_reduce_state *s, int8_t *out, const int8_t *x, int32_t n)
+{
+    int32_t sums[LI_CHANNEL_BLOCK] = { 0 }, index[LI_MAX_RANK] = { 0 }, i;
+    size_t at = 0;
+    do {
+        for (i = 0; i < n; ++i) sums[i] += x[at + (size_t)i];
+    } while (li_reduce_next(s->reduced, s->reduced_dims, s->reduced_steps, index, &at));
+    for (i = 0; i < n; ++i) {
+        const float scaled = (float)sums[i] * s->scale;
+        out[i] = (int8_t)li_quantize(scaled + s->offset, 0, -128, 127);
+    }
+}
+
+static void li_mean_block_f32(const li_reduce_state *s, float *out, const float *x, int32_t n)
+{
+    float sums[LI_CHANNEL_BLOCK] = { 0 };
+    int32_t index[LI_MAX_RANK] = { 0 }, i;
+    size_t at = 0;
+    do {
+        for (i = 0; i < n; ++i) sums[i] += x[at + (size_t)i];
+    } while (li_reduce_next(s->reduced, s->reduced_dims, s->reduced_steps, index, &at));
+    for (i = 0; i < n; ++i) out[i] = sums[i] / (float)s->count;
+}
+
+li_status li_mean_run(li_net *net, const li_node *node)
+{
+    const li_tensor *input = li_node_input(net, node, 0), *output = li_node_output(net, node, 0);
+    const li_reduce_state *s = li_node_state_const(net, node);
+    const void *x = li_tensor_data(input);
+    void *out = li_tensor_data(output);
+    int32_t index[LI_MAX_RANK] = { 0 }, c, n;
+    size_t at = 0, to = 0;
+
+    if (li_tensor_elements(output) == 0) return LI_OK;
+    do {
+        for (c = 0; c < s->run; c += n, to += (size_t)n) {
+            n = s->run - c < LI_CHANNEL_BLOCK ? s->run - c : LI_CHANNEL_BLOCK;
+            if (input->type == LI_INT8) li_mean_block_s8(s, (int8_t *)out + to, (const int8_t *)x + at + c, n);
+            else li_mean_block_f32(s, (float *)out + to, (const float *)x + at + c, n);
+        }
+    } while (li_reduce_next(s->kept, s->kept_dims, s->kept_steps, index, &at));
+    return LI_OK;
+}
