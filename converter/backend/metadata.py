@@ -26,7 +26,7 @@ def memory_plan(values: Sequence[Value], plan: MemoryPlan) -> bytes:
 
 
 def provenance(values: Sequence[Value]) -> bytes:
-    """JSON: for each tensor that equals a tensor of the source model, which one, and how its axes are permuted."""
+    """JSON: for the source model's tensor that each computed tensor equals, and how its axes are permuted."""
     entries = [
         {
             "tensor": index,
@@ -35,7 +35,7 @@ def provenance(values: Sequence[Value]) -> bytes:
             "permutation": None if value.origin.permutation is None else list(value.origin.permutation),
         }
         for index, value in enumerate(values)
-        if value.origin is not None
+        if value.origin is not None and not value.is_constant
     ]
     return json.dumps(entries, ensure_ascii=False, separators=(",", ":")).encode()
 

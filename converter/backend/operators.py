@@ -19,6 +19,9 @@ def version_of(node: Node) -> int:
     source = node.input(0)
     version = spec_of(node.op).version(source.dtype.value)
     if node.op == "FULLY_CONNECTED":
+        scales = node.input(1).quantization
+        if scales is not None and not scales.is_per_tensor:
+            return max(version, 12)
         if node.optional(2) is None:
             return max(version, 6)
         if bool_option(node, "keep_num_dims"):

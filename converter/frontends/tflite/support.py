@@ -1,0 +1,64 @@
+"""What of a sound file we cannot take, and float16 weights, which become float32 constants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ...errors import Blocker
+from ...gen.ops import OpSpec
+from ...ir.graph import Graph, Node
+from ...ir.rules import spec_of
+from ...ir.types import DType
+from ...ir.verify import describe, operand_types, types_fit
+
+
+def fold_float16(graph: Graph) -> None:
+    """DEQUANTIZE of a float16 constant becomes a float32 constant: every float16 number is a float32 number.
+
+    Quantization that is not a weight's, an activation's or a bias's (shapes, axes, indices) means nothing and goes.
+    """
+    folded: list[Node] = []
+    biases = {id(node.inputs[2]) for node in graph.nodes if _has_bias(node)}
+    for node in graph.nodes:
+        source = node.inputs[0] if node.inputs else None
+        if node.op == "DEQUANTIZE" and source is not None and source.dtype is DType.FLOAT16 and source.data is not None:
+            (output,) = node.outputs
+            output.data = source.data.astype(np.float32)
+            output.shape = source.shape
+            output.origin = source.origin
+            folded.append(node)
+        for value in node.inputs:
+            if value is not None and value.dtype is DType.INT32 and id(value) not in biases:
+                value.quantization = None
+    graph.remove(folded)
+
+
+def _has_bias(node: Node) -> bool:
+    return spec_of(node.op).quantize == "weights" and len(node.inputs) > 2
+
+
+def unsupported_nodes(graph: Graph) -> Iterator[Blocker]:
+    """Nodes whose element types, or operands computed at run time, are beyond us."""
+    for index, node in enumerate(graph.nodes):
+        spec = spec_of(node.op)
+        where = describe(index, node)
+        if not types_fit(spec, node):
+            yield Blocker(where, f"has element types {operand_types(node)}", _remedy(spec, node))
+        for i, value in enumerate(node.inputs):
+            if value is None or value.is_constant or (not spec.variadic and i >= len(spec.inputs)):
+                continue
+            operand = spec.input(i)
+            if operand.constant or (node.op == "RESHAPE" and i == 1):
+                found = f"its operand {operand.name} ({value.name!r}) is computed in the graph"
+                yield Blocker(where, found, "It must be a constant")
+
+
+def _remedy(spec: OpSpec, node: Node) -> str:
+    rows = [f"{' '.join(row.inputs)} -> {' '.join(row.outputs)}" for row in spec.types]
+    text = "Supported are " + "; ".join(rows)
+    types = [value.dtype for value in node.inputs if value is not None]
+    if types[:2] == [DType.FLOAT32, DType.INT8]:
+        return text + ". This file has only its weights quantized: start from the float model"
+    return text
