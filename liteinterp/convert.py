@@ -1,0 +1,95 @@
+"""The door to the converter, and the only place here that knows it: a device installs the runtime alone.
+
+It hands the pipeline samples that fit the model's inputs; the pipeline brings the runtime as its executor.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from .errors import MissingExtraError, UsageError
+from .files import check_writable, write_whole
+from .samples import InputSpec, Samples, open_samples
+
+if TYPE_CHECKING:
+    import onnx
+
+    from converter.pipeline import Conversion, InputNeed, Progress
+
+
+def convert(
+    model: str | os.PathLike[str] | onnx.ModelProto,
+    *,
+    quantize: Literal["int8", "float32"] = "int8",
+    calib: Any = None,
+    io: Literal["float32", "int8", "uint8"] = "float32",
+    input_shape: Mapping[str, Sequence[int]] | None = None,
+    calib_n: int | None = None,
+    report: str | os.PathLike[str] | None = None,
+    dump_after: str | None = None,
+    output: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> Conversion:
+    """Turn a trained model (`.onnx`, a float `.tflite`, or an `onnx.ModelProto`) into a `.tflite`.
+
+    `calib` is a SRC (`liteinterp.samples`), a dict of input name to array (axis 0 is samples), or an iterable of dicts;
+    int8 needs it. `calib_n` is the most samples to read. `report` is a path for the report as JSON, `output` a path
+    that is only checked, so that one that cannot be written is found before the work. The result has `.model` (bytes),
+    `.report` and `.save(path)`. Raises UsageError (exit status 2) and the converter's errors, which carry
+    `exit_status` too.
+    """
+    if quantize == "int8" and calib is None:
+        raise UsageError(
+            "int8 needs calibration data: give calib (--calib SRC), some 100 samples of what the model will see; or "
+            "quantize='float32' (--quantize float32) to convert without quantizing"
+        )
+    if report is not None:
+        check_writable(report)
+    pipeline, options_module = _load()
+    options = options_module.Options(
+        quantize=quantize, io=io, input_shape=dict(input_shape or {}), calib_n=calib_n, dump_after=dump_after
+    )
+
+    def samples(needs: Sequence[InputNeed]) -> Samples:
+        specs = [InputSpec(need.name, tuple(need.shape), np.dtype(need.dtype)) for need in needs]
+        return open_samples(calib, specs, calib_n)
+
+    source = Path(model) if isinstance(model, str | os.PathLike) else model
+    if isinstance(source, Path) and not source.is_file():
+        raise UsageError(f"Could not open {str(source)!r}: no such file")
+    conversion: Conversion = pipeline.convert(
+        source, options, None if calib is None else samples, output=output, progress=progress
+    )
+    if report is not None:
+        write_whole(report, conversion.report.to_json().encode())
+    return conversion
+
+
+def onnx_operators() -> Iterable[str]:
+    """Names of the ONNX operators that can be converted. Raises MissingExtraError."""
+    _load()
+    from converter.frontends.onnx import registry
+
+    return tuple(sorted(registry.MAPPINGS))
+
+
+def stages() -> tuple[str, ...]:
+    """Names for `dump_after`."""
+    return tuple(_load()[0].STAGES)
+
+
+def _load() -> tuple[Any, Any]:
+    """The converter's pipeline and options. Raises MissingExtraError when a package of the extra is missing."""
+    try:
+        from converter import options, pipeline
+    except ModuleNotFoundError as error:
+        name = error.name or "converter"
+        if name.partition(".")[0] in ("converter", "liteinterp"):
+            raise
+        raise MissingExtraError("converting a model", name, "convert") from error
+    return pipeline, options

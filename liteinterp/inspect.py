@@ -1,0 +1,267 @@
+"""What a `.tflite` file holds, what it costs, and which runtimes will load it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .element_types import NUMPY_TYPES
+from .errors import InvalidFileError, LiteinterpError
+from .files import read_model_bytes
+from .gen.ops import DOCS, IN_TFLM, LITERT_SINCE, SUPPORTED
+from .gen.tflite import TensorType
+from .model_file import ModelFile, per_tensor_scale, shape_of
+from .tables import Table
+from .work import macs
+
+if TYPE_CHECKING:
+    from .net import Need
+
+SCHEMA = "liteinterp.inspection/1"
+
+
+@dataclass(frozen=True)
+class Border:
+    """An input or output: source name, name of the tensor, and what it holds. -1 is a dimension left open."""
+
+    name: str
+    tensor: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float | None
+    zero_point: int | None
+
+
+@dataclass(frozen=True)
+class OperatorRow:
+    """How often one kind of operator occurs."""
+
+    name: str
+    versions: tuple[int, ...]
+    count: int
+    macs: int
+    supported: bool
+
+
+@dataclass(frozen=True)
+class TensorRow:
+    """One tensor of the file."""
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    constant_bytes: int
+
+
+@dataclass(frozen=True)
+class RuntimeRow:
+    """Whether a runtime loads the file; `detail` says since which release, or why not."""
+
+    runtime: str
+    loads: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A file, described."""
+
+    file: str
+    file_bytes: int
+    description: str
+    subgraphs: int
+    inputs: tuple[Border, ...]
+    outputs: tuple[Border, ...]
+    signatures: tuple[str, ...]
+    operators: tuple[OperatorRow, ...]
+    tensors: tuple[TensorRow, ...]
+    constant_bytes: int
+    macs: int
+    #: Exact bytes per kernel set; empty where the model does not run here.
+    memory: dict[str, Need]
+    metadata: dict[str, int]
+    runtimes: tuple[RuntimeRow, ...]
+
+    def to_json(self) -> str:
+        """One JSON object."""
+        return json.dumps({"schema": SCHEMA, **dataclasses.asdict(self)}, indent=2, ensure_ascii=False) + "\n"
+
+    def tables(self, everything: bool = False) -> Iterator[Table]:
+        """For people; `everything` lists the tensors too."""
+        borders = [("input", row) for row in self.inputs] + [("output", row) for row in self.outputs]
+        yield Table(
+            "",
+            ("", "name", "type", "shape", "scale", "zero point"),
+            tuple((side, row.name, row.dtype, _dims(row.shape), *_quantization(row)) for side, row in borders),
+            numeric_from=4,
+        )
+        yield Table(
+            "",
+            ("operator", "here", "version", "count", "MACs"),
+            tuple(
+                (row.name, "yes" if row.supported else "no", _versions(row), f"{row.count:,}", f"{row.macs:,}")
+                for row in self.operators
+            ),
+            numeric_from=2,
+        )
+        if self.memory:
+            yield Table(
+                "memory in bytes, exact",
+                ("kernels", "arena", "lower bound", "state", "scratch", "packed", "plan"),
+                tuple(
+                    (
+                        name,
+                        *(
+                            f"{n:,}"
+                            for n in (need.arena, need.arena_lower_bound, need.state, need.scratch, need.packed)
+                        ),
+                        "in the file" if need.plan_from_file else "made at open",
+                    )
+                    for name, need in self.memory.items()
+                ),
+            )
+        yield Table(
+            "",
+            ("runtime", "loads it", ""),
+            tuple((row.runtime, "yes" if row.loads else "no", row.detail) for row in self.runtimes),
+            numeric_from=3,
+        )
+        if everything:
+            yield Table(
+                "tensors",
+                ("index", "name", "type", "shape", "constant bytes"),
+                tuple(
+                    (str(row.index), row.name, row.dtype, _dims(row.shape), f"{row.constant_bytes:,}")
+                    for row in self.tensors
+                ),
+                numeric_from=4,
+            )
+
+    def heading(self) -> str:
+        parts = [
+            f"{self.file}: {self.file_bytes:,} bytes, of which constants {self.constant_bytes:,}",
+            f"{sum(row.count for row in self.operators)} operators, {len(self.tensors)} tensors, {self.macs:,} MACs",
+        ]
+        if self.signatures:
+            parts.append(f"signatures: {', '.join(self.signatures)}")
+        if self.metadata:
+            parts.append("metadata: " + ", ".join(f"{name} ({size:,} bytes)" for name, size in self.metadata.items()))
+        return "\n".join(parts)
+
+
+def inspect(path: str | os.PathLike[str]) -> Inspection:
+    """Describe a `.tflite` file. Raises UsageError when it cannot be read, InvalidFileError when it is none."""
+    from .net import ModelBytes
+
+    content = read_model_bytes(path)
+    model = ModelBytes(content)
+    try:
+        file = ModelFile(content)
+    except ValueError as error:
+        raise InvalidFileError(f"The model is not a valid Flatbuffer buffer: {error}") from error
+    memory, refusal = _memory(model)
+    tensors = tuple(_tensor(file, index) for index in range(len(file.tensors)))
+    operators = tuple(_operators(file))
+    return Inspection(
+        file=Path(path).name,
+        file_bytes=len(content),
+        description=file.model.description or "",
+        subgraphs=len(file.model.subgraphs),
+        inputs=tuple(_border(file, name, index) for name, index in file.input_names().items()),
+        outputs=tuple(_border(file, name, index) for name, index in file.output_names().items()),
+        signatures=tuple(signature.key for signature in file.signatures),
+        operators=operators,
+        tensors=tensors,
+        constant_bytes=sum(row.constant_bytes for row in tensors),
+        macs=sum(row.macs for row in operators),
+        memory=memory,
+        metadata=file.metadata_sizes(),
+        runtimes=(RuntimeRow("liteinterp", not refusal, refusal), *_others(file)),
+    )
+
+
+def operators_table() -> Table:
+    """The operators that run here."""
+    rows = tuple((name, LITERT_SINCE[name], "yes" if name in IN_TFLM else "no", DOCS[name]) for name in SUPPORTED)
+    return Table("operators of .tflite files", ("operator", "LiteRT since", "TFLite Micro", ""), rows, numeric_from=4)
+
+
+def _memory(model: Any) -> tuple[dict[str, Need], str]:
+    """Bytes with the best and with the portable kernels, or why the model does not run."""
+    from .net import Net, Request, plan
+
+    try:
+        best = Net(model).kernels
+        return {name: plan(model, Request(isa=name)) for name in dict.fromkeys((best, "ref"))}, ""
+    except LiteinterpError as error:
+        return {}, str(error)
+
+
+def _others(file: ModelFile) -> Iterator[RuntimeRow]:
+    names = {operator.name for operator in file.operators}
+    unknown = sorted(names - set(SUPPORTED))
+    if unknown:
+        yield RuntimeRow("LiteRT", False, f"not known here: {', '.join(unknown)}")
+        yield RuntimeRow("TFLite Micro", False, f"not known here: {', '.join(unknown)}")
+        return
+    since = max((LITERT_SINCE[name] for name in names), key=_release, default="1.0")
+    yield RuntimeRow("LiteRT", True, f"since {since}")
+    missing = sorted(names - set(IN_TFLM))
+    yield RuntimeRow("TFLite Micro", not missing, f"lacks {', '.join(missing)}" if missing else "")
+
+
+def _release(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".") if part.isdigit())
+
+
+def _operators(file: ModelFile) -> Iterator[OperatorRow]:
+    missing = file.missing_operators()
+    work = Counter[str]()
+    versions: dict[str, set[int]] = {}
+    for operator in file.operators:
+        work[operator.name] += macs(file, operator)
+        versions.setdefault(operator.name, set()).add(operator.version)
+    for name, count in Counter(operator.name for operator in file.operators).most_common():
+        lacks = any(text == name or text.startswith(f"{name} version") for text in missing)
+        yield OperatorRow(name, tuple(sorted(versions[name])), count, work[name], not lacks)
+
+
+def _tensor(file: ModelFile, index: int) -> TensorRow:
+    tensor, data = file.tensors[index], file.buffer(index)
+    return TensorRow(
+        index, file.tensor_name(index), shape_of(tensor), _type(tensor.type), 0 if data is None else int(data.size)
+    )
+
+
+def _border(file: ModelFile, name: str, index: int) -> Border:
+    tensor = file.tensors[index]
+    signature = tensor.shape_signature
+    shape = shape_of(tensor) if signature is None or not signature.size else tuple(int(size) for size in signature)
+    scale, zero_point = per_tensor_scale(tensor) or (None, None)
+    return Border(name, file.tensor_name(index), shape, _type(tensor.type), scale, zero_point)
+
+
+def _type(code: int) -> str:
+    known = {int(member) for member in TensorType}
+    if code in NUMPY_TYPES and code in known:
+        return TensorType(code).name.lower()
+    return TensorType(code).name.lower() if code in known else f"type {code}"
+
+
+def _quantization(row: Border) -> tuple[str, str]:
+    return ("", "") if row.scale is None else (f"{row.scale:.9g}", str(row.zero_point))
+
+
+def _versions(row: OperatorRow) -> str:
+    return ", ".join(map(str, row.versions))
+
+
+def _dims(shape: tuple[int, ...]) -> str:
+    return "×".join("?" if size < 0 else str(size) for size in shape) if shape else "scalar"

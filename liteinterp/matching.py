@@ -1,0 +1,121 @@
+"""Which tensor of the test model is which tensor of the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .element_types import dequantized, quantized
+from .engines import Engine
+from .errors import UsageError
+from .fitting import InputSpec, reshape
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """`test` = transpose(`ref`, permutation), both by tensor name; `name` is what a table shows."""
+
+    name: str
+    ref: str
+    test: str
+    permutation: tuple[int, ...] | None
+
+    def aligned(self, ref: Array, shape: tuple[int, ...]) -> Array | None:
+        """The reference in the test tensor's axes; None where the shapes do not fit each other."""
+        if self.permutation is not None and len(self.permutation) == ref.ndim:
+            moved: Array = ref.transpose(self.permutation)
+            if moved.shape == shape:
+                return moved
+        return reshape(ref, shape, self.name, lambda text: None)
+
+
+@dataclass(frozen=True)
+class Matching:
+    """Outputs in the reference's order, then layers in the test model's order."""
+
+    outputs: tuple[Pair, ...]
+    layers: tuple[Pair, ...]
+    #: Activations of the test model that nothing in the reference is known to equal.
+    unmatched: int
+
+
+def match(ref: Engine, test: Engine) -> Matching:
+    """Layers by `liteinterp.provenance` in the test model, else by equal names. Raises UsageError when the outputs
+    cannot be told apart."""
+    outputs = _outputs(ref, test)
+    shown = {pair.test for pair in outputs}
+    layers = []
+    origins = dict(test.provenance)
+    for name, info in test.tensors.items():
+        if name in shown or info.operator == "input":
+            continue
+        origin = origins.get(name)
+        source = origin.source if origin is not None else name
+        if source in ref.tensors:
+            layers.append(Pair(source, source, name, origin.permutation if origin is not None else None))
+    activations = sum(info.operator != "input" for info in test.tensors.values())
+    return Matching(outputs, tuple(layers), activations - len(layers) - len(shown))
+
+
+def _outputs(ref: Engine, test: Engine) -> tuple[Pair, ...]:
+    origins = dict(test.provenance)
+    if set(ref.outputs) == set(test.outputs):
+        order = [(name, name) for name in ref.outputs]
+    elif len(ref.outputs) == len(test.outputs):
+        order = list(zip(ref.outputs, test.outputs, strict=True))
+    else:
+        raise UsageError(
+            f"the models have different outputs: {', '.join(ref.outputs)} and {', '.join(test.outputs)}; they are not "
+            "the same network"
+        )
+    pairs = []
+    for name, other in order:
+        tensor = test.outputs[other]
+        origin = origins.get(tensor)
+        pairs.append(Pair(name, ref.outputs[name], tensor, origin.permutation if origin is not None else None))
+    return tuple(pairs)
+
+
+class InputBridge:
+    """Turns a sample in the reference's terms into one in the test model's: names, axes and integer scales.
+
+    Raises UsageError for models whose inputs cannot be told apart.
+    """
+
+    def __init__(self, ref: Engine, test: Engine) -> None:
+        by_name = {spec.name: spec for spec in ref.inputs}
+        if {spec.name for spec in test.inputs} == set(by_name):
+            self._pairs = [(by_name[spec.name], spec) for spec in test.inputs]
+        elif len(ref.inputs) == len(test.inputs):
+            self._pairs = list(zip(ref.inputs, test.inputs, strict=True))
+        else:
+            raise UsageError(
+                f"the models have different inputs: {', '.join(by_name)} and "
+                f"{', '.join(spec.name for spec in test.inputs)}; they are not the same network"
+            )
+        self._permutations: Mapping[str, tuple[int, ...] | None] = {
+            origin.source: origin.permutation for _, origin in test.provenance
+        }
+
+    def __call__(self, sample: Mapping[str, Array]) -> dict[str, Array]:
+        return {to.name: self._translate(sample[given.name], given, to) for given, to in self._pairs}
+
+    def _translate(self, array: Array, given: InputSpec, to: InputSpec) -> Array:
+        pair = Pair(to.name, given.name, to.name, self._permutations.get(given.name))
+        moved = pair.aligned(array, to.shape)
+        if moved is None:
+            raise UsageError(f"{given} of the reference does not fit {to} of the test model")
+        same = given.dtype == to.dtype and (given.scale, given.zero_point) == (to.scale, to.zero_point)
+        if same or (given.dtype == to.dtype and given.dtype.kind == "f"):
+            return np.ascontiguousarray(moved)
+        if given.scale is not None:
+            moved = dequantized(moved, given.scale, given.zero_point)
+        if to.dtype.kind == "f" or to.scale is None:
+            return np.ascontiguousarray(moved, to.dtype)
+        return np.ascontiguousarray(quantized(moved, to.scale, to.zero_point, to.dtype))
