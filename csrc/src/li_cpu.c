@@ -3,7 +3,7 @@
 #include "li_internal.h"
 #include "li_kernels.h"
 
-#if LI_X86
+#if LI_X86 && !defined(LI_WITHOUT_AVX2)
 #include <cpuid.h>
 
 /* AVX2 is usable when the processor has it and the system saves the wide registers (XCR0 bits 1 and 2). */
@@ -30,7 +30,7 @@ static bool li_cpu_avx2(void)
 
 const li_kernels *li_kernels_choose(int32_t isa)
 {
-#if LI_X86
+#if LI_X86 && !defined(LI_WITHOUT_AVX2)
     if ((isa == LI_ISA_BEST || isa == LI_ISA_AVX2) && li_cpu_avx2()) {
         return &li_kernels_avx2;
     }
