@@ -114,10 +114,14 @@ def describe(fault: Fault, words: Words) -> str:
     if fault.tensor >= 0:
         where.append(words.tensor(fault.tensor))
     cause = words.rule(fault.rule) if fault.rule > 0 else words.status(fault.status)
-    numbers = ""
-    if fault.needed not in (0, -1) or fault.had not in (0, -1):
-        numbers = f" (found {fault.had}, expected {fault.needed})"
-    return (", ".join(where) + ": " if where else "") + cause + numbers
+    return (", ".join(where) + ": " if where else "") + cause + _numbers(fault)
+
+
+def _numbers(fault: Fault) -> str:
+    """What was found and needed, where these are numbers that the sentence does not hold already."""
+    if fault.had in (0, -1, fault.builtin) and fault.needed in (0, -1):
+        return ""
+    return f" (found {fault.had})" if fault.needed in (0, -1) else f" (found {fault.had}, expected {fault.needed})"
 
 
 def error_of(fault: Fault, words: Words, hint: str = "") -> LiteinterpError:

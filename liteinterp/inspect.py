@@ -62,10 +62,10 @@ class TensorRow:
 
 @dataclass(frozen=True)
 class RuntimeRow:
-    """Whether a runtime loads the file; `detail` says since which release, or why not."""
+    """Whether a runtime loads the file, None where that is not known; `detail` says since when, or why not."""
 
     runtime: str
-    loads: bool
+    loads: bool | None
     detail: str
 
 
@@ -127,12 +127,6 @@ class Inspection:
                     for name, need in self.memory.items()
                 ),
             )
-        yield Table(
-            "",
-            ("runtime", "loads it", ""),
-            tuple((row.runtime, "yes" if row.loads else "no", row.detail) for row in self.runtimes),
-            numeric_from=3,
-        )
         if everything:
             yield Table(
                 "tensors",
@@ -143,6 +137,12 @@ class Inspection:
                 ),
                 numeric_from=4,
             )
+
+    def closing(self) -> Iterator[str]:
+        """Which runtimes load the file, a line each."""
+        for row in self.runtimes:
+            answer = "not known" if row.loads is None else "yes" if row.loads else "no"
+            yield f"loads in {row.runtime}: {answer}" + (f", {row.detail}" if row.detail else "")
 
     def heading(self) -> str:
         parts = [
@@ -208,13 +208,17 @@ def _others(file: ModelFile) -> Iterator[RuntimeRow]:
     names = {operator.name for operator in file.operators}
     unknown = sorted(names - set(SUPPORTED))
     if unknown:
-        yield RuntimeRow("LiteRT", False, f"not known here: {', '.join(unknown)}")
-        yield RuntimeRow("TFLite Micro", False, f"not known here: {', '.join(unknown)}")
+        custom = [name for name in unknown if name.startswith("CUSTOM")]
+        for runtime in ("LiteRT", "TFLite Micro"):
+            if custom:
+                yield RuntimeRow(runtime, False, f"unless its custom operators are registered: {', '.join(custom)}")
+            else:
+                yield RuntimeRow(runtime, None, f"liteinterp's list lacks {', '.join(unknown)}")
         return
     since = max((LITERT_SINCE[name] for name in names), key=_release, default="1.0")
-    yield RuntimeRow("LiteRT", True, f"since {since}")
+    yield RuntimeRow("LiteRT", True, f"it has every operator since release {since}")
     missing = sorted(names - set(IN_TFLM))
-    yield RuntimeRow("TFLite Micro", not missing, f"lacks {', '.join(missing)}" if missing else "")
+    yield RuntimeRow("TFLite Micro", not missing, f"lacks {', '.join(missing)}" if missing else "it has every operator")
 
 
 def _release(text: str) -> tuple[int, ...]:

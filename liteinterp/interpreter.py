@@ -120,7 +120,10 @@ class Interpreter:
         missing = [name for name in self._file.missing_operators() if name.startswith("CUSTOM")]
         if missing:
             name = missing[0].removeprefix("CUSTOM ")
-            raise UnsupportedError(f"Encountered unresolved custom op: {name}.{_also(self._file, missing[0])}")
+            every = ", ".join(self._file.missing_operators())
+            raise UnsupportedError(
+                f"Encountered unresolved custom op: {name}. Operators of this model that liteinterp lacks: {every}"
+            )
         positions = {index: i for i, index in enumerate(self._file.inputs)}
         dims = {positions[index]: shape for index, shape in self._resized.items()}
         try:
@@ -348,8 +351,3 @@ def _content(path: str | os.PathLike[str] | None, content: Any) -> Any:
     if content is None or not memoryview(content).nbytes:
         raise UsageError("`model_path` or `model_content` must be specified.")
     return content
-
-
-def _also(file: ModelFile, named: str) -> str:
-    others = [name for name in file.missing_operators() if name != named]
-    return f" Also missing: {', '.join(others)}." if others else ""

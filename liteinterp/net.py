@@ -266,8 +266,8 @@ class ModelBytes:
     def buffer(self) -> memoryview:
         return memoryview(self._array.data)
 
-    def error(self, fault: Any, hint: str = "") -> LiteinterpError:
-        """The exception for a `li_fault *`, in the words of this model."""
+    def error(self, fault: Any) -> LiteinterpError:
+        """The exception for a `li_fault *`, in the words of this model. Of missing operators it names every one."""
         values = Fault(
             status=int(fault.status),
             rule=int(fault.rule),
@@ -277,7 +277,10 @@ class ModelBytes:
             needed=int(fault.needed),
             had=int(fault.had),
         )
-        return error_of(values, _words(self, values), hint)
+        file = _readable_file(self, values)
+        missing = file.missing_operators() if file is not None and values.status == lib.LI_UNSUPPORTED else ()
+        hint = f"Operators of this model that liteinterp lacks: {', '.join(missing)}" if missing else ""
+        return error_of(values, _words(file), hint)
 
 
 def plan(model: ModelBytes, request: Request | None = None) -> Need:
@@ -349,11 +352,15 @@ def _copied(array: str, call: Any, owner: Any, kind: Any, *index: int) -> tuple[
     return tuple(kind(room[i]) for i in range(count))
 
 
-def _words(model: ModelBytes, fault: Fault) -> Words:
-    file: ModelFile | None = None
+def _readable_file(model: ModelBytes, fault: Fault) -> ModelFile | None:
+    """The file, to take names from; None where it is too broken to read."""
     if fault.status != lib.LI_BAD_FILE:
         with suppress(ValueError):
-            file = ModelFile(model.buffer)
+            return ModelFile(model.buffer)
+    return None
+
+
+def _words(file: ModelFile | None) -> Words:
     return Words(
         rule=lambda rule: str(ffi.string(lib.li_rule_text(rule)).decode()),
         status=lambda status: str(ffi.string(lib.li_strerror(status)).decode()),

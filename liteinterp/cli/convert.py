@@ -1,0 +1,93 @@
+"""`liteinterp convert`"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from ..errors import UsageError
+from ..files import check_writable
+from .console import Console
+
+
+def add(verbs: Any, common: argparse.ArgumentParser) -> None:
+    """The verb and its options."""
+    parser = verbs.add_parser(
+        "convert",
+        parents=[common],
+        help="turn a trained model into a .tflite",
+        description="Turn a trained model (.onnx, or a float .tflite) into a .tflite, quantized to int8 unless told "
+        "otherwise. SRC is an .npz file (keys are input names, axis 0 is samples), file.npz:key, an .npy file, a "
+        "folder of those, py:module:callable, or random:, in the layout of the model's inputs.",
+    )
+    parser.add_argument("model", metavar="MODEL", help="the .onnx or .tflite file")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT.tflite", help="the file to write")
+    parser.add_argument(
+        "--quantize", choices=("int8", "float32"), help="int8 needs --calib; default: int8 where --calib is given"
+    )
+    parser.add_argument(
+        "--calib", action="append", metavar="SRC", help="calibration data; NAME=SRC, repeated, for several inputs"
+    )
+    parser.add_argument("--calib-n", type=_count, metavar="N", help="read at most N samples")
+    parser.add_argument(
+        "--io", choices=("float32", "int8", "uint8"), default="float32", help="type of inputs and outputs (float32)"
+    )
+    parser.add_argument(
+        "--input-shape",
+        action="append",
+        default=[],
+        metavar="NAME=1,3,224,224",
+        help="shape of an input whose dimensions the model leaves open",
+    )
+    parser.add_argument("--report", metavar="FILE.json", help="write what was done as JSON; - for stdout")
+    parser.add_argument(
+        "--dump-after", metavar="STAGE", help="also write the graph as it is after load, passes or quantize"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    from ..convert import convert
+
+    if args.quantize is None and args.calib is None:
+        raise UsageError(
+            "say how to convert: --calib SRC gives int8, calibrated with some 100 samples of what the model will see; "
+            "--quantize float32 converts without quantizing"
+        )
+    check_writable(args.output)
+    to_stdout = args.report == "-"
+    with console.progress() as progress:
+        conversion = convert(
+            args.model,
+            quantize=args.quantize or "int8",
+            calib=args.calib,
+            io=args.io,
+            input_shape=dict(parse_shape(text) for text in args.input_shape),
+            calib_n=args.calib_n,
+            report=None if to_stdout else args.report,
+            dump_after=args.dump_after,
+            output=args.output,
+            progress=progress,
+        )
+        conversion.save(args.output)
+    if to_stdout:
+        console.result(conversion.report.to_json().rstrip())
+    elif not console.quiet:
+        console.result(conversion.report.to_text().rstrip())
+    console.say(f"wrote {args.output} ({len(conversion.model):,} bytes)")
+    return 0
+
+
+def parse_shape(text: str) -> tuple[str, tuple[int, ...]]:
+    """`NAME=1,3,224,224`. Raises UsageError."""
+    name, equals, dims = text.rpartition("=")
+    parts = dims.replace("x", ",").split(",")
+    if not equals or not name or not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
+        raise UsageError(f"--input-shape {text!r} must be NAME=1,3,224,224, whole numbers of at least 1")
+    return name, tuple(int(part) for part in parts)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
