@@ -218,7 +218,7 @@ def read_model(buffer: Bytes) -> Model:
     a well-formed file. Depth is that of the schema, time is bounded by the file's size."""
     file = _File(buffer)
     if file.size < 8 or bytes(file.bytes[4:8]) != b"{identifier}":
-        raise ValueError("bytes 4 to 7 are not {identifier}: this is no .tflite file")
+        raise ValueError("bytes 4 to 7 are not {identifier}, as in every .tflite file")
     return _read_{root}(file, file.follow(0, "the file"))'''
 
 _WRITE_MODEL = '''

@@ -7,6 +7,7 @@ ops.toml; output shapes equal those that the operator's rule computes. Quantizat
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from ..errors import Blocker, IRError
@@ -68,8 +69,8 @@ def _value_problems(graph: Graph) -> Iterator[Blocker]:
 
 
 def _own_problems(value: Value) -> Iterator[str]:
-    if any(isinstance(dim, bool) or not isinstance(dim, int) or dim < 0 for dim in value.shape):
-        yield f"shape {value.shape} must consist of Python integers of at least 0"
+    if not all(isinstance(dim, int) and not isinstance(dim, bool) and 0 <= dim < 2**31 for dim in value.shape):
+        yield f"shape {value.shape} must consist of Python integers in 0..2^31-1"
         return
     if value.data is not None:
         if value.is_variable:
@@ -106,7 +107,7 @@ def node_problems(node: Node) -> Iterator[str]:
     except ValueError as error:
         yield str(error)
         return
-    found = [*_operand_problems(spec, node), *_option_problems(spec, node)]
+    found = [*operand_problems(spec, node), *_option_problems(spec, node)]
     yield from found
     if found:
         return
@@ -124,7 +125,16 @@ def node_problems(node: Node) -> Iterator[str]:
     yield from operator_quantization_problems(spec, node)
 
 
-def _operand_problems(spec: OpSpec, node: Node) -> Iterator[str]:
+def operand_problems(spec: OpSpec, node: Node) -> Iterator[str]:
+    """Operands that are missing, too many, or computed where a constant is needed."""
+    yield from count_problems(spec, node)
+    for i, value in enumerate(node.inputs[: len(spec.inputs)]):
+        if value is not None and spec.inputs[i].constant and not value.is_constant:
+            yield f"input {spec.inputs[i].name} ({value.name!r}) must be a constant"
+
+
+def count_problems(spec: OpSpec, node: Node) -> Iterator[str]:
+    """Operands that are missing or too many."""
     most = len(node.inputs) if spec.variadic else len(spec.inputs)
     if not spec.min_inputs <= len(node.inputs) <= most:
         yield f"has {len(node.inputs)} inputs, {spec.min_inputs} to {len(spec.inputs)} are allowed"
@@ -132,12 +142,8 @@ def _operand_problems(spec: OpSpec, node: Node) -> Iterator[str]:
     if len(node.outputs) != len(spec.outputs):
         yield f"has {len(node.outputs)} outputs, it needs {len(spec.outputs)}"
     for i, value in enumerate(node.inputs):
-        operand = spec.input(i)
-        if value is None:
-            if not operand.optional:
-                yield f"input {operand.name} is left out"
-        elif operand.constant and not value.is_constant:
-            yield f"input {operand.name} ({value.name!r}) must be a constant"
+        if value is None and not spec.input(i).optional:
+            yield f"input {spec.input(i).name} is left out"
 
 
 def _option_problems(spec: OpSpec, node: Node) -> Iterator[str]:
@@ -158,12 +164,12 @@ def option_fits(field: OptionField, value: OptionValue) -> bool:
     if field.kind == "ints":
         return isinstance(value, tuple) and all(isinstance(x, int) and -(2**31) <= x < 2**31 for x in value)
     if field.kind == "float":
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     return isinstance(value, int) and not isinstance(value, bool) and -(2**31) <= value < 2**31
 
 
 def _wanted(field: OptionField) -> str:
-    wanted = {"bool": "true or false", "ints": "a tuple of integers", "float": "a number", "int": "an integer"}
+    wanted = {"bool": "true or false", "ints": "a tuple of integers", "float": "a finite number", "int": "an integer"}
     return wanted.get(field.kind, "one of " + ", ".join(field.members))
 
 

@@ -1199,5 +1199,5 @@ def read_model(buffer: Bytes) -> Model:
     a well-formed file. Depth is that of the schema, time is bounded by the file's size."""
     file = _File(buffer)
     if file.size < 8 or bytes(file.bytes[4:8]) != b"TFL3":
-        raise ValueError("bytes 4 to 7 are not TFL3: this is no .tflite file")
+        raise ValueError("bytes 4 to 7 are not TFL3, as in every .tflite file")
     return _read_model(file, file.follow(0, "the file"))

@@ -32,7 +32,7 @@ def load(content: bytes, options: Options) -> Graph:
     try:
         model = tflite.read_model(content)
     except ValueError as error:
-        raise InvalidModelError.at(STAGE, "", str(error)) from error
+        raise InvalidModelError.at(STAGE, "", f"it is damaged or truncated: {error}") from error
     if model.version != 3 or not model.subgraphs:
         found = f"schema version {model.version}, {len(model.subgraphs)} subgraphs"
         raise InvalidModelError.at(STAGE, "", found, "A .tflite file has version 3 and at least one subgraph")

@@ -8,6 +8,7 @@ from ...errors import Blocker, InvalidModelError
 from ...gen import tflite
 from ...gen.ops import OPS, OpSpec, OptionField
 from ...ir.graph import Node, OptionValue
+from ...ir.verify import count_problems
 from .errors import STAGE
 from .tensors import Tensors
 
@@ -62,7 +63,11 @@ def node_of(model: tflite.Model, index: int, operator: tflite.Operator, tensors:
     while inputs and inputs[-1] is None:
         inputs.pop()
     title = outputs[0].origin.name if outputs and outputs[0].origin is not None else ""
-    return Node(name, inputs, outputs, _options(OPS[name], operator.builtin_options, what), title)
+    spec = OPS[name]
+    node = Node(name, inputs, outputs, _options(spec, operator.builtin_options, what), title)
+    if found := list(count_problems(spec, node)):
+        raise InvalidModelError(STAGE, [Blocker(what, text) for text in found])
+    return node
 
 
 def _options(spec: OpSpec, stored: tflite.BuiltinOptions | None, what: str) -> dict[str, OptionValue]:

@@ -22,12 +22,11 @@ def fold_float16(graph: Graph) -> None:
     folded: list[Node] = []
     biases = {id(node.inputs[2]) for node in graph.nodes if _has_bias(node)}
     for node in graph.nodes:
-        source = node.inputs[0] if node.inputs else None
-        if node.op == "DEQUANTIZE" and source is not None and source.dtype is DType.FLOAT16 and source.data is not None:
-            (output,) = node.outputs
-            output.data = source.data.astype(np.float32)
-            output.shape = source.shape
-            output.origin = source.origin
+        source = node.input(0)
+        if node.op == "DEQUANTIZE" and source.dtype is DType.FLOAT16 and source.data is not None:
+            node.output.data = source.data.astype(np.float32)
+            node.output.shape = source.shape
+            node.output.origin = source.origin
             folded.append(node)
         for value in node.inputs:
             if value is not None and value.dtype is DType.INT32 and id(value) not in biases:
@@ -47,7 +46,7 @@ def unsupported_nodes(graph: Graph) -> Iterator[Blocker]:
         if not types_fit(spec, node):
             yield Blocker(where, f"has element types {operand_types(node)}", _remedy(spec, node))
         for i, value in enumerate(node.inputs):
-            if value is None or value.is_constant or (not spec.variadic and i >= len(spec.inputs)):
+            if value is None or value.is_constant:
                 continue
             operand = spec.input(i)
             if operand.constant or (node.op == "RESHAPE" and i == 1):
