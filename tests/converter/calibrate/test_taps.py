@@ -45,7 +45,9 @@ def ort_conv_means(node: Node, x: Array) -> Array:
     inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, None)]
     outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)]
     constants = [helper.make_tensor("w", TensorProto.FLOAT, oihw.shape, oihw.ravel())]
-    graph = helper.make_graph([helper.make_node("Conv", ["x", "w"], ["y"], **attributes)], "g", inputs, outputs, constants)
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["x", "w"], ["y"], **attributes)], "g", inputs, outputs, constants
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     y: Array = session.run(None, {"x": np.transpose(x, (0, 3, 1, 2)).astype(np.float32)})[0]

@@ -11,7 +11,9 @@ from converter.plan.arena import place
 
 @st.composite
 def block_lists(draw: st.DrawFn) -> list[Block]:
-    spans = draw(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 4), st.integers(1, 300)), min_size=1, max_size=14))
+    spans = draw(
+        st.lists(st.tuples(st.integers(0, 9), st.integers(0, 4), st.integers(1, 300)), min_size=1, max_size=14)
+    )
     return [Block((), size, first, first + length) for first, length, size in spans]
 
 

@@ -63,7 +63,9 @@ def test_prescribed_scale_beside_a_wide_operand_is_requantized_for_the_concatena
     scheme = scheme_of(graph, t0=(-50, 50))
     assert scheme.quantizations[soft] == Quantization((1 / 256,), (-128,))
     assert scheme.quantizations[joined] == scheme.quantizations[wide]
-    requantized = [node for node in apply(graph, scheme).graph.nodes if node.op == "QUANTIZE" and node.input(0).name == soft.name]
+    requantized = [
+        node for node in apply(graph, scheme).graph.nodes if node.op == "QUANTIZE" and node.input(0).name == soft.name
+    ]
     assert len(requantized) == 1
 
 

@@ -18,7 +18,9 @@ from converter.quantize.bias import (
 )
 from converter.quantize.weights import quantize_weights
 
-weight_arrays = hnp.arrays(np.float32, st.tuples(st.integers(1, 5), st.integers(1, 9)), elements=st.floats(-8, 8, width=32))
+weight_arrays = hnp.arrays(
+    np.float32, st.tuples(st.integers(1, 5), st.integers(1, 9)), elements=st.floats(-8, 8, width=32)
+)
 
 
 @given(weight_arrays)
@@ -55,7 +57,7 @@ def test_dead_channels_stay_legal(
     """The bias fits beside the worst sum, and the requantization factor stays above what the runtimes refuse."""
     weights, biases = np.full((1, 2), largest, np.float32), np.array([bias], np.float32)
     smallest = smallest_weight_scales(biases, taps, input_scale, output_scale)
-    codes, scales = quantize_weights(weights, 0, smallest)
+    _, scales = quantize_weights(weights, 0, smallest)
     units = accumulator_units(input_scale, scales)
     quantized = quantize_bias(biases, units, taps)
     assert np.float32(units[0]) / np.float32(output_scale) >= np.float32(SMALLEST_FACTOR) * 0.9999
