@@ -137,6 +137,8 @@ def build(case: Case) -> OneOperator:
     scale_bias(spec, operands)
     output = Value("output", (), DType(case.types.outputs[0]))
     node = Node(case.op, operands, [output], dict(case.options), case.op.lower())
+    if case.op == "DEPTHWISE_CONV_2D":  # redundant, but LiteRT leaves its default path where it is not stated
+        node.options["depth_multiplier"] = node.input(1).shape[3] // node.input(0).shape[3]
     (output.shape,) = infer_shapes(node)
     output.quantization = output_quantization(rng, spec, node)
     names = [value.name for value in inputs]
