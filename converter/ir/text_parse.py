@@ -225,7 +225,7 @@ def from_text(text: str) -> Graph:
     """The graph that a text describes. Raises ValueError with the line's number where it cannot be read, and when a
     large constant has no data line."""
     parser = _Parser()
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             parser.line(number, line)
     if parser.waiting:
