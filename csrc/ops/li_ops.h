@@ -50,6 +50,7 @@ static inline li_status li_need_rank(li_net *net, const li_node *node, const li_
 static inline li_status li_need_axis(li_net *net, const li_node *node, const li_tensor *t, int64_t axis, uint32_t *found)
 {
     const int64_t rank = t->rank;
+    *found = 0;
     if (axis < -rank || axis >= rank) return li_fail(net, LI_BAD_MODEL, LI_RULE_AXIS_RANGE, node, t, rank, axis);
     *found = (uint32_t)(axis < 0 ? axis + rank : axis);
     return LI_OK;
