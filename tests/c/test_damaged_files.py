@@ -1,0 +1,54 @@
+"""Whatever the bytes are: an error, or a run inside the declared memory, soon. Under AddressSanitizer and UBSan."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tiny_models import chain, int8_conv_net
+
+SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+SEED = 20240607
+
+
+def replay(program: Callable[..., Path], mutants: int, model: Path) -> tuple[int, int]:
+    """Every truncation and ``mutants`` damaged copies; answers how many of these were refused, and how many ran."""
+    path = program("replay", *SANITIZE)
+    done = subprocess.run(
+        [path, "--mutate", str(SEED), str(mutants), model], capture_output=True, text=True, timeout=3600
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    print(model.name, done.stdout)
+    truncations, damaged = done.stdout.splitlines()
+    counts = {line: dict(re.findall(r" ([a-z-]+) (\d+)", line)) for line in (truncations, damaged)}
+    assert int(counts[truncations]["refused"]) == model.stat().st_size, "a truncated file ran"
+    return int(counts[damaged]["refused"]), int(counts[damaged]["ran"])
+
+
+@pytest.mark.parametrize(
+    "maker",
+    [int8_conv_net(), chain("RELU", "RESHAPE", "LOGISTIC", "RELU6").plan([0, 64, 64, 128, 0])],
+    ids=["conv", "chain"],
+)
+def test_damaged_small_models(program: Callable[..., Path], tmp_path: Path, maker: object) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(maker.bytes())  # type: ignore[attr-defined]
+    refused, ran = replay(program, 3000, path)
+    assert refused > 0 and ran > 0
+
+
+@pytest.mark.parametrize("name", ["mlperf_kws_int8_ref", "keypoint_classifier"])
+def test_damaged_zoo_models(program: Callable[..., Path], zoo: Path, name: str) -> None:
+    refused, ran = replay(program, 1000, zoo / "models" / f"{name}.tflite")
+    assert refused > 0 and ran > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mlperf_kws_int8_ref", "keypoint_classifier"])
+def test_damaged_zoo_models_large_sample(program: Callable[..., Path], zoo: Path, name: str) -> None:
+    refused, ran = replay(program, 20000, zoo / "models" / f"{name}.tflite")
+    assert refused > 0 and ran > 0

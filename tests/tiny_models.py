@@ -1,0 +1,122 @@
+"""Small .tflite models, built tensor by tensor, so that tests can break exactly one thing in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from converter.gen import tflite
+
+FLOAT32, INT32, INT8 = 0, 2, 9
+TYPES: dict[int, type[np.generic]] = {FLOAT32: np.float32, INT32: np.int32, INT8: np.int8}
+
+
+class ModelMaker:
+    """Collects tensors and operators of one graph; ``model`` answers the dataclasses, ``bytes`` the file."""
+
+    def __init__(self) -> None:
+        self.graph = tflite.SubGraph()
+        self.model = tflite.Model(version=3, subgraphs=[self.graph], buffers=[tflite.Buffer()])
+        self._codes: dict[tuple[int, int], int] = {}
+
+    def tensor(
+        self,
+        shape: Sequence[int],
+        type: int = FLOAT32,
+        data: npt.ArrayLike | None = None,
+        scale: float | Sequence[float] | None = None,
+        zero_point: int | Sequence[int] = 0,
+        axis: int = 0,
+    ) -> int:
+        """Adds a tensor, a constant where ``data`` is given, and answers its index."""
+        buffer = 0
+        if data is not None:
+            array = np.ascontiguousarray(np.broadcast_to(np.asarray(data, TYPES[type]), shape))
+            buffer = len(self.model.buffers)
+            self.model.buffers.append(tflite.Buffer(data=array.reshape(-1).view(np.uint8)))
+        quantization = None
+        if scale is not None:
+            scales = np.atleast_1d(np.asarray(scale, np.float32))
+            zeros = np.broadcast_to(np.asarray(zero_point, np.int64), scales.shape).copy()
+            quantization = tflite.QuantizationParameters(scale=scales, zero_point=zeros, quantized_dimension=axis)
+        index = len(self.graph.tensors)
+        self.graph.tensors.append(
+            tflite.Tensor(np.asarray(shape, np.int32), type, buffer, f"t{index}", quantization)
+        )
+        return index
+
+    def op(
+        self, name: str, inputs: Sequence[int], outputs: Sequence[int], options: Any = None, version: int = 1
+    ) -> tflite.Operator:
+        code = int(tflite.BuiltinOperator[name])
+        key = (code, version)
+        if key not in self._codes:
+            self._codes[key] = len(self.model.operator_codes)
+            self.model.operator_codes.append(tflite.OperatorCode(min(code, 127), None, version, code))
+        operator = tflite.Operator(
+            self._codes[key], np.asarray(inputs, np.int32), np.asarray(outputs, np.int32), options
+        )
+        self.graph.operators.append(operator)
+        return operator
+
+    def ends(self, inputs: Sequence[int], outputs: Sequence[int]) -> ModelMaker:
+        self.graph.inputs = np.asarray(inputs, np.int32)
+        self.graph.outputs = np.asarray(outputs, np.int32)
+        return self
+
+    def plan(self, offsets: Sequence[int], head: Sequence[int] | None = None) -> ModelMaker:
+        """Stores a memory plan; ``head`` replaces its three leading words."""
+        words = np.asarray([*(head if head is not None else (1, 1, len(offsets))), *offsets], np.int32)
+        self.model.metadata.append(tflite.Metadata("OfflineMemoryAllocation", len(self.model.buffers)))
+        self.model.buffers.append(tflite.Buffer(data=words.view(np.uint8)))
+        return self
+
+    def bytes(self) -> bytes:
+        return bytes(tflite.write_model(self.model))
+
+
+def chain(*names: str, shape: Sequence[int] = (4, 4)) -> ModelMaker:
+    """A chain of operators with one input each: input tensor 0, then one tensor per operator, all of one shape."""
+    maker = ModelMaker()
+    at = maker.tensor(shape)
+    for name in names:
+        options = {
+            "RESHAPE": tflite.ReshapeOptions(np.asarray(shape, np.int32)),
+            "SOFTMAX": tflite.SoftmaxOptions(1.0),
+        }.get(name)
+        to = maker.tensor(shape)
+        maker.op(name, [at], [to], options)
+        at = to
+    return maker.ends([0], [at])
+
+
+def int8_conv_net(seed: int = 0) -> ModelMaker:
+    """int8 7x5x3 -> conv 3x3, 5 channels -> depthwise -> add -> mean -> fully connected -> softmax."""
+    random = np.random.default_rng(seed)
+    maker = ModelMaker()
+    q = {"type": INT8, "scale": 0.05, "zero_point": 3}
+    x = maker.tensor((1, 7, 5, 3), **q)
+    w = maker.tensor((5, 3, 3, 3), INT8, random.integers(-127, 128, (5, 3, 3, 3)), [0.01, 0.02, 0.01, 0.03, 0.02])
+    b = maker.tensor((5,), INT32, random.integers(-900, 900, 5), [0.0005, 0.001, 0.0005, 0.0015, 0.001])
+    c = maker.tensor((1, 7, 5, 5), **q)
+    same = {"padding": 0, "stride_w": 1, "stride_h": 1}
+    maker.op("CONV_2D", [x, w, b], [c], tflite.Conv2DOptions(**same), 3)
+    dw = maker.tensor((1, 3, 3, 5), INT8, random.integers(-127, 128, (1, 3, 3, 5)), [0.01] * 5, axis=3)
+    db = maker.tensor((5,), INT32, random.integers(-900, 900, 5), [0.0005] * 5)
+    d = maker.tensor((1, 7, 5, 5), **q)
+    maker.op("DEPTHWISE_CONV_2D", [c, dw, db], [d], tflite.DepthwiseConv2DOptions(depth_multiplier=1, **same), 3)
+    s = maker.tensor((1, 7, 5, 5), **q)
+    maker.op("ADD", [c, d], [s], tflite.AddOptions(), 2)
+    axes = maker.tensor((2,), INT32, [1, 2])
+    m = maker.tensor((1, 5), **q)
+    maker.op("MEAN", [s, axes], [m], tflite.ReducerOptions(), 2)
+    fw = maker.tensor((4, 5), INT8, random.integers(-127, 128, (4, 5)), 0.02)
+    fb = maker.tensor((4,), INT32, random.integers(-90, 90, 4), 0.001)
+    f = maker.tensor((1, 4), **q)
+    maker.op("FULLY_CONNECTED", [m, fw, fb], [f], tflite.FullyConnectedOptions(), 4)
+    p = maker.tensor((1, 4), INT8, None, 1 / 256, -128)
+    maker.op("SOFTMAX", [f], [p], tflite.SoftmaxOptions(1.0), 2)
+    return maker.ends([x], [p])
