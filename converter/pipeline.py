@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -95,9 +97,10 @@ def convert(
 
     say("load", 0, None)
     source = Path(model) if isinstance(model, str) else model
-    graph = frontends.load(source, options)
+    with _collecting_warnings() as warnings:
+        graph = frontends.load(source, options)
     _refuse_nan(graph)
-    history = History(source, options, Counter(node.op for node in graph.nodes))
+    history = History(source, options, Counter(node.op for node in graph.nodes), warnings=warnings)
     dump = _dump_after("load", graph, options, None)
     if is_quantized(graph):
         history.warnings += ["the model is quantized already: its arithmetic stays, only its memory is planned anew"]
@@ -114,6 +117,8 @@ def convert(
             dump = _dump_after("quantize", graph, options, dump)
         elif samples is not None:
             history.warnings += ["calibration data is not used: the model stays in float32"]
+    if options.dump_after is not None and dump is None:
+        history.warnings += [f"there was no stage {options.dump_after!r} in this conversion: nothing is dumped"]
     say("plan", 0, None)
     plan = plan_memory(graph)
     say("write", 0, None)
@@ -157,6 +162,28 @@ def _check_options(options: Options) -> None:
         wrong.append(Blocker("dump_after", f"is {options.dump_after!r}", f"It can be {', '.join(STAGES)}"))
     if wrong:
         raise UsageError("options", wrong)
+
+
+class _Collector(logging.Handler):
+    """Keeps what is logged at level WARNING and above."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+
+
+@contextmanager
+def _collecting_warnings() -> Iterator[list[str]]:
+    """What this package's loggers warn of inside the block, an unknown batch size taken as 1 say."""
+    logger, collector = logging.getLogger(__package__), _Collector()
+    logger.addHandler(collector)
+    try:
+        yield collector.messages
+    finally:
+        logger.removeHandler(collector)
 
 
 def _refuse_nan(graph: Graph) -> None:

@@ -14,7 +14,6 @@ from .gen.ops import OPS
 from .ir.graph import Graph, Value
 from .ir.memory import MemoryPlan
 from .ir.statistics import Calibration
-from .ir.types import DType
 from .ops.registry import macs
 from .options import Options
 from .passes import PassRecord
@@ -204,20 +203,19 @@ def _operator_counts(before: Counter[str], after: Graph) -> tuple[OperatorCount,
 
 def _tensor_rows(quantized: Quantized, calibration: Calibration) -> tuple[TensorRow, ...]:
     """Int8 activations in order of computation, each under its source name and with what calibration saw of it."""
-    sources = {layer.quantized.output: layer.source.output.name for layer in quantized.layers}
     rows = []
     for value in quantized.graph.values():
-        if value.is_constant or value.dtype is not DType.INT8 or value.quantization is None:
+        source = quantized.sources.get(value)
+        if source is None or value.quantization is None:
             continue
-        key = sources.get(value, value.name.removesuffix("_int8"))
-        found = calibration.ranges.by_name.get(key)
-        histogram = calibration.histograms.get(key)
+        found = calibration.ranges.by_name.get(source.name)
+        histogram = calibration.histograms.get(source.name)
         share = None
         if histogram is not None and found is not None and found.high > found.low:
             low, high = histogram.quantile_bounds(0.001)
             share = min(1.0, (high - low) / (found.high - found.low))
         low_high = (None, None) if found is None else (found.low, found.high)
-        name = value.origin.name if value.origin is not None else value.name
+        name = source.origin.name if source.origin is not None else source.name
         rows.append(TensorRow(name, *low_high, value.quantization.scale, value.quantization.zero_point, share))
     return tuple(rows)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..ir.executor import Executor
-from ..ir.graph import Graph
+from ..ir.graph import Graph, Value
 from ..ir.statistics import Calibration
 from ..options import Options
 from .apply import Layer, QuantizedGraph, apply
@@ -38,6 +38,8 @@ class Quantized:
 
     graph: Graph
     layers: tuple[Layer, ...]
+    #: The float value that each int8 activation stands for.
+    sources: Mapping[Value, Value]
     kept_float: tuple[KeptFloat, ...]
     steps: tuple[Step, ...]
     notes: tuple[str, ...]
@@ -64,4 +66,4 @@ def quantize(
         )
         best = corrected if accepted else plain
     notes = set_border_types(best.graph, options.io)
-    return Quantized(best.graph, best.layers, scheme.kept_float, tuple(steps), notes)
+    return Quantized(best.graph, best.layers, best.sources, scheme.kept_float, tuple(steps), notes)

@@ -37,6 +37,8 @@ class QuantizedGraph:
 
     graph: Graph
     layers: tuple[Layer, ...]
+    #: The float value that each int8 activation stands for.
+    sources: Mapping[Value, Value]
 
 
 def apply(graph: Graph, scheme: Scheme) -> QuantizedGraph:
@@ -108,7 +110,8 @@ class _Builder:
             list(self._source.output_names),
             dict(self._source.metadata),
         )
-        return QuantizedGraph(graph, tuple(self._layers))
+        sources = {made: source for (source, _), made in self._int8.items() if not made.is_constant}
+        return QuantizedGraph(graph, tuple(self._layers), sources)
 
     def _add_layer(self, node: Node) -> None:
         spec = OPS[node.op]

@@ -36,7 +36,7 @@ def set_input_shapes(graph: Graph, subgraph: tflite.SubGraph, options: Options) 
                 Blocker(f"input {name!r}", f"has open dimensions {_text(dims)}", f"Give --input-shape {name}=...")
             )
         elif dims and dims[0] < 0:
-            _log.info("input %r: the open first dimension becomes 1", name)
+            _log.warning("input %r: the open first dimension becomes 1", name)
             value.shape = (1, *dims[1:])
     if blockers:
         raise UsageError(STAGE, blockers)
