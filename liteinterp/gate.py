@@ -17,7 +17,9 @@ class Limit:
     relative: bool
 
     def __str__(self) -> str:
-        return f"{self.value:g} %" if self.relative else f"{self.value:g} points"
+        if self.relative:
+            return f"{self.value:g} %"
+        return f"{self.value:g} point" + ("" if self.value == 1 else "s")
 
 
 def parse_limit(text: str | float | None) -> Limit | None:

@@ -159,13 +159,30 @@ class ReferenceEngine(_OnnxEngine):
         import onnx
         from onnx.reference import ReferenceEvaluator
 
-        self._evaluator = ReferenceEvaluator(onnx.load_from_string(self.exposed()))
+        self._evaluator = ReferenceEvaluator(onnx.load_from_string(self.exposed()), new_ops=[_batch_normalization()])
 
     def run(self, sample: Mapping[str, Array]) -> Mapping[str, Array]:
         asked = [name for name in self.watched if name not in sample]
         results: Any = self._evaluator.run(asked, dict(sample))
         found = {name: np.asarray(result) for name, result in zip(asked, results, strict=True)}
         return {name: found[name] if name in found else sample[name] for name in self.watched}
+
+
+def _batch_normalization() -> Any:
+    """BatchNormalization in inference mode: onnx.reference takes the batch's own statistics for opsets 9 to 13."""
+    from onnx.reference.op_run import OpRun
+
+    class BatchNormalization(OpRun):  # type: ignore[misc,unused-ignore]
+        op_domain = ""
+
+        def _run(
+            self, x: Array, scale: Array, bias: Array, mean: Array, var: Array, epsilon: float = 1e-5, **_: object
+        ) -> tuple[Array]:
+            column = (-1, *(1,) * (x.ndim - 2))
+            factor = scale.reshape(column) / np.sqrt(var.reshape(column) + np.float32(epsilon))
+            return (((x - mean.reshape(column)) * factor + bias.reshape(column)).astype(x.dtype),)
+
+    return BatchNormalization
 
 
 def _infos(model: onnx.ModelProto, inputs: tuple[InputSpec, ...]) -> dict[str, TensorInfo]:
