@@ -120,9 +120,11 @@ def _is_measured(value: Value) -> bool:
 
 
 def _count(samples: object, limit: int | None) -> int | None:
-    if not isinstance(samples, Sized):
+    """How many samples will come, where that is known: from their length, or an attribute `count`."""
+    count = len(samples) if isinstance(samples, Sized) else getattr(samples, "count", None)
+    if not isinstance(count, int):
         return None
-    return len(samples) if limit is None else min(len(samples), limit)
+    return count if limit is None else min(count, limit)
 
 
 def _bytes_kept(graph: Graph) -> int:

@@ -83,6 +83,19 @@ def test_progress_counts_samples() -> None:
     assert steps == [(1, 3), (2, 3), (3, 3)]
 
 
+def test_count_of_a_stream_is_used() -> None:
+    class Stream:
+        count = 200
+
+        def __iter__(self) -> Iterator[dict[str, Array]]:
+            yield from images(1) * 200
+
+    totals: list[int | None] = []
+    found = collect(small_cnn(), Stream(), CExecutor(), progress=lambda done, total: totals.append(total))
+    assert set(totals) == {200}
+    assert len(found.fit) + len(found.held_out) == MAX_KEPT
+
+
 @pytest.mark.parametrize("total", [1, 4, 5, 80, 81, 97, 1000])
 def test_kept_samples_are_spread_and_every_fifth_is_held_out(total: int) -> None:
     selection = Selection.of(total, 100)
