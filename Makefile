@@ -5,15 +5,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-SANITIZED := build/asan
-PLAIN := build/c
-CMAKE := $(BIN)/cmake
+SANITIZED := build/asan/libliteinterp.so
 ARGS ?=
 
 C_SOURCES := $(shell find csrc -name '*.[ch]' -o -name '*.inc' -o -name CMakeLists.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test test-all lint gen gen-check asan checkkern sizes clean prerequisites
+.PHONY: help dev demo test test-slow lint gen gen-check asan clean prerequisites
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -26,8 +24,8 @@ demo: $(READY) ## convert, run and compare the bundled model
 test: $(READY) ## run the fast tests (ARGS="-k name" selects)
 	$(BIN)/python -m pytest -m "not slow" -n auto $(ARGS)
 
-test-all: $(READY) ## run all tests, the slow ones too
-	$(BIN)/python -m pytest -n auto $(ARGS)
+test-slow: $(READY) ## run the tests that `make test` leaves out
+	$(BIN)/python -m pytest -m slow -n auto $(ARGS)
 
 lint: $(READY) ## ruff, mypy and the import rules
 	$(BIN)/ruff check .
@@ -39,6 +37,16 @@ gen: $(READY) ## write the generated files anew from schema/
 
 gen-check: $(READY) ## fail when a generated file is stale
 	$(BIN)/python schema/generate.py --check
+
+asan: $(READY) $(SANITIZED) ## run operators and Python interface on a library under AddressSanitizer and UBSan
+	LITEINTERP_LIBRARY=$(abspath $(SANITIZED)) ASAN_OPTIONS=detect_leaks=0 \
+	LD_PRELOAD="`$(CC) -print-file-name=libasan.so` `$(CC) -print-file-name=libubsan.so`" \
+	  $(BIN)/python -m pytest -m "not slow" tests/operators tests/runtime $(ARGS)
+
+$(SANITIZED): $(C_SOURCES) csrc/sources.txt
+	@mkdir -p $(dir $@)
+	$(CC) -std=c11 -O1 -g -ffp-contract=off -fsanitize=address,undefined -fno-sanitize-recover=all -shared -fPIC \
+	  -Icsrc/include -Icsrc/src -o $@ $(addprefix csrc/,$(shell grep -v '^\#' csrc/sources.txt))
 
 prerequisites:
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing: apt install python3 python3-venv" >&2; exit 2; }
