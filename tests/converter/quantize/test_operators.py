@@ -1,0 +1,90 @@
+"""Every operator that has an int8 form gets it, and answers like the float form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+from small_graphs import PLAIN, POOL, GraphMaker
+
+from converter import backend
+from converter.calibrate import collect
+from converter.execute import CExecutor
+from converter.gen.ops import OPS
+from converter.ir.executor import evaluate
+from converter.ir.graph import Graph, Value
+from converter.options import Options
+from converter.quantize import quantize
+from converter.quantize.evaluate import sqnr_db
+
+Array = npt.NDArray[Any]
+
+
+def ints(make: GraphMaker, values: Any) -> Value:
+    return make.constant(np.array(values, np.int32), "ints")
+
+
+#: One use of each operator, on a 1x4x4x8 value.
+USES: dict[str, Callable[[GraphMaker, Value], Value]] = {
+    "CONV_2D": lambda make, x: make.conv(x, 4, fused_activation_function="RELU"),
+    "DEPTHWISE_CONV_2D": lambda make, x: make.depthwise(x, multiplier=2, padding="VALID"),
+    "FULLY_CONNECTED": lambda make, x: make.dense(make.reshape(x, 1, 128), 10),
+    "ADD": lambda make, x: make.op("ADD", [x, make.conv(x, 8)], PLAIN),
+    "MUL": lambda make, x: make.op("MUL", [x, make.weights(8)], PLAIN),
+    "AVERAGE_POOL_2D": lambda make, x: make.op("AVERAGE_POOL_2D", [x], POOL),
+    "MAX_POOL_2D": lambda make, x: make.op("MAX_POOL_2D", [x], POOL),
+    "MEAN": lambda make, x: make.op("MEAN", [x, ints(make, [1, 2])], {"keep_dims": False}),
+    "SOFTMAX": lambda make, x: make.op("SOFTMAX", [x], {"beta": 1.0}),
+    "LOGISTIC": lambda make, x: make.op("LOGISTIC", [x]),
+    "RELU": lambda make, x: make.op("RELU", [x]),
+    "RELU6": lambda make, x: make.op("RELU6", [x]),
+    "RESHAPE": lambda make, x: make.reshape(x, 16, 8),
+    "SQUEEZE": lambda make, x: make.op("SQUEEZE", [x], {"squeeze_dims": (0,)}),
+    "TRANSPOSE": lambda make, x: make.op("TRANSPOSE", [x, ints(make, [0, 3, 1, 2])]),
+    "CONCATENATION": lambda make, x: make.op("CONCATENATION", [x, make.conv(x, 3)], {"axis": 3, **PLAIN}),
+    "PAD": lambda make, x: make.op("PAD", [x, ints(make, [[0, 0], [1, 2], [0, 1], [0, 0]])]),
+}
+
+
+def graph_of(op: str) -> Graph:
+    make = GraphMaker((1, 4, 4, 3), seed=3)
+    return make.graph(USES[op](make, make.conv(make.x, 8)))
+
+
+def test_every_quantizable_operator_is_here() -> None:
+    assert set(USES) == {name for name, spec in OPS.items() if spec.quantize != "none"}
+
+
+@pytest.mark.parametrize("op", USES)
+def test_int8_form_answers_like_the_float_form(op: str) -> None:
+    graph = graph_of(op)
+    random = np.random.default_rng(1)
+    samples = [{"x": random.normal(0, 1, (1, 4, 4, 3)).astype(np.float32)} for _ in range(40)]
+    made = quantize(graph, collect(graph, samples, CExecutor()), Options(), CExecutor())
+    assert not made.kept_float
+    assert {node.op for node in made.graph.nodes} == {node.op for node in graph.nodes} | {"QUANTIZE", "DEQUANTIZE"}
+    wanted, got = (
+        np.concatenate([evaluate(CExecutor(), g, sample)[0].reshape(-1) for sample in samples]).astype(np.float64)
+        for g in (graph, made.graph)
+    )
+    assert sqnr_db(float((wanted**2).sum()), float(((wanted - got) ** 2).sum())) > 25
+
+
+@pytest.mark.parametrize("op", USES)
+def test_litert_runs_the_int8_form_to_the_same_bytes(op: str) -> None:
+    graph = graph_of(op)
+    random = np.random.default_rng(2)
+    samples = [{"x": random.normal(0, 1, (1, 4, 4, 3)).astype(np.float32)} for _ in range(20)]
+    made = quantize(graph, collect(graph, samples, CExecutor()), Options(io="int8"), CExecutor())
+    litert = Interpreter(model_content=backend.write(made.graph))
+    litert.allocate_tensors()
+    for _ in range(20):
+        x: Array = random.integers(-128, 128, (1, 4, 4, 3)).astype(np.int8)
+        litert.set_tensor(litert.get_input_details()[0]["index"], x)
+        litert.invoke()
+        expected = litert.get_tensor(litert.get_output_details()[0]["index"])
+        assert np.array_equal(evaluate(CExecutor(), made.graph, {"x": x})[0], expected)
