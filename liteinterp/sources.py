@@ -14,7 +14,7 @@ import numpy.typing as npt
 from .array_files import ArrayFile, NpyFile, NpzMember, npz_members
 from .errors import UsageError
 from .fitting import InputSpec, fits
-from .user_code import load_user_object
+from .user_code import load_user_object, told_as_usage_error
 
 Array = npt.NDArray[Any]
 Row = Mapping[str, Any]
@@ -43,7 +43,7 @@ def open_source(src: Any, inputs: Sequence[InputSpec], note: Note) -> tuple[Sour
     if isinstance(src, os.PathLike):
         src = os.fspath(src)
     if isinstance(src, str):
-        return _from_text(src, inputs, note), src
+        return _from_parts([src], inputs, note)
     if isinstance(src, Sequence) and src and all(isinstance(part, str) for part in src):
         return _from_parts(list(src), inputs, note)
     if isinstance(src, Mapping):
@@ -60,7 +60,8 @@ def _from_text(src: str, inputs: Sequence[InputSpec], note: Note) -> Source:
     if src.startswith("random:"):
         return _random(src, inputs, note)
     if src.startswith("py:"):
-        return _from_object(load_user_object(src[3:]), inputs, src, note)
+        with told_as_usage_error(src):
+            return _from_object(load_user_object(src[3:]), inputs, src, note)
     path, key = Path(src), None
     if not path.exists() and ":" in src:
         head, _, key = src.rpartition(":")
@@ -217,8 +218,9 @@ class IterableRows:
     count: int | None = None
 
     def rows(self) -> Iterator[Row]:
-        for item in self.make():
-            yield self._row(item)
+        with told_as_usage_error(self.title):
+            for item in self.make():
+                yield self._row(item)
 
     def _row(self, item: Any) -> Row:
         if isinstance(item, Mapping):
@@ -235,7 +237,7 @@ class IterableRows:
 
 def _from_object(made: Any, inputs: Sequence[InputSpec], title: str, note: Note) -> Source:
     """A callable, an object with ONNX Runtime's `get_next`, a mapping of arrays, or any iterable."""
-    if callable(made) and not hasattr(made, "get_next"):
+    if callable(made) and (isinstance(made, type) or not hasattr(made, "get_next")):
         first = made()
         if isinstance(first, Mapping | np.ndarray) or hasattr(first, "get_next"):
             return _from_object(first, inputs, title, note)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,20 @@ def load_user_object(text: str) -> Any:
     except (ImportError, AttributeError, OSError, SyntaxError) as error:
         raise UsageError(f"py:{text} cannot be loaded: {error}") from error
     return found
+
+
+@contextmanager
+def told_as_usage_error(title: str) -> Iterator[None]:
+    """What code named by `py:` raises is the user's to mend, not a bug of ours. Data handed in from Python keeps its
+    exceptions."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except Exception as error:
+        if not title.startswith("py:"):
+            raise
+        raise UsageError(f"{title} raised {type(error).__name__}: {error}") from error
 
 
 def _module(text: str) -> Any:

@@ -159,9 +159,7 @@ def test_resizing_behaves_the_same(signed_model: bytes) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "size", [[3, 3], [2, -1]], ids=["a fixed dimension, strictly", "a negative one"]
-)
+@pytest.mark.parametrize("size", [[3, 3], [2, -1]], ids=["a fixed dimension, strictly", "a negative one"])
 def test_resizing_refuses_with_the_same_type(size: list[int], signed_model: bytes) -> None:
     agree(signed_model, [("resize", lambda i: i.resize_tensor_input(0, size, strict=True))], words=0)
 

@@ -90,11 +90,7 @@ def test_empty_tensors_are_readable() -> None:
     maker = ModelMaker()
     given, same = maker.tensor((0, 4)), maker.tensor((0, 4))
     maker.op("RELU", [given], [same])
-    content = maker.ends([given], [same]).bytes()
-    try:
-        subject = net.Net(net.ModelBytes(content))
-    except RuntimeError:
-        return  # refusing empty tensors is fine as well
+    subject = net.Net(net.ModelBytes(maker.ends([given], [same]).bytes()))
     subject.run()
     assert subject.view(same).shape == (0, 4)
 
