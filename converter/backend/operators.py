@@ -1,4 +1,4 @@
-"""Operator codes with versions, and options tables."""
+"""Operator codes and options tables."""
 
 from __future__ import annotations
 
@@ -7,29 +7,11 @@ import numpy as np
 from ..gen import tflite
 from ..gen.ops import OptionField, OptionValue
 from ..ir.graph import Node
-from ..ir.rules import bool_option, int_option, spec_of
-from ..ir.types import DType
+from ..ir.rules import spec_of
+from .versions import version_of
 
 #: deprecated_builtin_code is a signed byte; codes that do not fit are told by builtin_code alone.
 _SATURATED = int(tflite.BuiltinOperator.PLACEHOLDER_FOR_GREATER_OP_CODES)
-
-
-def version_of(node: Node) -> int:
-    """The lowest operator version that says what the node does: by element type, higher for a few options."""
-    source = node.input(0)
-    version = spec_of(node.op).version(source.dtype.value)
-    if node.op == "FULLY_CONNECTED":
-        scales = node.input(1).quantization
-        if scales is not None and not scales.is_per_tensor:
-            return max(version, 12)
-        if node.optional(2) is None:
-            return max(version, 6)
-        if bool_option(node, "keep_num_dims"):
-            return max(version, 5)
-    if node.op == "DEPTHWISE_CONV_2D" and source.dtype is DType.FLOAT32:
-        dilated = int_option(node, "dilation_h_factor") > 1 or int_option(node, "dilation_w_factor") > 1
-        return max(version, 2) if dilated else version
-    return version
 
 
 def operator_code(node: Node) -> tflite.OperatorCode:

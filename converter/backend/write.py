@@ -54,7 +54,7 @@ class _Writer:
             operators=[self.operator(node) for node in self.graph.nodes],
             name=self.graph.name,
         )
-        stored = entries(self.values, self.codes, plan, metadata)
+        stored = entries(self.values, self.graph.nodes, plan, metadata)
         return tflite.Model(
             version=3,
             operator_codes=self.codes,

@@ -12,7 +12,7 @@ from small_graphs import GraphMaker
 from sweeps import build, cases_of
 
 from converter import backend
-from converter.backend.operators import version_of
+from converter.backend.versions import min_runtime_version, version_of
 from converter.backend.write import constant_bytes
 from converter.errors import IRError
 from converter.gen import tflite
@@ -117,9 +117,29 @@ def test_operator_codes_are_listed_once() -> None:
     assert code.builtin_code == code.deprecated_builtin_code == 3 and code.version == 1
 
 
-def plain_node(op: str, dtype: DType, bias: bool = True, **options: OptionValue) -> Node:
-    values = [Value("x", (1, 4), dtype), Value("w", (4, 4), dtype), Value("b", (4,), dtype)]
-    return Node(op, list(values[: 3 if bias else 2]), [Value("y", (1, 4), dtype)], options)
+def plain_node(op: str, dtype: DType, bias: bool = True, rank: int = 2, **options: OptionValue) -> Node:
+    shape = (4,) * rank
+    values = [Value("x", shape, dtype), Value("w", shape, dtype), Value("b", (4,), dtype)]
+    return Node(op, list(values[: 3 if bias else 2]), [Value("y", shape, dtype)], options)
+
+
+def grouped() -> Node:
+    node = plain_node("CONV_2D", DType.FLOAT32, rank=4)
+    node.input(1).shape = (4, 4, 4, 2)
+    return node
+
+
+def product(output_scale: float) -> Node:
+    node = plain_node("MUL", DType.INT8)
+    for value, scale in ((node.input(0), 0.5), (node.input(1), 0.5), (node.output, output_scale)):
+        value.quantization = Quantization.per_tensor(scale, 0)
+    return node
+
+
+def per_channel_dense() -> Node:
+    node = plain_node("FULLY_CONNECTED", DType.INT8)
+    node.input(1).quantization = Quantization((0.5, 0.25, 0.5, 0.5), (0, 0, 0, 0))
+    return node
 
 
 @pytest.mark.parametrize(
@@ -133,10 +153,26 @@ def plain_node(op: str, dtype: DType, bias: bool = True, **options: OptionValue)
         (plain_node("DEPTHWISE_CONV_2D", DType.INT8, dilation_w_factor=2), 3),
         (plain_node("DEQUANTIZE", DType.UINT8), 1),
         (plain_node("RESHAPE", DType.INT64), 1),
+        (per_channel_dense(), 12),
+        (plain_node("CONV_2D", DType.INT8, rank=4), 3),
+        (grouped(), 6),
+        (product(0.5), 2),
+        (product(0.25), 3),
+        (plain_node("TRANSPOSE", DType.INT8), 2),
+        (plain_node("TRANSPOSE", DType.INT8, rank=5), 4),
+        (plain_node("TRANSPOSE", DType.INT16, rank=5), 5),
+        (plain_node("TRANSPOSE", DType.FLOAT32, rank=6), 6),
+        (plain_node("PAD", DType.INT8, rank=5), 4),
     ],
 )
 def test_versions(node: Node, version: int) -> None:
     assert version_of(node) == version
+
+
+def test_the_oldest_runtime_follows_from_the_versions() -> None:
+    assert min_runtime_version([]) == "2.3.0"
+    assert min_runtime_version([plain_node("PAD", DType.INT8, rank=5), grouped(), product(0.5)]) == "2.9.0"
+    assert min_runtime_version([per_channel_dense(), grouped()]) == "2.17.0"
 
 
 def test_operands_left_out_at_the_end_are_not_written() -> None:

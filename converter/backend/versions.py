@@ -1,0 +1,82 @@
+"""Versions of operators: the lowest that says what a node does, so that old runtimes take the file.
+
+The rules are facts of TensorFlow Lite's converter: by element type in ops.toml, by options and shapes here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from ..ir.graph import Node
+from ..ir.rules import bool_option, int_option, spec_of
+from ..ir.types import DType
+
+#: The first TensorFlow release that runs all versions but those below.
+_RELEASE = (2, 3, 0)
+_LATER_RELEASES: Mapping[tuple[str, int], tuple[int, int, int]] = {
+    ("CONV_2D", 6): (2, 9, 0),
+    ("FULLY_CONNECTED", 12): (2, 17, 0),
+    ("PAD", 4): (2, 6, 0),
+    ("TRANSPOSE", 5): (2, 4, 0),
+    ("TRANSPOSE", 6): (2, 12, 0),
+}
+
+
+def version_of(node: Node) -> int:
+    """The lowest version of the node's operator that says what the node does."""
+    by_type = spec_of(node.op).version(node.input(0).dtype.value)
+    rule = _RULES.get(node.op)
+    return by_type if rule is None else max(by_type, rule(node))
+
+
+def min_runtime_version(nodes: Iterable[Node]) -> str:
+    """The first TensorFlow release whose interpreter runs every node."""
+    releases = (_LATER_RELEASES.get((node.op, version_of(node)), _RELEASE) for node in nodes)
+    return ".".join(map(str, max(releases, default=_RELEASE)))
+
+
+def _conv_2d(node: Node) -> int:
+    grouped = node.input(1).shape[-1] != node.input(0).shape[-1]
+    return 6 if grouped else 1
+
+
+def _depthwise_conv_2d(node: Node) -> int:
+    dilated = int_option(node, "dilation_h_factor") > 1 or int_option(node, "dilation_w_factor") > 1
+    return 2 if dilated else 1
+
+
+def _fully_connected(node: Node) -> int:
+    """Version 12 for one scale per output: older runtimes would take the first scale for all."""
+    scales = node.input(1).quantization
+    if scales is not None and not scales.is_per_tensor:
+        return 12
+    if node.optional(2) is None:
+        return 6
+    return 5 if bool_option(node, "keep_num_dims") else 1
+
+
+def _mul(node: Node) -> int:
+    """Version 3 where the product is scaled up: input scales / output scale >= 1."""
+    scales = [value.quantization.scale for value in (node.input(0), node.input(1), node.output) if value.quantization]
+    return 3 if len(scales) == 3 and scales[0] * scales[1] >= scales[2] else 1
+
+
+def _transpose(node: Node) -> int:
+    rank = len(node.input(0).shape)
+    if rank > 5:
+        return 6
+    return 4 if rank > 4 and node.input(0).dtype is not DType.INT16 else 1
+
+
+def _pad(node: Node) -> int:
+    return 4 if len(node.input(0).shape) > 4 else 1
+
+
+_RULES: Mapping[str, Callable[[Node], int]] = {
+    "CONV_2D": _conv_2d,
+    "DEPTHWISE_CONV_2D": _depthwise_conv_2d,
+    "FULLY_CONNECTED": _fully_connected,
+    "MUL": _mul,
+    "PAD": _pad,
+    "TRANSPOSE": _transpose,
+}
