@@ -35,7 +35,7 @@ def _resolve(name: str, includer: Path) -> Path:
 
 
 def _expand(path: Path, seen: set[Path], out: list[str]) -> None:
-    """Appends the lines of ``path`` to ``out`` with own includes replaced; ``seen`` holds the headers already put in."""
+    """Appends the lines of ``path`` to ``out`` with own includes replaced; ``seen``: headers already put in."""
     for line in path.read_text().splitlines():
         if line == _SPDX:
             continue

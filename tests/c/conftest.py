@@ -31,7 +31,7 @@ def rule_names() -> list[str]:
     return re.findall(r"^\s*X\((\w+),", (CSRC / "src" / "li_rules.h").read_text(), re.MULTILINE)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Fault(Exception):
     """What a failing call reported."""
 
@@ -73,7 +73,9 @@ class Core:
         ffi.memmove(memory, data, len(data))
         return memory
 
-    def options(self, flags: int = 0, dims: Mapping[int, Sequence[int]] | None = None, **fields: Any) -> tuple[Any, Any]:
+    def options(
+        self, flags: int = 0, dims: Mapping[int, Sequence[int]] | None = None, **fields: Any
+    ) -> tuple[Any, Any]:
         options = ffi.new("li_options *", {"struct_bytes": ffi.sizeof("li_options"), "flags": flags, **fields})
         entries = ffi.new("li_input_dims[]", [(i, len(d), list(d)) for i, d in (dims or {}).items()])
         if dims:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from tiny_models import chain, int8_conv_net
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from tiny_models import chain, int8_conv_net
 
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")

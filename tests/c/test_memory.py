@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from tiny_models import chain, int8_conv_net
 
 ZOO_MODELS = (
