@@ -130,7 +130,7 @@ class TfliteEngine(_FileTensors):
 
         model = ModelBytes(content)
         super().__init__(content)
-        self._net: Net = Net(model, Request(KEEP_TENSORS))
+        self._net: Net = Net(model, Request(KEEP_TENSORS, input_dims=said_open_dims(self.file)))
         self.title = f"liteinterp ({self._net.kernels})"
 
     def run(self, sample: Mapping[str, Array]) -> Mapping[str, Array]:
@@ -165,6 +165,15 @@ class LiteRTEngine(_FileTensors):
             self._interpreter.set_tensor(index, sample[name])
         self._interpreter.invoke()
         return {name: self._interpreter.get_tensor(self.index[name]) for name in self.watched}
+
+
+def said_open_dims(file: ModelFile) -> dict[int, tuple[int, ...]]:
+    """`ModelFile.open_input_dims`, and a message where the model's user might expect other sizes."""
+    dims = file.open_input_dims()
+    for position, shape in dims.items():
+        name = file.tensor_name(file.inputs[position])
+        log.warning("input %r leaves dimensions open; it runs at the file's %s", name, "×".join(map(str, shape)))
+    return dims
 
 
 def tflite_inputs(file: ModelFile) -> tuple[InputSpec, ...]:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .element_types import NUMPY_TYPES
 from .errors import InvalidFileError, LiteinterpError
@@ -21,7 +21,7 @@ from .tables import Table
 from .work import macs
 
 if TYPE_CHECKING:
-    from .net import Need
+    from .net import ModelBytes, Need
 
 SCHEMA = "liteinterp.inspection/1"
 
@@ -166,7 +166,7 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
         file = ModelFile(content)
     except ValueError as error:
         raise InvalidFileError(f"The model is not a valid Flatbuffer buffer: {error}") from error
-    memory, refusal = _memory(model)
+    memory, refusal = _memory(model, file)
     tensors = tuple(_tensor(file, index) for index in range(len(file.tensors)))
     operators = tuple(_operators(file))
     return Inspection(
@@ -193,13 +193,14 @@ def operators_table() -> Table:
     return Table("operators of .tflite files", ("operator", "LiteRT since", "TFLite Micro", ""), rows, numeric_from=4)
 
 
-def _memory(model: Any) -> tuple[dict[str, Need], str]:
+def _memory(model: ModelBytes, file: ModelFile) -> tuple[dict[str, Need], str]:
     """Bytes with the best and with the portable kernels, or why the model does not run."""
     from .net import Net, Request, plan
 
     try:
-        best = Net(model).kernels
-        return {name: plan(model, Request(isa=name)) for name in dict.fromkeys((best, "ref"))}, ""
+        dims = file.open_input_dims()
+        best = Net(model, Request(input_dims=dims)).kernels
+        return {name: plan(model, Request(isa=name, input_dims=dims)) for name in dict.fromkeys((best, "ref"))}, ""
     except LiteinterpError as error:
         return {}, str(error)
 

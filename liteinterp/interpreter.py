@@ -124,7 +124,8 @@ class Interpreter:
             raise UnsupportedError(
                 f"Encountered unresolved custom op: {name}. Operators of this model that liteinterp lacks: {every}"
             )
-        dims = {i: self._shape(index) for i, index in enumerate(self._file.inputs) if self._is_open(index)}
+        dims = self._file.open_input_dims()
+        dims |= {i: self._resized[index] for i, index in enumerate(self._file.inputs) if index in self._resized}
         try:
             self._net = Net(self._model, Request(self._flags, self._isa, dims))
         except InvalidFileError as error:
@@ -259,12 +260,6 @@ class Interpreter:
         if self._net is not None:
             return self._net.tensors[index].shape
         return self._resized.get(index, shape_of(self._file.tensors[index]))
-
-    def _is_open(self, index: int) -> bool:
-        """Whether the runtime is told an input's shape: resized ones, and those with more than the first dimension
-        open, which run at the file's placeholder sizes until they are resized."""
-        signature = self._file.tensors[index].shape_signature
-        return index in self._resized or (signature is not None and bool((signature[1:] < 0).any()))
 
     # --- description ---
 

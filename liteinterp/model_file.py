@@ -110,6 +110,15 @@ class ModelFile:
                 return {name: index for index in indices for name, at in names.items() if at == index}
         return {self.tensor_name(index): index for index in indices}
 
+    def open_input_dims(self) -> dict[int, tuple[int, ...]]:
+        """Input position -> the file's placeholder shape, for inputs with more than the first dimension open (-1)."""
+        found = {}
+        for position, index in enumerate(self.inputs):
+            signature = self.tensors[index].shape_signature
+            if signature is not None and bool((signature[1:] < 0).any()):
+                found[position] = shape_of(self.tensors[index])
+        return found
+
     def tensor_name(self, index: int) -> str:
         if not 0 <= index < len(self.tensors):
             return f"#{index}"

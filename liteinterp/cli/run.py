@@ -40,7 +40,7 @@ def add(verbs: Any, common: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    from ..engines import tflite_inputs
+    from ..engines import said_open_dims, tflite_inputs
     from ..model_file import ModelFile
     from ..net import KEEP_INPUTS, ModelBytes, Net, Request
     from ..samples import Watched, open_samples
@@ -48,8 +48,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     if args.output:
         check_writable(args.output)
     content = read_model_bytes(args.model)
-    net = Net(ModelBytes(content), Request(KEEP_INPUTS, args.isa))
-    file = ModelFile(content)
+    model, file = ModelBytes(content), ModelFile(content)
+    net = Net(model, Request(KEEP_INPUTS, args.isa, said_open_dims(file)))
     inputs = dict(zip((spec.name for spec in tflite_inputs(file)), net.inputs, strict=True))
     outputs = file.output_names()
     samples = open_samples(args.input, tflite_inputs(file))

@@ -1,4 +1,4 @@
-"""The same calls on our Interpreter and on LiteRT's: equal results, or the same type of exception and start of message."""
+"""The same calls on our Interpreter and on LiteRT's: equal results, or the same exception type and first words."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def test_constants_are_read_only_everywhere(int8_model: bytes) -> None:
 def test_an_intermediate_result_says_how_to_read_it(int8_model: bytes) -> None:
     interpreter = Interpreter(model_content=int8_model)
     run(interpreter, values())
-    with pytest.raises(ValueError, match="Tensor data is null.*experimental_preserve_all_tensors"):
+    with pytest.raises(ValueError, match=r"Tensor data is null.*experimental_preserve_all_tensors"):
         interpreter.get_tensor(3)
 
 

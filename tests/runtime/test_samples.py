@@ -51,7 +51,7 @@ def test_npz_by_input_name(npz: Path) -> None:
 
 def test_npz_with_a_key(npz: Path) -> None:
     check(f"{npz}:image")
-    with pytest.raises(UsageError, match="has no array 'nothing'.*'image'"):
+    with pytest.raises(UsageError, match=r"has no array 'nothing'.*'image'"):
         open_samples(f"{npz}:nothing", [IMAGE])
 
 
@@ -208,10 +208,10 @@ def test_files_that_are_no_arrays(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=name):
             open_samples(str(tmp_path / name), [IMAGE])
     np.save(tmp_path / "objects.npy", np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(UsageError, match="objects.npy"):
+    with pytest.raises(UsageError, match=r"objects\.npy"):
         open_samples(str(tmp_path / "objects.npy"), [IMAGE])
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match="holds no .npz or .npy"):
+    with pytest.raises(UsageError, match=r"holds no \.npz or \.npy"):
         open_samples(str(tmp_path / "empty"), [IMAGE])
 
 
