@@ -43,9 +43,7 @@ class ModelMaker:
             zeros = np.broadcast_to(np.asarray(zero_point, np.int64), scales.shape).copy()
             quantization = tflite.QuantizationParameters(scale=scales, zero_point=zeros, quantized_dimension=axis)
         index = len(self.graph.tensors)
-        self.graph.tensors.append(
-            tflite.Tensor(np.asarray(shape, np.int32), type, buffer, f"t{index}", quantization)
-        )
+        self.graph.tensors.append(tflite.Tensor(np.asarray(shape, np.int32), type, buffer, f"t{index}", quantization))
         return index
 
     def op(

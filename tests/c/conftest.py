@@ -88,9 +88,7 @@ class Core:
         self._raise("check", self.lib.li_check(model, len(data), info, fault), fault)
         return info
 
-    def plan(
-        self, data: bytes, flags: int = 0, dims: Mapping[int, Sequence[int]] | None = None, **fields: Any
-    ) -> Need:
+    def plan(self, data: bytes, flags: int = 0, dims: Mapping[int, Sequence[int]] | None = None, **fields: Any) -> Need:
         model, info, fault = self._model(data), ffi.new("li_info *"), ffi.new("li_fault *")
         need, (options, _entries) = ffi.new("li_need *"), self.options(flags, dims, **fields)
         self._raise("check", self.lib.li_check(model, len(data), info, fault), fault)

@@ -122,16 +122,14 @@ def test_an_operator_can_be_left_out(cc: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS_32)
-def test_32_bit_build_needs_the_same_arena_and_state(
-    program: Callable[..., Path], tmp_path: Path, target: str
-) -> None:
+def test_32_bit_build_needs_the_same_arena_and_state(program: Callable[..., Path], tmp_path: Path, target: str) -> None:
     """Also the outputs: ``layout`` prints memory needs and a hash of the outputs for every flag."""
     compiler, run = TARGETS_32[target]
     here = program("layout")
     there = tmp_path / "layout32"
     command = [*compiler, *DEFINITION, str(ROOT / "tests" / "c" / "layout.c"), *map(str, sources()), "-o", str(there)]
     probe = tmp_path / "probe.c"
-    probe.write_text("#include <stdio.h>\nint main(void) { return puts(\"\") < 0; }\n")
+    probe.write_text('#include <stdio.h>\nint main(void) { return puts("") < 0; }\n')
     try:
         subprocess.run([*compiler, str(probe), "-o", str(there)], check=True, capture_output=True)
         subprocess.run([*run, str(there)], check=True, capture_output=True)

@@ -35,7 +35,7 @@ def relu(maker: ModelMaker, a: int, shape: Sequence[int]) -> int:
     return out
 
 
-# ---- sharing -----------------------------------------------------------------------------------------------------------
+# ---- sharing ----
 
 
 def test_elementwise_chain_needs_one_tensor(core) -> None:
@@ -125,7 +125,7 @@ def test_resized_input_is_planned_anew(core) -> None:
     assert core.open(data, dims={0: (5, 8)}).dims(2) == [5, 8]
 
 
-# ---- random graphs: nothing alive overlaps -------------------------------------------------------------------------------
+# ---- random graphs: nothing alive overlaps ----
 
 
 @st.composite
@@ -198,7 +198,7 @@ def test_random_graphs_compute_what_numpy_computes(core, maker: ModelMaker, flag
     assert net.need.arena >= net.need.lower_bound
 
 
-# ---- the file's plan -------------------------------------------------------------------------------------------------------
+# ---- the file's plan ----
 
 SHARED = [0, 0, 64]  # RELU overwrites its input; SOFTMAX (in no one's place) goes beside
 
@@ -251,9 +251,9 @@ def test_plan_is_ignored_when_resizing_breaks_it(core) -> None:
     assert not core.plan(planned(SHARED), dims={0: (5, 4)}).from_file
 
 
-# ---- real models -----------------------------------------------------------------------------------------------------------
+# ---- real models ----
 
-#: Least bytes of activations, each tensor aligned to 16: facts derived from the graphs by hand and by exhaustive search.
+#: Least bytes of activations, each tensor aligned to 16, found by exhaustive search.
 LEAST = {
     "mlperf_ad01_int8_ref": 768,
     "mlperf_kws_int8_ref": 16000,
