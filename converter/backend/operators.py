@@ -30,6 +30,8 @@ def options_table(node: Node) -> tflite.BuiltinOptions | None:
     table: tflite.BuiltinOptions = getattr(tflite, spec.options)()
     for field in spec.option_fields:
         setattr(table, field.name, _stored(field, node.options.get(field.name, field.default)))
+    if isinstance(table, tflite.DepthwiseConv2DOptions):  # the shapes decide, but LiteRT reads the option
+        table.depth_multiplier = node.input(1).shape[-1] // node.input(0).shape[-1]
     return table
 
 

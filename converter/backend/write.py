@@ -12,6 +12,7 @@ from ..ir.graph import Graph, Node, Value
 from ..ir.memory import MemoryPlan
 from ..ir.types import DType, Quantization
 from ..ir.verify import verify
+from .biases import with_biases
 from .metadata import entries
 from .operators import operator_code, options_table
 
@@ -26,12 +27,12 @@ def write(graph: Graph, plan: MemoryPlan | None = None, metadata: Mapping[str, b
     Raises IRError when the graph breaks an invariant.
     """
     verify(graph)
-    return tflite.write_model(_Writer(graph).model(plan, {**graph.metadata, **(metadata or {})}))
+    return tflite.write_model(_Writer(with_biases(graph)).model(plan, {**graph.metadata, **(metadata or {})}))
 
 
 def tensor_order(graph: Graph) -> list[Value]:
-    """The values in the order of their tensor indices in the file."""
-    return list(graph.values())
+    """The values in the order of their tensor indices in the file, biases that `write` adds among them."""
+    return list(with_biases(graph).values())
 
 
 class _Writer:
@@ -39,7 +40,7 @@ class _Writer:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.values = tensor_order(graph)
+        self.values = list(graph.values())
         self.tensor_of = {value: index for index, value in enumerate(self.values)}
         self.buffers = [tflite.Buffer()]
         self.buffer_of: dict[bytes, int] = {b"": 0}

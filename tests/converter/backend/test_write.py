@@ -15,11 +15,13 @@ from converter import backend
 from converter.backend.versions import min_runtime_version, version_of
 from converter.backend.write import constant_bytes
 from converter.errors import IRError
+from converter.frontends.tflite import load
 from converter.gen import tflite
 from converter.gen.ops import OPS
 from converter.ir.graph import Graph, Node, OptionValue, Value
 from converter.ir.memory import MemoryPlan
 from converter.ir.types import DType, Origin, Quantization
+from converter.options import Options
 
 
 def graph_of_layers() -> Graph:
@@ -181,6 +183,30 @@ def test_operands_left_out_at_the_end_are_not_written() -> None:
     model = tflite.read_model(backend.write(make.graph(dense)))
     inputs = model.subgraphs[0].operators[0].inputs
     assert inputs is not None and len(inputs) == 2
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+@pytest.mark.parametrize("op", ["CONV_2D", "DEPTHWISE_CONV_2D"])
+def test_convolutions_without_bias_get_zeros_and_run_in_litert(op: str, dtype: str) -> None:
+    case = next(c for c in cases_of(op) if "bias" not in c.shapes and c.types.inputs[0] == dtype)
+    made = build(case)
+    file_without = tflite.read_model(made.content).subgraphs[0].operators[0].inputs
+    assert file_without is not None and len(file_without) == 2
+    content = backend.write(load(made.content, Options()))
+    interpreter = Interpreter(model_content=content)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], made.inputs[0])
+    interpreter.invoke()
+    graph = load(content, Options())
+    bias = graph.nodes[0].input(2)
+    assert bias.data is not None and not bias.data.any() and bias.shape == made.node.output.shape[-1:]
+
+
+def test_the_depth_multiplier_follows_from_the_shapes() -> None:
+    make = GraphMaker((1, 5, 5, 3))
+    graph = make.graph(make.depthwise(make.x, multiplier=4))
+    del graph.nodes[0].options["depth_multiplier"]
+    assert load(backend.write(graph), Options()).nodes[0].options["depth_multiplier"] == 4
 
 
 def test_float16_constants_behind_dequantize_run_in_litert() -> None:
