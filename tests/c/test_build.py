@@ -20,10 +20,11 @@ LIBC = {"memcpy", "memmove", "memset"}
 #: Bytes of stack that one function of the core may take; the checker's explicit stack is the largest.
 STACK_LIMIT = 1024
 
-#: Compilers for 32-bit targets and how to run what they make.
-TARGETS_32 = {
-    "x86": (["gcc", "-m32", "-msse2", "-mfpmath=sse"], []),
+#: Compilers for other targets and how to run what they make.
+TARGETS = {
+    "x86-32": (["gcc", "-m32", "-msse2", "-mfpmath=sse"], []),
     "arm": (["arm-linux-gnueabihf-gcc", "-static"], ["qemu-arm"]),
+    "aarch64": (["aarch64-linux-gnu-gcc", "-static"], ["qemu-aarch64"]),
 }
 
 
@@ -121,12 +122,12 @@ def test_an_operator_can_be_left_out(cc: str, tmp_path: Path) -> None:
     assert "li_transpose_plan" not in nm
 
 
-@pytest.mark.parametrize("target", TARGETS_32)
-def test_32_bit_build_needs_the_same_arena_and_state(program: Callable[..., Path], tmp_path: Path, target: str) -> None:
+@pytest.mark.parametrize("target", TARGETS)
+def test_other_targets_need_the_same_arena_and_state(program: Callable[..., Path], tmp_path: Path, target: str) -> None:
     """Also the outputs: ``layout`` prints memory needs and a hash of the outputs for every flag."""
-    compiler, run = TARGETS_32[target]
+    compiler, run = TARGETS[target]
     here = program("layout")
-    there = tmp_path / "layout32"
+    there = tmp_path / "layout_there"
     command = [*compiler, *DEFINITION, str(ROOT / "tests" / "c" / "layout.c"), *map(str, sources()), "-o", str(there)]
     probe = tmp_path / "probe.c"
     probe.write_text('#include <stdio.h>\nint main(void) { return puts("") < 0; }\n')
@@ -134,7 +135,7 @@ def test_32_bit_build_needs_the_same_arena_and_state(program: Callable[..., Path
         subprocess.run([*compiler, str(probe), "-o", str(there)], check=True, capture_output=True)
         subprocess.run([*run, str(there)], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
-        pytest.skip(f"no working 32-bit toolchain: {' '.join(compiler)}")
+        pytest.skip(f"no working toolchain: {' '.join(compiler)}")
     subprocess.run(command, check=True)
     models = []
     for name, maker in {"conv": int8_conv_net(), "chain": chain("RELU", "LOGISTIC", "RESHAPE")}.items():
