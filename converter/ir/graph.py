@@ -52,7 +52,7 @@ class Value:
 
 @dataclass(eq=False)
 class Node:
-    """One operator. `inputs` holds None where an optional operand is left out; `name` is the source model's node name."""
+    """One operator. `inputs` holds None where an optional operand is left out; `name` is the source model's."""
 
     op: str
     inputs: list[Value | None]
