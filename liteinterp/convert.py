@@ -73,9 +73,9 @@ def convert(
 def onnx_operators() -> Iterable[str]:
     """Names of the ONNX operators that can be converted. Raises MissingExtraError."""
     _load()
-    from converter.frontends.onnx import registry
+    from converter.frontends.onnx import supported_operators
 
-    return tuple(sorted(registry.MAPPINGS))
+    return tuple(supported_operators())
 
 
 def stages() -> tuple[str, ...]:

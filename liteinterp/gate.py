@@ -61,11 +61,11 @@ def judge(
     if agreement is not None and agreement.ref_accuracy is not None and agreement.test_accuracy is not None:
         ref, test = 100 * agreement.ref_accuracy, 100 * agreement.test_accuracy
         drop, metric = agreement.drop_points or 0.0, "top-1 accuracy"
-        text = f"{metric} {ref:.2f} % -> {test:.2f} % on {samples} samples, a drop of {drop:.2f} points"
+        text = f"{metric} {ref:.2f} % -> {test:.2f} % on {samples} samples, {_change(drop)}"
     elif agreement is not None and probabilities:
         ref, test, metric = 100.0, 100 * agreement.top1, "top-1 agreement"
         drop = 100.0 - test
-        text = f"{metric} {test:.2f} % on {samples} samples (no labels given), a drop of {drop:.2f} points"
+        text = f"{metric} {test:.2f} % on {samples} samples (no labels given), {_change(drop)}"
     else:
         ref, test, metric, drop = 100.0, error.sqnr_db, "SQNR", error.noise_percent
         text = f"output SQNR {decibels(test)} on {samples} samples, an error of {drop:.3g} % of the signal"
@@ -85,6 +85,10 @@ def judge(
         limit=None if limit is None else str(limit),
         sentence=f"{start}: {text}{end}",
     )
+
+
+def _change(drop: float) -> str:
+    return f"a drop of {drop:.2f} points" if drop >= 0 else f"a gain of {-drop:.2f} points"
 
 
 def decibels(value: float) -> str:

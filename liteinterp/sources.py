@@ -298,7 +298,8 @@ def _choose(
         fitting = [key for key, shape in shapes.items() if fits(shape[1:], inputs[0].shape)]
         if len(shapes) == 1 or len(fitting) == 1:
             key = fitting[0] if fitting else next(iter(shapes))
-            note(f"{title}: the array {key!r} is taken for the model's only input {inputs[0].name!r}")
+            if fitting:
+                note(f"{title}: the array {key!r} is taken for the model's only input {inputs[0].name!r}")
             return {inputs[0].name: key}
     missing = next(spec for spec in inputs if spec.name not in shapes)
     raise UsageError(
