@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, replace
 from typing import TextIO
 
 _WIDEST = 56
+_NARROWEST = 12
 
 
 @dataclass(frozen=True)
@@ -18,9 +20,9 @@ class Table:
     numeric_from: int = 1
 
 
-def to_text(table: Table) -> str:
-    """Aligned columns under their names; cells that are too wide keep their end, which tells names apart."""
-    rows = [tuple(_shortened(cell) for cell in row) for row in table.rows]
+def to_text(table: Table, widest: int = _WIDEST) -> str:
+    """Aligned columns under their names."""
+    rows = shortened(table, widest).rows
     widths = [max(map(len, column)) for column in zip(table.columns, *rows, strict=True)]
     lines = [table.title] if table.title else []
     lines.append(_line(table.columns, widths, table.numeric_from))
@@ -29,24 +31,38 @@ def to_text(table: Table) -> str:
     return "\n".join(lines)
 
 
+def shortened(table: Table, widest: int) -> Table:
+    """Cells that are too wide keep their end, which tells names apart."""
+    rows = tuple(tuple(cell if len(cell) <= widest else "…" + cell[1 - widest :] for cell in row) for row in table.rows)
+    return replace(table, rows=rows)
+
+
 def show(table: Table, stream: TextIO) -> None:
     """Print to a stream, in colour on a terminal that has rich."""
-    if stream.isatty():
-        try:
-            import rich.box
-            import rich.console
-            import rich.table
-        except ImportError:
-            pass
-        else:
-            drawn = rich.table.Table(title=table.title or None, box=rich.box.SIMPLE_HEAD, title_justify="left")
-            for i, name in enumerate(table.columns):
-                drawn.add_column(name, justify="right" if i >= table.numeric_from else "left", overflow="fold")
-            for row in table.rows:
-                drawn.add_row(*(cell.replace("[", "\\[") for cell in row))
-            rich.console.Console(file=stream).print(drawn)
-            return
-    print(to_text(table), file=stream)
+    if not stream.isatty():
+        print(to_text(table), file=stream)
+        return
+    fitting = shortened(table, _room(table, shutil.get_terminal_size().columns))
+    try:
+        import rich.box
+        import rich.console
+        import rich.markup
+        import rich.table
+    except ImportError:
+        print(to_text(fitting), file=stream)
+        return
+    drawn = rich.table.Table(title=table.title or None, box=rich.box.SIMPLE_HEAD, title_justify="left")
+    for i, name in enumerate(table.columns):
+        drawn.add_column(name, justify="right" if i >= table.numeric_from else "left", no_wrap=True)
+    for row in fitting.rows:
+        drawn.add_row(*map(rich.markup.escape, row))
+    rich.console.Console(file=stream).print(drawn)
+
+
+def _room(table: Table, columns: int) -> int:
+    """How wide the widest column may be so that a line fits into the terminal."""
+    widths = sorted(max(map(len, column)) for column in zip(table.columns, *table.rows, strict=True))
+    return max(_NARROWEST, columns - sum(widths[:-1]) - 4 * len(widths))
 
 
 def _line(cells: tuple[str, ...], widths: list[int], numeric_from: int) -> str:
@@ -55,7 +71,3 @@ def _line(cells: tuple[str, ...], widths: list[int], numeric_from: int) -> str:
         for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
     )
     return "  ".join(aligned).rstrip()
-
-
-def _shortened(cell: str) -> str:
-    return cell if len(cell) <= _WIDEST else "…" + cell[1 - _WIDEST :]

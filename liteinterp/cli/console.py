@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from ..tables import Table, show
 
-#: Stage, steps done, steps in all where known.
-Progress = Callable[[str, int, int | None], None]
+
+class Progress(Protocol):
+    """Told the stage, its steps done, and how many there are where that is known."""
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ class Console:
 
         def step(stage: str, done: int, total: int | None) -> None:
             if stage not in tasks:
+                while tasks:
+                    bars.remove_task(tasks.popitem()[1])
                 tasks[stage] = bars.add_task(stage, total=total)
             bars.update(tasks[stage], completed=done, total=total)
 

@@ -118,7 +118,7 @@ CASES = {
     "a stage that is none": (
         2, "convert {d}/digits.onnx -o {w}/o.tflite --calib {w}/calib.npz --dump-after lunch", "lunch",
     ),
-    "garbage to convert": (5, "convert {w}/garbage.onnx -o {w}/o.tflite --calib {w}/calib.npz", "neither an ONNX model"),
+    "garbage to convert": (5, "convert {w}/garbage.onnx -o {w}/o.tflite --calib {w}/calib.npz", "neither an ONNX"),
     "NaN in the data": (2, "convert {d}/digits.onnx -o {w}/o.tflite --calib {w}/nan.npz", "NaN"),
     "data of the wrong shape": (2, "convert {d}/digits.onnx -o {w}/o.tflite --calib {w}/shape.npz", "1×8×9"),
     "data of the wrong name": (2, "convert {d}/digits.onnx -o {w}/o.tflite --calib {w}/name.npz", "'picture'"),
