@@ -13,10 +13,8 @@ from typing import Any
 
 import liteinterp
 
+from .gen.cdef import ABI_VERSION
 from .gen.cdef import ffi as _ffi
-
-#: LI_ABI_VERSION of csrc/src/li_config.h when this binding was written.
-_ABI_VERSION = 1
 
 _FILE_NAMES = {"darwin": "libliteinterp.dylib", "win32": "liteinterp.dll"}
 _FILE_NAME = _FILE_NAMES.get(sys.platform, "libliteinterp.so")
@@ -48,9 +46,9 @@ def _open() -> Any:
     except OSError as error:
         raise ImportError(f"liteinterp's C library {path} cannot be loaded: {error}") from error
     found = int(library.li_abi_version())
-    if found != _ABI_VERSION:
+    if found != ABI_VERSION:
         raise ImportError(
-            f"liteinterp's C library {path} has interface version {found}, this package expects {_ABI_VERSION}: "
+            f"liteinterp's C library {path} has interface version {found}, this package expects {ABI_VERSION}: "
             "they come from different builds. Install the package again, or correct LITEINTERP_LIBRARY."
         )
     return library

@@ -28,8 +28,10 @@ def _descriptor_tables(schema: Schema, ops: list[Op]) -> list[str]:
     return ["Opaque", *(name for name in schema.tables if name not in options - known_options(schema, ops))]
 
 
-def schema_header(schema: Schema, ops: list[Op]) -> str:
+def schema_header(schema: Schema, ops: list[Op], abi_version: int) -> str:
     parts = [SPDX, f"/* {ORIGIN} */\n", "#ifndef LI_SCHEMA_H\n#define LI_SCHEMA_H\n"]
+    parts.append("\n/* What li_abi_version answers: a hash of the declarations in liteinterp.h. */")
+    parts.append(f"#define LI_ABI_VERSION {abi_version:#010x}u")
     parts.append("\n/* The slot of a field: its offset is the vtable's entry 4 + 2 * slot. */")
     slots: list[tuple[str, int]] = []
     for table in schema.tables.values():

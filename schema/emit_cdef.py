@@ -28,8 +28,17 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def abi_version(header: str) -> int:
+    """What li_abi_version answers: 32 bits of a hash of the declarations, so that it changes when one does."""
+    return int(_hash(" ".join(declarations(header).split()))[:8], 16)
+
+
 def is_current(existing: str, header: str) -> bool:
-    return f"{_HASH}{_hash(declarations(header))}" in existing
+    return f"{_HASH}{_hash(declarations(header))}" in existing and _abi_line(header) in existing
+
+
+def _abi_line(header: str) -> str:
+    return f"ABI_VERSION: int = {abi_version(header):#010x}"
 
 
 def constants(text: str) -> list[tuple[str, int]]:
@@ -70,6 +79,7 @@ def cdef_module(header: str) -> str:
         "import _cffi_backend",
         "",
     ]
-    tail = ["", "# The header's constants, for use before a library is loaded."]
+    tail = ["", "#: What li_abi_version of a library with these declarations answers.", _abi_line(header), ""]
+    tail += ["# The header's constants, for use before a library is loaded."]
     tail += [f"{name}: int = {value}" for name, value in constants(text)]
     return "\n".join([*head, body, *tail]) + "\n"

@@ -42,7 +42,7 @@ def outputs() -> list[Output]:
     ops = oplist.load(ROOT / "schema" / "ops.toml", schema)
     header = (ROOT / "csrc" / "include" / "liteinterp.h").read_text(encoding="utf-8")
     return [
-        _plain("csrc/gen/li_schema.h", emit_c.schema_header(schema, ops)),
+        _plain("csrc/gen/li_schema.h", emit_c.schema_header(schema, ops, emit_cdef.abi_version(header))),
         _plain("csrc/gen/li_tables.inc", emit_c.tables_inc(schema, ops)),
         _plain("csrc/gen/li_operations.inc", emit_c.operations_inc(schema, ops)),
         _plain("converter/gen/ops.py", emit_oplist.converter_ops_module(schema, ops)),

@@ -6,6 +6,9 @@
 #define LI_SCHEMA_H
 
 
+/* What li_abi_version answers: a hash of the declarations in liteinterp.h. */
+#define LI_ABI_VERSION 0xc9bad0deu
+
 /* The slot of a field: its offset is the vtable's entry 4 + 2 * slot. */
 enum {
     LI_SLOT_CustomQuantization_custom = 0,

@@ -30,8 +30,6 @@ _Static_assert(LI_MAX_TENSORS <= 32768, "the planner counts in 16 bits");
 /* Alignment of the memory parts and of every tensor in the arena, in bytes; part of the plan's wire format in practice. */
 #define LI_ALIGNMENT 16u
 
-#define LI_ABI_VERSION 1u
-
 _Static_assert(FLT_EVAL_METHOD == 0, "float expressions must be evaluated in float: on x86 use -msse2 -mfpmath=sse");
 _Static_assert(sizeof(float) == 4 && FLT_MANT_DIG == 24 && FLT_MAX_EXP == 128, "IEEE binary32 is required");
 _Static_assert(sizeof(double) == 8 && DBL_MANT_DIG == 53, "IEEE binary64 is required");

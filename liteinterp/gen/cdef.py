@@ -17,6 +17,9 @@ ffi = _cffi_backend.FFI('liteinterp.gen.cdef',
     _typenames = (b'\x00\x00\x00\x77li_fault',b'\x00\x00\x00\x5Bli_hook_fn',b'\x00\x00\x00\x78li_info',b'\x00\x00\x00\x7Ali_input_dims',b'\x00\x00\x00\x7Bli_memory',b'\x00\x00\x00\x7Cli_need',b'\x00\x00\x00\x7Dli_net',b'\x00\x00\x00\x7Eli_options',b'\x00\x00\x00\x82li_parallel_fn',b'\x00\x00\x00\x01li_status',b'\x00\x00\x00\x68li_task_fn',b'\x00\x00\x00\x80li_tensor',b'\x00\x00\x00\x01li_type'),
 )
 
+#: What li_abi_version of a library with these declarations answers.
+ABI_VERSION: int = 0xc9bad0de
+
 # The header's constants, for use before a library is loaded.
 LI_OK: int = 0
 LI_BAD_ARGUMENT: int = -1
