@@ -12,6 +12,7 @@
 
 #define LI_NO_GROUP UINT16_MAX    /* a tensor outside the arena */
 #define LI_NO_ROOM UINT32_MAX
+#define LI_MANY_GROUPS 2048u      /* above this, two orders must do: trying one takes time with the square */
 
 /* The planner's memory behind the nodes: LI_PLACE_BYTES per tensor. Arrays are indexed by tensor; a group is known by its
    root, the tensor that comes first. */
@@ -372,10 +373,11 @@ static uint32_t li_first_fit(li_place *place, uint32_t by)
 
 static uint32_t li_place_greedy(li_place *place, uint64_t bound)
 {
+    const uint32_t orders = place->groups > LI_MANY_GROUPS ? LI_BY_BREADTH : LI_ORDERS;    /* keep hostile files short */
     uint32_t best = LI_NO_ROOM;
     uint32_t best_by = 0;
     uint32_t last_by = 0;
-    for (uint32_t by = 0; by < LI_ORDERS && best > bound; by++) {
+    for (uint32_t by = 0; by < orders && best > bound; by++) {
         const uint32_t arena = li_first_fit(place, by);
         if (arena < best) {
             best = arena;
