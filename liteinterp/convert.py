@@ -6,7 +6,8 @@ It hands the pipeline samples that fit the model's inputs; the pipeline brings t
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -62,9 +63,10 @@ def convert(
     source = Path(model) if isinstance(model, str | os.PathLike) else model
     if isinstance(source, Path) and not source.is_file():
         raise UsageError(f"Could not open {str(source)!r}: no such file")
-    conversion: Conversion = pipeline.convert(
-        source, options, None if calib is None else samples, output=output, progress=progress
-    )
+    with _needs_extra():
+        conversion: Conversion = pipeline.convert(
+            source, options, None if calib is None else samples, output=output, progress=progress
+        )
     if report is not None:
         write_whole(report, conversion.report.to_json().encode())
     return conversion
@@ -72,8 +74,8 @@ def convert(
 
 def onnx_operators() -> Iterable[str]:
     """Names of the ONNX operators that can be converted. Raises MissingExtraError."""
-    _load()
-    from converter.frontends.onnx import supported_operators
+    with _needs_extra():
+        from converter.frontends.onnx import supported_operators
 
     return tuple(supported_operators())
 
@@ -84,12 +86,19 @@ def stages() -> tuple[str, ...]:
 
 
 def _load() -> tuple[Any, Any]:
-    """The converter's pipeline and options. Raises MissingExtraError when a package of the extra is missing."""
-    try:
+    """The converter's pipeline and options. Raises MissingExtraError."""
+    with _needs_extra():
         from converter import options, pipeline
+    return pipeline, options
+
+
+@contextmanager
+def _needs_extra() -> Iterator[None]:
+    """A package that is not installed is told with what installs it."""
+    try:
+        yield
     except ModuleNotFoundError as error:
-        name = error.name or "converter"
-        if name.partition(".")[0] in ("converter", "liteinterp"):
+        name = (error.name or "").partition(".")[0]
+        if name in ("converter", "liteinterp"):
             raise
         raise MissingExtraError("converting a model", name, "convert") from error
-    return pipeline, options

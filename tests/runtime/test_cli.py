@@ -301,3 +301,16 @@ def test_demo_tells_the_whole_story_from_any_folder(tmp_path: Path, repository: 
     assert done.returncode == 0, done.stderr
     assert "PASS: top-1 accuracy" in done.stdout and "the same bytes" in done.stdout and "read as" in done.stdout
     assert (tmp_path / "digits.int8.tflite").stat().st_size < 20_000
+
+
+@pytest.mark.parametrize("missing", ["onnx", "flatbuffers"])
+def test_without_the_extra_convert_says_what_installs_it(missing: str, repository: Path, digits: Path) -> None:
+    """As if the package were not installed: its import fails."""
+    code = (
+        f"import sys; sys.modules[{missing!r}] = None\n"
+        "from liteinterp.cli import main\n"
+        f"sys.exit(main(['convert', {str(digits / 'digits.onnx')!r}, '-o', 'o.tflite', '--calib', 'random:']))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(repository)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 2 and f"package '{missing}'" in done.stderr and "liteinterp[convert]" in done.stderr
