@@ -94,7 +94,7 @@ class Words:
 
 #: status of liteinterp.h -> the exception that tells of it, and how its message starts.
 _BY_STATUS: dict[int, tuple[type[LiteinterpError], str]] = {
-    -1: (LiteinterpError, ""),
+    -1: (InterpreterStateError, "Does not fit: "),
     -2: (InvalidFileError, "The model is not a valid Flatbuffer buffer: "),
     -3: (InvalidModelError, "The model contradicts itself: "),
     -4: (UnsupportedError, "Not supported: "),

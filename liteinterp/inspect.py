@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .element_types import NUMPY_TYPES
-from .errors import InvalidFileError, LiteinterpError
+from .errors import InvalidFileError, LiteinterpError, UsageError
 from .files import read_model_bytes
 from .gen.ops import DOCS, IN_TFLM, LITERT_SINCE, SUPPORTED
 from .gen.tflite import TensorType
@@ -161,6 +161,8 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
     from .net import ModelBytes
 
     content = read_model_bytes(path)
+    if Path(path).suffix == ".onnx" and content[4:8] != b"TFL3":
+        raise UsageError(f"{path} is an ONNX model; inspect reads .tflite files: convert it first")
     model = ModelBytes(content)
     try:
         file = ModelFile(content)

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from .details import operator_details, tensor_details
 from .element_types import NUMPY_TYPES
-from .errors import InterpreterStateError, InvalidFileError, LiteinterpError, UnsupportedError, UsageError
+from .errors import InterpreterStateError, InvalidFileError, UnsupportedError, UsageError
 from .files import read_model_bytes
 from .gen.tflite import TensorType
 from .model_file import ModelFile, shape_of
@@ -112,7 +112,8 @@ class Interpreter:
     def allocate_tensors(self) -> None:
         """Plan the memory and open the model. Does nothing while it is open with the same input shapes.
 
-        Raises RuntimeError: UnsupportedError names every operator that is missing, InvalidModelError what is wrong.
+        Raises RuntimeError: UnsupportedError names every operator that is missing, InvalidModelError what is wrong,
+        InterpreterStateError a resized input that does not fit.
         """
         self._ensure_safe()
         if self._net is not None:
@@ -126,12 +127,7 @@ class Interpreter:
             )
         dims = self._file.open_input_dims()
         dims |= {i: self._resized[index] for i, index in enumerate(self._file.inputs) if index in self._resized}
-        try:
-            self._net = Net(self._model, Request(self._flags, self._isa, dims))
-        except InvalidFileError as error:
-            raise LiteinterpError(str(error)) from error
-        except UsageError as error:
-            raise UnsupportedError(str(error)) from error
+        self._net = Net(self._model, Request(self._flags, self._isa, dims))
 
     def invoke(self) -> None:
         """Run the model once. Inputs keep their values. Raises RuntimeError when it is not allocated, or a `tensor()`

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from ._native import ffi, lib
 from .element_types import INT4, NUMPY_TYPES, unpack_int4
-from .errors import Fault, LiteinterpError, UsageError, Words, error_of
+from .errors import Fault, InterpreterStateError, LiteinterpError, UsageError, Words, error_of
 from .model_file import ModelFile, builtin_name
 
 KEEP_TENSORS: int = lib.LI_KEEP_TENSORS
@@ -311,7 +311,8 @@ class _Options:
         self._dims = ffi.new("li_input_dims[]", len(changed))
         for row, (position, dims) in zip(self._dims, changed.items(), strict=True):
             if len(dims) > len(row.dims):
-                raise UsageError(f"input {position}: {len(dims)} dimensions, at most {len(row.dims)} are supported")
+                found = f"{len(dims)} dimensions, at most {len(row.dims)} are supported"
+                raise InterpreterStateError(f"input {position}: {found}")
             row.input = position
             row.rank = len(dims)
             for axis, size in enumerate(dims):

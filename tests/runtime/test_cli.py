@@ -98,6 +98,7 @@ def test_a_bug_of_ours_is_called_one(command: Command, work: Path, monkeypatch: 
 #: Name -> exit status, command line, words of the message. {w} is the folder of `bad`, {d} that of the demo.
 CASES = {
     "no model": (2, "inspect {w}/none.tflite", "none.tflite"),
+    "an ONNX model": (2, "inspect {d}/digits.onnx", "convert it first"),
     "garbage": (5, "inspect {w}/garbage.tflite", "not a valid Flatbuffer"),
     "truncated": (5, "run {w}/cut.tflite --input {w}/x.npz", "not a valid Flatbuffer"),
     "operators that we lack": (3, "run {w}/lacks.tflite --input {w}/x.npz", "lacks: CUMSUM, COS"),

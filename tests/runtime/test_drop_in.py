@@ -170,6 +170,14 @@ def test_resizing_what_is_no_input_is_a_runtime_error(index: int, signed_model: 
         liteinterp.Interpreter(model_content=signed_model).resize_tensor_input(index, [2, 5])
 
 
+@pytest.mark.parametrize("size", [[2], [2, 3, 1], [1] * 9], ids=["one less", "one more", "nine"])
+def test_a_rank_that_does_not_fit_is_a_runtime_error_at_allocation(size: list[int], int8_model: bytes) -> None:
+    interpreter = liteinterp.Interpreter(model_content=int8_model)
+    interpreter.resize_tensor_input(0, size)
+    with pytest.raises(RuntimeError, match="dim"):
+        interpreter.allocate_tensors()
+
+
 def test_signature_runner_behaves_the_same(signed_model: bytes) -> None:
     x, y = np.arange(6, dtype=np.float32).reshape(2, 3), np.full((2, 3), 2, np.float32)
     agree(

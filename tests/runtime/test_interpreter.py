@@ -157,7 +157,7 @@ def test_delegates_are_refused_clearly(int8_model: bytes) -> None:
 @pytest.mark.parametrize("name,value", [("LITEINTERP_ISA", "sse9"), ("LITEINTERP_FLOAT", "sloppy")])
 def test_wrong_environment_is_named(name: str, value: str, int8_model: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(RuntimeError, match=value):
+    with pytest.raises(ValueError, match=value):
         Interpreter(model_content=int8_model).allocate_tensors()
 
 
