@@ -344,3 +344,116 @@ def test_every_status_and_rule_has_a_text(core) -> None:
     assert len(texts) == 10 and ffi.string(core.lib.li_strerror(-10)) == b"unknown status"
     rules = {ffi.string(core.lib.li_rule_text(i)) for i in range(len(core.rules))}
     assert len(rules) == len(core.rules) and ffi.string(core.lib.li_rule_text(len(rules))) == b"unknown rule"
+
+
+# ---- further paths -------------------------------------------------------------------------------------------------
+
+
+def test_parts_over_2_gib_are_refused(core) -> None:
+    data = chain("RELU", "RELU", "RELU", shape=(1 << 28,)).bytes()
+    assert core.plan(data).arena == 1 << 30
+    with pytest.raises(Exception) as caught:
+        core.plan(data, 1)  # LI_KEEP_TENSORS: four of them
+    assert (caught.value.rule, caught.value.status) == ("PART_LIMIT", UNSUPPORTED)
+
+
+def test_variables_live_in_the_state_and_are_reset(core) -> None:
+    maker = ModelMaker()
+    x = maker.tensor((4,), INT8, None, 0.1, -7)
+    memory = maker.tensor((4,), INT8, None, 0.1, -7)
+    maker.graph.tensors[memory].is_variable = True
+    y = maker.tensor((4,), INT8, None, 0.1, -7)
+    maker.op("ADD", [x, memory], [y], tflite.AddOptions(), 2)
+    net = core.open(maker.ends([x], [y]).bytes())
+    t = net.lib.li_tensor_at(net.net, memory)
+    assert net.lib.li_tensor_is_variable(t) and not net.lib.li_tensor_is_constant(t)
+    data = ffi.cast("int8_t *", net.lib.li_tensor_data(t))
+    assert [data[i] for i in range(4)] == [-7] * 4
+    data[2] = 100
+    assert net.lib.li_run(net.net) == 0 and data[2] == 100
+    assert net.lib.li_reset(net.net) == 0 and data[2] == -7
+    maker.graph.outputs = int32s(memory)
+    refused(core, maker, lambda m: None, "TENSOR_VARIABLE", BAD_MODEL)
+
+
+def test_optional_bias_may_be_left_out(core) -> None:
+    for inputs in (int32s(0, 1, -1), int32s(0, 1)):
+        maker = int8_conv_net()
+        maker.graph.operators[0].inputs = inputs
+        assert loads(core, maker)
+
+
+def test_buffers_behind_the_tables(core) -> None:
+    """The form of files above 2 GiB: Buffer.offset and Buffer.size instead of a vector."""
+    for size, rule in ((20, None), (21, "BUFFER_RANGE"), (16, "TENSOR_DATA")):
+        maker = ModelMaker()
+        x = maker.tensor((5,))
+        c = maker.tensor((5,), data=np.zeros(5))
+        y = maker.tensor((5,))
+        maker.op("ADD", [x, c], [y], tflite.AddOptions())
+        maker.ends([x], [y])
+        maker.model.buffers[1] = tflite.Buffer(None, 0x12345678, size)
+        data = bytearray(maker.bytes())
+        at = data.index((0x12345678).to_bytes(8, "little"))
+        data += bytes(-len(data) % 16)
+        data[at : at + 8] = len(data).to_bytes(8, "little")
+        values = np.arange(5, dtype=np.float32).tobytes()
+        if rule is None:
+            net = core.open(bytes(data) + values)
+            t = net.lib.li_tensor_at(net.net, c)
+            assert bytes(ffi.buffer(net.lib.li_tensor_data(t), 20)) == values
+        else:
+            with pytest.raises(Exception) as caught:
+                core.plan(bytes(data) + values)
+            assert caught.value.rule == rule
+
+
+def test_other_metadata_is_no_plan(core) -> None:
+    maker = chain("RELU", "SOFTMAX").plan([0, 0, 64])
+    maker.model.metadata.insert(0, tflite.Metadata("OfflineMemoryAllocatioN", 0))
+    maker.model.metadata.insert(0, tflite.Metadata(None, 0))
+    assert core.plan(maker.bytes()).from_file
+
+
+def test_hook_can_stop_after_an_operator(core) -> None:
+    net = core.open(chain("RELU").bytes())
+
+    @ffi.callback("int32_t(void *, li_net *, int32_t, int32_t)")
+    def hook(_context: object, _net: object, _operation: int, when: int) -> int:
+        return when
+
+    net.lib.li_hook(net.net, hook, ffi.NULL)
+    assert net.lib.li_run(net.net) == -8
+    net.lib.li_last_fault(net.net, ffi.NULL)
+    fault = ffi.new("li_fault *")
+    net.lib.li_last_fault(ffi.NULL, fault)
+    assert core.rules[fault.rule] == "NET_STATE"
+    for call in (net.lib.li_reset, lambda n: net.lib.li_run_operator(n, 0)):
+        assert call(ffi.NULL) == BAD_ARGUMENT
+
+
+def test_tensor_accessors(core) -> None:
+    net = core.open(int8_conv_net().bytes())
+    lib = net.lib
+    assert lib.li_abi_version() > 0 and ffi.string(lib.li_version()) == b"0.1.0"
+    assert ffi.string(lib.li_kernels_name(net.net)) in (b"ref", b"avx2")
+    assert lib.li_operations(net.net) == 6 and lib.li_operator_builtin(net.net, 0) == 3
+    assert lib.li_operator_builtin(net.net, 6) == lib.li_operator_builtin(net.net, -1) == -1
+    indices = ffi.new("int32_t[8]", [9] * 8)
+    assert lib.li_operator_inputs(net.net, 0, indices, 2) == 3 and list(indices)[:3] == [0, 1, 9]
+    assert lib.li_operator_outputs(net.net, 0, indices, 8) == 1 and indices[0] == 3
+    assert lib.li_operator_inputs(net.net, 6, indices, 8) == lib.li_operator_outputs(net.net, -1, indices, 8) == 0
+    t = lib.li_tensor_at(net.net, 1)
+    scales, zeros = ffi.new("float[8]"), ffi.new("int32_t[8]", [9] * 8)
+    assert lib.li_tensor_scales(t, scales, 8) == 5 and scales[3] == pytest.approx(0.03)
+    assert lib.li_tensor_scales(t, ffi.NULL, 0) == 5
+    assert lib.li_tensor_zero_points(t, zeros, 8) == 5 and list(zeros)[:6] == [0, 0, 0, 0, 0, 9]
+    assert lib.li_tensor_axis(lib.li_tensor_at(net.net, 4)) == 3
+    length = ffi.new("size_t *")
+    assert ffi.buffer(lib.li_tensor_name(t, length), length[0])[:] == b"t1"
+    null = ffi.cast("li_tensor *", 0)
+    assert lib.li_tensor_data(null) == ffi.NULL and lib.li_tensor_bytes(null) == 0
+    assert lib.li_tensor_rank(null) == 0 and lib.li_tensor_dims(null) == ffi.NULL and lib.li_tensor_axis(null) == 0
+    assert lib.li_tensor_scales(null, scales, 8) == lib.li_tensor_zero_points(null, zeros, 8) == 0
+    assert lib.li_tensor_type(null) == lib.li_tensor_index(null) == -1
+    assert ffi.string(lib.li_tensor_name(null, length)) == b"" and length[0] == 0
