@@ -1,0 +1,19 @@
+"""Concat."""
+
+from __future__ import annotations
+
+from .builder import Builder, options_for
+from .graph import OnnxNode
+from .registry import onnx_operator
+
+
+@onnx_operator("Concat")
+def concat(node: OnnxNode, build: Builder) -> None:
+    """Tensors without elements add nothing and are left out."""
+    result = node.output
+    parts = [build.value(tensor) for tensor in node.inputs if tensor is not None and 0 not in tensor.dims]
+    if len(parts) == 1:
+        build.bind(result, parts[0])
+        return
+    axis = node.attributes.integer("axis", 1) % result.rank
+    build.emit("CONCATENATION", parts, {**options_for(), "axis": axis}, to=result)

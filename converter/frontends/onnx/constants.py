@@ -1,0 +1,88 @@
+"""Folding: a node whose inputs are all known is computed once, here, by ONNX's reference implementation."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+from ...errors import InvalidModelError
+from ...ir.types import Shape
+from .errors import STAGE
+
+_log = logging.getLogger(__name__)
+
+#: A folded constant may not hold more elements: a small file could otherwise ask for any amount of memory.
+MAX_FOLDED_ELEMENTS = 1 << 26
+
+#: Not functions of their inputs alone, or (control flow) more than one operator.
+_NOT_FOLDABLE = frozenset(
+    [
+        *("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"),
+        *("If", "Loop", "Scan", "SequenceMap"),
+    ]
+)
+
+
+def read_constant(tensor: onnx.TensorProto) -> npt.NDArray[Any]:
+    """The elements of an initializer. Raises InvalidModelError when its bytes do not fit its shape."""
+    if onnx.external_data_helper.uses_external_data(tensor):
+        raise InvalidModelError.at(
+            STAGE,
+            f"tensor {tensor.name!r}",
+            "its elements are in another file that has not been read",
+            "Give the path of the .onnx file, with the data file next to it",
+        )
+    try:
+        return numpy_helper.to_array(tensor)
+    except (ValueError, TypeError, KeyError) as error:
+        raise InvalidModelError.at(STAGE, f"tensor {tensor.name!r}", f"its elements cannot be read: {error}") from error
+
+
+def is_foldable(node: onnx.NodeProto) -> bool:
+    """Whether the node computes the same every time, given constant inputs."""
+    if node.op_type in _NOT_FOLDABLE or node.domain not in ("", "ai.onnx"):
+        return False
+    return bool(node.input) or node.op_type == "Constant"
+
+
+def fold(
+    node: onnx.NodeProto,
+    inputs: Mapping[str, npt.NDArray[Any]],
+    expected: Sequence[Shape | None],
+    opset: int,
+) -> list[npt.NDArray[Any]] | None:
+    """The outputs of a node with constant inputs, or None when it has to stay.
+
+    `expected` are the inferred output shapes: they are checked against the limit before anything is computed.
+    """
+    if any(shape is not None and math.prod(shape) > MAX_FOLDED_ELEMENTS for shape in expected):
+        _log.warning("%s %r would fold to more than %d elements", node.op_type, node.name, MAX_FOLDED_ELEMENTS)
+        return None
+    try:
+        evaluator = ReferenceEvaluator(node, opsets={"": opset})
+        with np.errstate(all="ignore"):
+            results = evaluator.run(None, {name: inputs[name] for name in node.input if name})
+    except Exception as error:  # the reference raises whatever numpy raises; the node then stays as it is
+        _log.debug("%s %r could not be folded: %s", node.op_type, node.name, error)
+        return None
+    if any(not isinstance(result, np.ndarray | np.generic) for result in results):
+        return None
+    return [np.asarray(result) for result in results]
+
+
+def shape_result(node: onnx.NodeProto, shape: Shape) -> npt.NDArray[Any] | None:
+    """What Shape and Size yield for a static shape; None for any other operator."""
+    if node.op_type == "Size":
+        return np.asarray(math.prod(shape), np.int64)
+    if node.op_type != "Shape":
+        return None
+    bounds = {attribute.name: int(attribute.i) for attribute in node.attribute}
+    return np.asarray(shape[bounds.get("start", 0) : bounds.get("end", len(shape))], np.int64)

@@ -1,0 +1,101 @@
+"""The main flow: an ONNX model becomes an IR graph with TFLite semantics."""
+
+from __future__ import annotations
+
+import onnx
+
+from ...errors import Blocker, InvalidModelError, UnsupportedError
+from ...ir.graph import Graph
+from ...options import Options
+from . import (
+    activation,
+    concat,
+    conv,
+    dense,
+    elementwise,
+    normalization,
+    pad,
+    pool,
+    reduce,
+    reshape,
+    softmax,
+    transpose,
+)
+from .builder import Builder
+from .errors import STAGE, Refusal
+from .graph import OnnxNode, StaticGraph
+from .read import prepare
+from .registry import MAPPINGS, remedy_for
+from .resolve import resolve
+
+#: Importing a family registers its operators.
+FAMILIES = (
+    activation, concat, conv, dense, elementwise, normalization, pad, pool, reduce, reshape, softmax, transpose,
+)  # fmt: skip
+
+
+def load_onnx(model: onnx.ModelProto, options: Options) -> Graph:
+    """Lower a model. Layout is the source's: transposes stand round every operator on images, for a pass to remove.
+
+    Raises UsageError for unknown input shapes, InvalidModelError for a model that contradicts itself or holds NaN or
+    infinity, UnsupportedError with every node that our operators cannot express.
+    """
+    checked = prepare(model)
+    net = resolve(checked, options)
+    return lower(net)
+
+
+def supported_operators() -> tuple[str, ...]:
+    """The ONNX operator types that can be lowered, sorted. Any other is folded where its inputs are constants."""
+    return tuple(sorted(MAPPINGS))
+
+
+def lower(net: StaticGraph) -> Graph:
+    """Map every node; collect what cannot be mapped."""
+    build = Builder(net)
+    refused: list[tuple[OnnxNode, Refusal]] = []
+    for tensor in net.inputs:
+        build.add_input(tensor)
+    for node in net.nodes:
+        try:
+            _map(node, build)
+        except Refusal as refusal:
+            refused.append((node, refusal))
+            build.stand_in(node)
+    if refused:
+        raise UnsupportedError(STAGE, _grouped(refused))
+    for name, tensor in net.outputs:
+        build.add_output(name, tensor)
+    if build.not_finite:
+        raise InvalidModelError(
+            STAGE,
+            [Blocker(f"tensor {name!r}", "holds NaN or infinity", "Check the training") for name in build.not_finite],
+        )
+    return build.graph
+
+
+def _map(node: OnnxNode, build: Builder) -> None:
+    """Lower one node. A node behind one whose result is unknown is passed over: only the cause is reported."""
+    mapping = MAPPINGS.get(node.full_type)
+    if mapping is None:
+        raise Refusal("there is no such operator here", remedy_for(node.op_type))
+    if any(tensor is not None and not build.has(tensor) for tensor in node.inputs):
+        return
+    unknown = [tensor.name for tensor in node.outputs if tensor is not None and not tensor.is_known]
+    if unknown:
+        raise Refusal(
+            f"the shape of {unknown[0]!r} depends on data", "Make the operands that hold shapes and sizes constants"
+        )
+    build.begin(node)
+    mapping(node, build)
+
+
+def _grouped(refused: list[tuple[OnnxNode, Refusal]]) -> list[Blocker]:
+    """One blocker per reason, naming every node that has it."""
+    nodes: dict[tuple[str, str, str], list[str]] = {}
+    for node, refusal in refused:
+        nodes.setdefault((node.full_type, refusal.found, refusal.remedy), []).append(node.name)
+    return [
+        Blocker(f"{op_type} {', '.join(map(repr, names))}", found, remedy)
+        for (op_type, found, remedy), names in nodes.items()
+    ]

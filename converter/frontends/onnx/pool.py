@@ -1,0 +1,180 @@
+"""MaxPool, AveragePool, GlobalAveragePool. PAD writes zeros, which ONNX means in few of them; each case says why."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...ir.graph import OptionValue, Value
+from ...ir.types import Origin
+from .builder import TO_NHWC, Builder, options_for
+from .errors import Refusal
+from .graph import OnnxNode
+from .registry import onnx_operator
+from .windows import Axis, Window, read_window
+
+#: Operators with no negative output, and those that yield none if no input is negative.
+_NON_NEGATIVE = frozenset({"RELU", "RELU6", "LOGISTIC", "SOFTMAX"})
+_KEEPS_SIGN = frozenset(
+    {"TRANSPOSE", "RESHAPE", "SQUEEZE", "PAD", "CONCATENATION", "MAX_POOL_2D", "AVERAGE_POOL_2D", "MEAN", "ADD", "MUL"}
+)
+
+
+@onnx_operator("MaxPool")
+def max_pool(node: OnnxNode, build: Builder) -> None:
+    """MaxPool ignores padding, as MAX_POOL_2D does under SAME and VALID. Other pads:
+
+    1. The input is never negative (behind Relu, Clip from 0, Sigmoid): padding with zero changes no maximum.
+    2. As many elements before as a SAME window of stride 1 has: that window, of which a 1x1 window with the real stride
+       keeps every stride-th.
+    """
+    source = node.input(0)
+    window = _pooling_window(node, source.dims[2:])
+    result, image = node.output, build.to_nhwc(build.value(source))
+    padding = window.padding
+    if padding is None and _never_negative(image, build):  # 1
+        image, padding = build.pad(image, window.nhwc_pads), "VALID"
+    elif padding is None and all(_is_subsampled_same(axis) for axis in window.axes):  # 2
+        dense = _pool_options("SAME", window.rows.kernel, window.columns.kernel, 1, 1)
+        image = build.emit("MAX_POOL_2D", [image], dense, name=f"{result.name}_dense")
+        window = Window(*(Axis(axis.size, 1, axis.stride, 1, 0, 0) for axis in window.axes))
+        padding = "VALID"
+    if padding is None:
+        raise Refusal(
+            f"pads {_show_pads(window)} on an input that may be negative",
+            "Put it behind a Relu, or use pads of (kernel - 1) // 2",
+        )
+    pooled = build.emit(
+        "MAX_POOL_2D",
+        [image],
+        _options(window, padding),
+        name=f"{result.name}_nhwc",
+        origin=Origin(result.name, TO_NHWC),
+    )
+    build.from_nhwc(pooled, to=result)
+
+
+@onnx_operator("AveragePool")
+def average_pool(node: OnnxNode, build: Builder) -> None:
+    """AveragePool divides by the elements inside the image, or (count_include_pad) inside the padded image.
+
+    AVERAGE_POOL_2D does the first under SAME and VALID. Otherwise the sum is that of a zero-padded image, of which
+    AVERAGE_POOL_2D takes the kernel's full size as divisor; where another one is due, MUL corrects it per position.
+    """
+    source = node.input(0)
+    window = _pooling_window(node, source.dims[2:])
+    counts_pads = node.attributes.integer("count_include_pad", 0) == 1
+    divisors = _divisors(window, counts_pads)
+    full = window.rows.kernel * window.columns.kernel
+    result, image = node.output, build.to_nhwc(build.value(source))
+    name, origin = f"{result.name}_nhwc", Origin(result.name, TO_NHWC)
+    if window.padding is not None and np.array_equal(divisors, _divisors(window, False)):
+        pooled = build.emit("AVERAGE_POOL_2D", [image], _options(window, window.padding), name=name, origin=origin)
+    else:
+        padded = build.pad(image, window.nhwc_pads)
+        options = _options(window, "VALID")
+        if (divisors == full).all():
+            pooled = build.emit("AVERAGE_POOL_2D", [padded], options, name=name, origin=origin)
+        else:
+            mean = build.emit("AVERAGE_POOL_2D", [padded], options, name=f"{result.name}_sum")
+            correction = build.new_constant(
+                f"{result.name}_divisors", (full / divisors).astype(np.float32)[None, ..., None]
+            )
+            pooled = build.emit("MUL", [mean, correction], options_for(), name=name, origin=origin)
+    build.from_nhwc(pooled, to=result)
+
+
+@onnx_operator("GlobalAveragePool")
+def global_average_pool(node: OnnxNode, build: Builder) -> None:
+    """The mean over every spatial dimension, kept with size 1."""
+    source, result = node.input(0), node.output
+    if source.rank != 4:
+        axes = build.indices(f"{result.name}_axes", range(2, source.rank))
+        build.emit("MEAN", [build.value(source), axes], {"keep_dims": True}, to=result)
+        return
+    axes = build.indices(f"{result.name}_axes", (1, 2))
+    mean = build.emit(
+        "MEAN",
+        [build.to_nhwc(build.value(source)), axes],
+        {"keep_dims": True},
+        name=f"{result.name}_nhwc",
+        origin=Origin(result.name, TO_NHWC),
+    )
+    build.from_nhwc(mean, to=result)
+
+
+def _pooling_window(node: OnnxNode, sizes: tuple[int, ...]) -> Window:
+    kernel = node.attributes.integers("kernel_shape")
+    if kernel is None:
+        raise Refusal("it has no kernel_shape", "The model needs to give it")
+    window = read_window(node, sizes, kernel)
+    if any(axis.dilation != 1 for axis in window.axes):
+        raise Refusal("a dilated window", "Dilated pooling is not supported yet")
+    if any(max(axis.before, axis.after) >= axis.kernel for axis in window.axes):
+        raise Refusal(f"pads {_show_pads(window)} as large as the window", "Pads have to be smaller than the window")
+    return window
+
+
+def _show_pads(window: Window) -> str:
+    rows, columns = window.axes
+    return f"[{rows.before}, {columns.before}, {rows.needed_after}, {columns.needed_after}]"
+
+
+def _is_subsampled_same(axis: Axis) -> bool:
+    """Whether windows lie where every stride-th SAME window of stride 1 lies."""
+    return axis.before == (axis.kernel - 1) // 2 and axis.positions <= -(-axis.size // axis.stride)
+
+
+def _divisors(window: Window, counts_pads: bool) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+    """By what ONNX divides the sum of each window: shape [height, width] of the output."""
+    rows, columns = (
+        np.array(
+            [
+                axis.elements_inside(
+                    position,
+                    -axis.before if counts_pads else 0,
+                    axis.size + (axis.after if counts_pads else 0),
+                )
+                for position in range(axis.positions)
+            ],
+            np.int64,
+        )
+        for axis in window.axes
+    )
+    return np.multiply.outer(rows, columns)
+
+
+def _never_negative(value: Value, build: Builder) -> bool:
+    """Whether the operators that lead to a value leave no negative element."""
+    pending, seen = [value], {value}
+    while pending:
+        current = pending.pop()
+        node = build.producer(current)
+        if node is None:
+            if current.data is None or current.data.dtype.kind != "f" or (current.data < 0).any():
+                return False
+            continue
+        if node.op in _NON_NEGATIVE or node.options.get("fused_activation_function") in ("RELU", "RELU6"):
+            continue
+        if node.op not in _KEEPS_SIGN:
+            return False
+        operands = node.inputs if node.op in ("ADD", "MUL", "CONCATENATION") else node.inputs[:1]
+        fresh = [operand for operand in operands if operand is not None and operand not in seen]
+        seen.update(fresh)
+        pending += fresh
+    return True
+
+
+def _options(window: Window, padding: str) -> dict[str, OptionValue]:
+    rows, columns = window.axes
+    return _pool_options(padding, rows.kernel, columns.kernel, rows.stride, columns.stride)
+
+
+def _pool_options(padding: str, filter_h: int, filter_w: int, stride_h: int, stride_w: int) -> dict[str, OptionValue]:
+    return {
+        "padding": padding,
+        "filter_height": filter_h,
+        "filter_width": filter_w,
+        "stride_h": stride_h,
+        "stride_w": stride_w,
+        "fused_activation_function": "NONE",
+    }

@@ -1,0 +1,91 @@
+"""From bytes to a ModelProto that is whole, checked, of a known opset and without functions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import checker, external_data_helper, inliner, version_converter
+
+from ...errors import Blocker, InvalidModelError, UnsupportedError
+from .errors import STAGE
+
+#: Older models are upgraded to this opset; from here on operators broadcast as numpy does.
+OLDEST_OPSET = 7
+
+
+def parse(data: bytes, folder: Path) -> onnx.ModelProto:
+    """The model in `data`, with the tensors that it keeps in files in `folder`. Raises InvalidModelError."""
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(data)
+    except DecodeError as error:
+        raise InvalidModelError.at(
+            STAGE, "", "the file is truncated or damaged: it starts as ONNX, but is no whole protobuf message"
+        ) from error
+    try:
+        external_data_helper.load_external_data_for_model(model, str(folder))
+    except (OSError, ValueError, checker.ValidationError) as error:
+        raise InvalidModelError.at(
+            STAGE, "external data", str(error), "Keep the data file next to the .onnx file, under its original name"
+        ) from error
+    return model
+
+
+def prepare(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Check the model, upgrade it to opset 7 where it is older, inline its functions. The argument is unchanged."""
+    _check(model)
+    if model.functions:
+        model = inliner.inline_local_functions(model)
+    opset = default_opset(model)
+    newest = onnx.defs.onnx_opset_version()
+    if opset > newest:
+        raise UnsupportedError.at(
+            STAGE, f"opset {opset}", f"the installed onnx package knows opsets up to {newest}", "Upgrade onnx"
+        )
+    if opset < OLDEST_OPSET:
+        model = _upgrade(model, opset)
+    return model
+
+
+def default_opset(model: onnx.ModelProto) -> int:
+    """The version of ONNX's own operators that the model uses."""
+    versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
+    if not versions:
+        raise InvalidModelError.at(STAGE, "", "the model does not say which ONNX opset it uses")
+    return int(max(versions))
+
+
+def _check(model: onnx.ModelProto) -> None:
+    """ONNX's own checker. Unknown operators are not its business here: the lowering reports them all."""
+    if not model.graph.node and not model.graph.output:
+        raise InvalidModelError.at(STAGE, "", "the model has no graph")
+    try:
+        checker.check_model(model)
+    except checker.ValidationError as error:
+        if not _has_unknown_operators(model) and default_opset(model) <= onnx.defs.onnx_opset_version():
+            text = " ".join(str(error).split())
+            raise InvalidModelError.at(STAGE, "", f"the model breaks ONNX's rules: {text}") from error
+    except ValueError as error:
+        # More than 2 GiB with its external data: the checker cannot take it; what matters is checked on the way.
+        if model.ByteSize() < 2**31:
+            raise InvalidModelError.at(STAGE, "", f"the model cannot be checked: {error}") from error
+
+
+def _has_unknown_operators(model: onnx.ModelProto) -> bool:
+    opset = min(default_opset(model), onnx.defs.onnx_opset_version())
+    return any(
+        node.domain not in ("", "ai.onnx") or not onnx.defs.has(node.op_type, opset, "") for node in model.graph.node
+    )
+
+
+def _upgrade(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
+    try:
+        return version_converter.convert_version(model, OLDEST_OPSET)
+    except Exception as error:  # the converter raises RuntimeError and types of its own that it does not export
+        text = " ".join(str(error).split())
+        raise UnsupportedError(
+            STAGE,
+            [Blocker(f"opset {opset}", f"onnx.version_converter cannot upgrade it: {text}", "Export with opset >= 13")],
+        ) from error

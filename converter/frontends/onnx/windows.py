@@ -1,0 +1,123 @@
+"""Geometry of operators that slide a window: from ONNX's pads to SAME, VALID or an explicit PAD.
+
+Along one dimension ONNX places windows at `i * stride - before`. That is VALID where `before` is 0, and SAME where the
+number of windows and `before` are those of TensorFlow's rule; what lies behind the last window never matters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...ops.windows import same_padding
+from .errors import Refusal
+from .graph import OnnxNode
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A window's way along one spatial dimension; all counts are elements."""
+
+    size: int
+    kernel: int
+    stride: int
+    dilation: int
+    before: int
+    after: int
+    ceil: bool = False
+
+    @property
+    def reach(self) -> int:
+        """From the first to the last element that a window reads."""
+        return (self.kernel - 1) * self.dilation + 1
+
+    @property
+    def positions(self) -> int:
+        """Number of windows. With ceil mode a last window may hang over the end, if it starts before the end pad."""
+        room = self.size + self.before + self.after - self.reach
+        if not self.ceil:
+            return room // self.stride + 1
+        positions = -(-room // self.stride) + 1
+        return positions - 1 if (positions - 1) * self.stride >= self.size + self.before else positions
+
+    @property
+    def needed_after(self) -> int:
+        """Elements behind the end that the last window reads."""
+        return max((self.positions - 1) * self.stride + self.reach - self.size - self.before, 0)
+
+    @property
+    def is_same(self) -> bool:
+        before, _ = same_padding(self.size, self.kernel, self.stride, self.dilation)
+        return self.positions == -(-self.size // self.stride) and self.before == before
+
+    @property
+    def is_valid(self) -> bool:
+        return self.before == 0 and self.needed_after == 0
+
+    def elements_inside(self, position: int, low: int, high: int) -> int:
+        """How many elements of a window have coordinates from `low` to `high` - 1 (0: the first of the tensor)."""
+        first = position * self.stride - self.before
+        return sum(low <= first + k * self.dilation < high for k in range(self.kernel))
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window over height and width."""
+
+    rows: Axis
+    columns: Axis
+
+    @property
+    def axes(self) -> tuple[Axis, Axis]:
+        return self.rows, self.columns
+
+    @property
+    def padding(self) -> str | None:
+        """SAME or VALID if one of them places the windows so, else None: an explicit PAD has to come before."""
+        if all(axis.is_valid for axis in self.axes):
+            return "VALID"
+        return "SAME" if all(axis.is_same for axis in self.axes) else None
+
+    @property
+    def nhwc_pads(self) -> list[tuple[int, int]]:
+        """What a PAD before a VALID window has to add to an NHWC tensor: only what the windows read."""
+        return [(0, 0), *((axis.before, axis.needed_after) for axis in self.axes), (0, 0)]
+
+
+def read_window(node: OnnxNode, sizes: Sequence[int], kernel: Sequence[int]) -> Window:
+    """The window of a Conv or pooling node over an input of the given height and width.
+
+    Refuses what is not two-dimensional, and pads that are negative or as large as the window.
+    """
+    if len(sizes) != 2 or len(kernel) != 2:
+        raise Refusal(
+            f"{len(sizes)} spatial dimensions",
+            "Two (height and width) are supported; a 1-D model can use a height of 1",
+        )
+    attributes = node.attributes
+    strides = attributes.integers("strides") or (1, 1)
+    dilations = attributes.integers("dilations") or (1, 1)
+    pads = attributes.integers("pads") or (0, 0, 0, 0)
+    ceil = attributes.integer("ceil_mode", 0) == 1
+    auto_pad = attributes.text("auto_pad", "NOTSET")
+    if min(*strides, *dilations, *kernel) < 1 or len(pads) != 4:
+        raise Refusal(
+            f"strides {strides}, dilations {dilations}, pads {pads}", "Check the model: it needs positive ones"
+        )
+    if auto_pad == "VALID":
+        pads = (0, 0, 0, 0)
+    elif auto_pad in ("SAME_UPPER", "SAME_LOWER"):
+        pads, ceil = _automatic(sizes, kernel, strides, dilations, auto_pad == "SAME_UPPER"), False
+    if min(pads) < 0:
+        raise Refusal(f"negative pads {pads}", "Slice the input before instead")
+    rows, columns = (Axis(sizes[i], kernel[i], strides[i], dilations[i], pads[i], pads[i + 2], ceil) for i in (0, 1))
+    return Window(rows, columns)
+
+
+def _automatic(
+    sizes: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int], upper: bool
+) -> tuple[int, ...]:
+    """Pads of auto_pad SAME_*: TensorFlow's; SAME_LOWER puts the odd element at the start."""
+    both = [same_padding(sizes[i], kernel[i], strides[i], dilations[i]) for i in (0, 1)]
+    before, after = [pair[0] for pair in both], [pair[1] for pair in both]
+    return (*before, *after) if upper else (*after, *before)
