@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +55,16 @@ def compare(
     for count, sample in enumerate(Watched(samples, progress or _silent), 1):
         comparison.add(sample, _label(classes, count - 1))
     outputs = comparison.outputs()
-    first = outputs[0]
-    verdict = judge(first.error, first.agreement, comparison.probabilities, count, allowed)
+    decisive = _decisive(outputs, comparison.probabilities, classes is not None)
+    verdict = judge(
+        decisive.error,
+        decisive.agreement,
+        decisive.name in comparison.probabilities,
+        count,
+        allowed,
+        where=decisive.name if len(outputs) > 1 else "",
+        not_finite=sum(row.error.not_finite for row in outputs),
+    )
     return Drift(
         ref=Path(ref).name,
         test=Path(test).name,
@@ -86,7 +94,8 @@ class _Comparison:
         self._errors = [TensorErrorSum(test.tensors[pair.test].scale) for pair in pairs]
         self._agreements: list[AgreementSum | None] = [None] * len(self._outputs)
         self._shapes: list[tuple[int, ...] | None] = [None] * len(pairs)
-        self.probabilities = True
+        #: Names of outputs that were class probabilities in every sample, by the reference.
+        self.probabilities = {pair.name for pair in self._outputs}
 
     def add(self, sample: dict[str, Array], label: int | None) -> None:
         ref, test = self._ref.run(sample), self._test.run(self._bridge(sample))
@@ -99,8 +108,8 @@ class _Comparison:
             self._errors[i].add(expected, got)
             if i < len(self._outputs) and _is_scores(got):
                 self._agreement(i, got.size).add(expected, got, label)
-            if i == 0:
-                self.probabilities &= _sums_to_one(expected)
+            if i < len(self._outputs) and not _sums_to_one(expected):
+                self.probabilities.discard(pair.name)
 
     def _expected(self, pair: Pair, ref: Any, shape: tuple[int, ...]) -> Array | None:
         real = self._ref.tensors[pair.ref].real(np.asarray(ref[pair.ref]))
@@ -136,6 +145,18 @@ class _Comparison:
             error=self._errors[i].result(),
             agreement=None if agreement is None else agreement.result(),
         )
+
+
+def _decisive(outputs: Sequence[TensorDrift], probabilities: Collection[str], labelled: bool) -> TensorDrift:
+    """The output that the verdict is about: with labels the first score vector, else the first class probabilities,
+    else the one with the largest error. Raises UsageError for labels without scores."""
+    scores = [row for row in outputs if row.agreement is not None]
+    if labelled and not scores:
+        raise UsageError("labels were given, but no output of the models is a vector of class scores")
+    if labelled:
+        return scores[0]
+    likely = [row for row in scores if row.name in probabilities]
+    return likely[0] if likely else min(outputs, key=lambda row: row.error.sqnr_db)
 
 
 def _is_scores(array: Array) -> bool:

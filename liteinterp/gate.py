@@ -54,10 +54,20 @@ class Verdict:
 
 
 def judge(
-    error: TensorError, agreement: Agreement | None, probabilities: bool, samples: int, limit: Limit | None
+    error: TensorError,
+    agreement: Agreement | None,
+    probabilities: bool,
+    samples: int,
+    limit: Limit | None,
+    *,
+    where: str = "",
+    not_finite: int | None = None,
 ) -> Verdict:
     """The verdict on one output. Accuracy decides where there are labels; agreement where the output is class
-    probabilities; the size of the error otherwise."""
+    probabilities; the size of the error otherwise.
+
+    `where` names the output where there are several; `not_finite` counts elements of all outputs.
+    """
     if agreement is not None and agreement.ref_accuracy is not None and agreement.test_accuracy is not None:
         ref, test = 100 * agreement.ref_accuracy, 100 * agreement.test_accuracy
         drop, metric = agreement.drop_points or 0.0, "top-1 accuracy"
@@ -69,10 +79,13 @@ def judge(
     else:
         ref, test, metric, drop = 100.0, error.sqnr_db, "SQNR", error.noise_percent
         text = f"output SQNR {decibels(test)} on {samples} samples, an error of {drop:.3g} % of the signal"
-    if error.not_finite:
-        text = f"{error.not_finite} output elements are NaN or infinite where the reference is finite; {text}"
+    if where:
+        text = f"{where}: {text}"
+    broken = error.not_finite if not_finite is None else not_finite
+    if broken:
+        text = f"{broken} output elements are NaN or infinite where the reference is finite; {text}"
     allowed = None if limit is None else limit.value * ref / 100 if limit.relative else limit.value
-    failed = error.not_finite > 0 or (allowed is not None and drop > allowed + 1e-9)
+    failed = broken > 0 or (allowed is not None and drop > allowed + 1e-9)
     status = "fail" if failed else "no limit" if limit is None else "pass"
     start = {"fail": "FAIL", "pass": "PASS", "no limit": "no limit set"}[status]
     end = f"; at most {limit} allowed" if limit is not None else ""

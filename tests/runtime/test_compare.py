@@ -197,3 +197,28 @@ def test_wrong_use_is_refused(options: dict[str, Any], words: str, folder: Path)
 def test_different_networks_are_refused(folder: Path, signed_model: bytes) -> None:
     with pytest.raises(UsageError, match="not the same network"):
         drift(folder, signed_model)
+
+
+def _two_outputs(second_factor: float) -> bytes:
+    """x·2 and x·second_factor."""
+    maker = ModelMaker()
+    x, two, other = maker.tensor((1, 2, 2)), maker.tensor((1,), data=[2.0]), maker.tensor((1,), data=[second_factor])
+    a, b = maker.tensor((1, 2, 2)), maker.tensor((1, 2, 2))
+    maker.op("MUL", [x, two], [a], tflite.MulOptions())
+    maker.op("MUL", [x, other], [b], tflite.MulOptions())
+    return maker.ends([x], [a, b]).bytes()
+
+
+def test_of_several_outputs_the_worst_decides(tmp_path: Path) -> None:
+    (tmp_path / "ref.tflite").write_bytes(_two_outputs(3.0))
+    (tmp_path / "test.tflite").write_bytes(_two_outputs(3.3))
+    found = compare(tmp_path / "ref.tflite", tmp_path / "test.tflite", "random:3", max_drop="5")
+    assert found.verdict.status == "fail" and found.verdict.metric == "SQNR"
+    assert found.verdict.drop == pytest.approx(10, rel=1e-4)
+    assert found.outputs[1].name in found.verdict.sentence
+
+
+def test_labels_need_scores(tmp_path: Path) -> None:
+    (tmp_path / "m.tflite").write_bytes(_two_outputs(3.0))
+    with pytest.raises(UsageError, match="no output of the models is a vector of class scores"):
+        compare(tmp_path / "m.tflite", tmp_path / "m.tflite", "random:3", labels=np.zeros(3, np.int64))
