@@ -75,8 +75,7 @@ li_status li_conv_2d_plan(li_net *net, li_node *node)
     node->state_bytes = (uint32_t)(sizeof s + (is_int8 ? (size_t)s.out_c * sizeof(float) : 0));
     if (!is_int8) {
         const uint64_t packed = (uint64_t)li_conv_group_bytes(net, &s) * (uint64_t)s.groups;
-        if (packed > INT32_MAX) return li_fail(net, LI_UNSUPPORTED, LI_RULE_SHAPE_OVERFLOW, node, NULL, INT32_MAX, (int64_t)packed);
-        node->packed_bytes = (uint32_t)packed;
+        node->packed_bytes = packed <= INT32_MAX ? (uint32_t)packed : 0;     /* too large: used in place */
     }
     return li_set_shape(net, node, li_node_output(net, node, 0), 4, dims);
 }

@@ -16,7 +16,8 @@ typedef struct li_kernels {
     int32_t isa;                     /* LI_ISA_... */
 
     /* sums[c] += sum over k < n of (x[k] - zero_point) * w[c * stride + k], for c < channels, in int32.
-       zero_point in [-128, 127], w may hold -128. The caller guarantees that no sum leaves int32. */
+       zero_point in [-128, 127], w may hold -128. The caller guarantees that no sum leaves int32. Bytes of w between
+       the rows, from the first row's start to the last one's end, may be read too. */
     void (*dots_s8)(int32_t *sums, const int8_t *x, int32_t zero_point, const int8_t *w, size_t stride, size_t n,
                     size_t channels);
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernels in portable C: the definition that every other set equals to the bit. */
-#include "../../src/li_kernels.h"
+#include "li_ref.h"
 
 #include "liteinterp.h"
 #include "../../src/li_requantize.h"
 
-static void li_ref_dots_s8(int32_t *sums, const int8_t *x, int32_t zero_point, const int8_t *w, size_t stride, size_t n,
-                           size_t channels)
+void li_ref_dots_s8(int32_t *sums, const int8_t *x, int32_t zero_point, const int8_t *w, size_t stride, size_t n,
+                    size_t channels)
 {
     size_t c, k;
     for (c = 0; c < channels; ++c) {
@@ -17,21 +17,21 @@ static void li_ref_dots_s8(int32_t *sums, const int8_t *x, int32_t zero_point, c
     }
 }
 
-static void li_ref_taps_s8(int32_t *sums, const int8_t *x, int32_t zero_point, const int8_t *w, size_t n)
+void li_ref_taps_s8(int32_t *sums, const int8_t *x, int32_t zero_point, const int8_t *w, size_t n)
 {
     size_t c;
     for (c = 0; c < n; ++c) sums[c] += (x[c] - zero_point) * w[c];
 }
 
-static void li_ref_requantize_s8(int8_t *out, const int32_t *sums, const float *multipliers, int32_t zero_point,
-                                 int32_t low, int32_t high, size_t n)
+void li_ref_requantize_s8(int8_t *out, const int32_t *sums, const float *multipliers, int32_t zero_point, int32_t low,
+                          int32_t high, size_t n)
 {
     size_t c;
     for (c = 0; c < n; ++c) out[c] = (int8_t)li_requantize(sums[c], multipliers[c], zero_point, low, high);
 }
 
 /* Four channels at a time: their sums do not wait for each other, and each one keeps its own order. */
-static void li_ref_dots_f32(float *sums, const float *x, const float *w, size_t stride, size_t n, size_t channels)
+void li_ref_dots_f32(float *sums, const float *x, const float *w, size_t stride, size_t n, size_t channels)
 {
     size_t c = 0, k;
     for (; c + 4 <= channels; c += 4) {
