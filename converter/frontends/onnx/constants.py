@@ -59,15 +59,15 @@ def fold(
     expected: Sequence[Shape | None],
     opset: int,
 ) -> list[npt.NDArray[Any]] | None:
-    """The outputs of a node with constant inputs, or None when it has to stay.
+    """The outputs of a node with constant inputs, without those left out, or None when it has to stay.
 
-    `expected` are the inferred output shapes: they are checked against the limit before anything is computed.
+    `expected` are the inferred shapes of all outputs: they are checked against the limit before anything is computed.
     """
     if any(shape is not None and math.prod(shape) > MAX_FOLDED_ELEMENTS for shape in expected):
         _log.warning("%s %r would fold to more than %d elements", node.op_type, node.name, MAX_FOLDED_ELEMENTS)
         return None
     try:
-        evaluator = ReferenceEvaluator(node, opsets={"": opset})
+        evaluator = ReferenceEvaluator(_as_graph(node), opsets={"": opset})
         with np.errstate(all="ignore"):
             results = evaluator.run(None, {name: inputs[name] for name in node.input if name})
     except Exception as error:  # the reference raises whatever numpy raises; the node then stays as it is
@@ -75,7 +75,22 @@ def fold(
         return None
     if any(not isinstance(result, np.ndarray | np.generic) for result in results):
         return None
-    return [np.asarray(result) for result in results]
+    arrays = [np.asarray(result) for result in results]
+    present = [shape for shape, name in zip(expected, node.output, strict=True) if name]
+    if any(shape is not None and array.shape != shape for array, shape in zip(arrays, present, strict=True)):
+        _log.debug("%s %r folds to another shape than ONNX infers", node.op_type, node.name)
+        return None
+    return arrays
+
+
+def _as_graph(node: onnx.NodeProto) -> onnx.GraphProto:
+    """The node as a graph of its own: handed a bare node, the evaluator would take the newest opset."""
+    graph = onnx.GraphProto(name="fold")
+    graph.node.add().CopyFrom(node)
+    graph.node[0].domain = ""
+    graph.input.extend(onnx.ValueInfoProto(name=name) for name in dict.fromkeys(node.input) if name)
+    graph.output.extend(onnx.ValueInfoProto(name=name) for name in node.output if name)
+    return graph
 
 
 def shape_result(node: onnx.NodeProto, shape: Shape) -> npt.NDArray[Any] | None:

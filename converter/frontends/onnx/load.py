@@ -78,7 +78,7 @@ def _map(node: OnnxNode, build: Builder) -> None:
     """Lower one node. A node behind one whose result is unknown is passed over: only the cause is reported."""
     mapping = MAPPINGS.get(node.full_type)
     if mapping is None:
-        raise Refusal("there is no such operator here", remedy_for(node.op_type))
+        raise Refusal("the operator is not supported", remedy_for(node.op_type))
     if any(tensor is not None and not build.has(tensor) for tensor in node.inputs):
         return
     unknown = [tensor.name for tensor in node.outputs if tensor is not None and not tensor.is_known]

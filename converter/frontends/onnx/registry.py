@@ -43,4 +43,4 @@ def onnx_operator(*op_types: str) -> Callable[[Mapping], Mapping]:
 
 def remedy_for(op_type: str) -> str:
     """What to advise for an operator without a mapping."""
-    return _REMEDIES.get(op_type, "Not supported yet; `liteinterp inspect --operators` lists what is")
+    return _REMEDIES.get(op_type, "`liteinterp inspect --operators` lists those that are")

@@ -72,8 +72,9 @@ class _Walk:
             return
         outputs = infer_outputs(proto, inputs, self.opset, self.options)
         results = self._fold(proto, inputs, outputs)
-        for i, tensor in enumerate(outputs):
-            self.scope[tensor.name] = results[i] if results else tensor
+        for tensor in results or outputs:
+            if tensor.name:
+                self.scope[tensor.name] = tensor
         if results is None:
             domain = "" if proto.domain in _OWN_DOMAINS else proto.domain
             attributes = read_attributes(proto, name)
@@ -100,7 +101,8 @@ class _Walk:
         )
         if arrays is None:
             return None
-        return [Tensor(out.name, array.shape, array.dtype, array) for out, array in zip(outputs, arrays, strict=False)]
+        names = [name for name in proto.output if name]
+        return [Tensor(name, array.shape, array.dtype, array) for name, array in zip(names, arrays, strict=True)]
 
     def _branch(self, proto: onnx.NodeProto, taken: bool) -> None:
         """Inline the branch of an If whose condition is known."""
