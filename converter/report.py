@@ -143,7 +143,6 @@ class Report:
 def make_report(history: History, graph: Graph, plan: MemoryPlan, file_bytes: int) -> Report:
     """The report of a conversion whose final graph, memory plan and file size are these."""
     calibration, quantized, options = history.calibration, history.quantized, history.options
-    calibrated = calibration is not None and quantized is not None
     path = history.source if isinstance(history.source, Path) else None
     return Report(
         source=str(path) if path is not None else "model in memory",
@@ -154,7 +153,7 @@ def make_report(history: History, graph: Graph, plan: MemoryPlan, file_bytes: in
         outputs=_borders(graph.output_names, graph.outputs),
         operators=_operator_counts(history.source_operators, graph),
         passes=history.passes,
-        tensors=_tensor_rows(quantized, calibration) if calibrated else (),
+        tensors=() if quantized is None or calibration is None else _tensor_rows(quantized, calibration),
         layers=_layer_rows(quantized) if quantized is not None else (),
         kept_float=_float_rows(quantized.kept_float) if quantized is not None else (),
         steps=quantized.steps if quantized is not None else (),
@@ -214,9 +213,16 @@ def _tensor_rows(quantized: Quantized, calibration: Calibration) -> tuple[Tensor
         if histogram is not None and found is not None and found.high > found.low:
             low, high = histogram.quantile_bounds(0.001)
             share = min(1.0, (high - low) / (found.high - found.low))
-        low_high = (None, None) if found is None else (found.low, found.high)
-        name = source.origin.name if source.origin is not None else source.name
-        rows.append(TensorRow(name, *low_high, value.quantization.scale, value.quantization.zero_point, share))
+        rows.append(
+            TensorRow(
+                name=source.origin.name if source.origin is not None else source.name,
+                low=None if found is None else found.low,
+                high=None if found is None else found.high,
+                scale=value.quantization.scale,
+                zero_point=value.quantization.zero_point,
+                core_share=share,
+            )
+        )
     return tuple(rows)
 
 

@@ -61,7 +61,8 @@ def tap_products(
     if node.op == "DEPTHWISE_CONV_2D":
         channels = weights.shape[3]
         seen = np.repeat(taps, channels // taps.shape[2], axis=2)
-        return (weights[0] * seen).reshape(-1, channels).T
+        by_channel: npt.NDArray[np.float64] = (weights[0] * seen).reshape(-1, channels).T
+        return by_channel
     outputs, _, _, per_group = weights.shape
     groups = taps.shape[2] // per_group
     by_group = np.stack([taps[:, :, g * per_group : (g + 1) * per_group] for g in range(groups)])

@@ -30,8 +30,8 @@ def smallest_weight_scales(
 ) -> npt.NDArray[np.float64]:
     """Smallest legal weight scale of each channel; half of `bias_limit` is left as room for bias correction."""
     for_bias = np.abs(bias).astype(np.float64) / (bias_limit(taps) / 2)
-    scales: npt.NDArray[np.float64] = np.maximum(for_bias, output_scale * SMALLEST_FACTOR) / input_scale
-    return scales
+    smallest: npt.NDArray[np.float64] = np.maximum(for_bias, output_scale * SMALLEST_FACTOR) / input_scale
+    return smallest
 
 
 def smallest_output_scale(input_scale: float, weight_scales: npt.NDArray[np.float32]) -> float:
@@ -41,7 +41,8 @@ def smallest_output_scale(input_scale: float, weight_scales: npt.NDArray[np.floa
 
 def accumulator_units(input_scale: float, weight_scales: tuple[float, ...]) -> npt.NDArray[np.float64]:
     """What one step of the accumulator is worth per channel: fl32(S_in·S_w[c]), as the runtime computes it."""
-    return (np.float32(input_scale) * np.asarray(weight_scales, np.float32)).astype(np.float64)
+    units: npt.NDArray[np.float32] = np.float32(input_scale) * np.asarray(weight_scales, np.float32)
+    return units.astype(np.float64)
 
 
 def quantize_bias(bias: npt.NDArray[np.float32], units: npt.NDArray[np.float64], taps: int) -> npt.NDArray[np.int32]:
