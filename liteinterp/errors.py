@@ -63,6 +63,12 @@ class CancelledError(LiteinterpError, RuntimeError):
     exit_status = 130
 
 
+class OutOfMemoryError(LiteinterpError, RuntimeError):
+    """The machine does not give the memory that the model needs: exit status 3."""
+
+    exit_status = 3
+
+
 class InterpreterStateError(LiteinterpError, RuntimeError):
     """A call at the wrong time, or for a tensor that is no input: exit status 2."""
 

@@ -50,14 +50,17 @@ class Provenance:
 
 
 class ModelFile:
-    """Subgraph 0 of a file. Raises ValueError for bytes that are no well-formed file, IndexError never:
-    indices in a file may be anything, so they are checked where they are used."""
+    """Subgraph 0 of a file. Raises ValueError for bytes that are no well-formed file, or whose graph has inputs or
+    outputs that are no tensors; other indices in a file may be anything and are checked where they are used."""
 
     def __init__(self, buffer: bytes | memoryview) -> None:
         self.model = tflite.read_model(buffer)
         if not self.model.subgraphs:
             raise ValueError("the model has no subgraph")
         self.graph = self.model.subgraphs[0]
+        for index in (*self.inputs, *self.outputs):
+            if not 0 <= index < len(self.graph.tensors):
+                raise ValueError(f"the graph names tensor {index}, but has {len(self.graph.tensors)}")
 
     @property
     def tensors(self) -> list[tflite.Tensor]:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from ._native import ffi, lib
 from .element_types import INT4, NUMPY_TYPES, unpack_int4
-from .errors import Fault, InterpreterStateError, LiteinterpError, UsageError, Words, error_of
+from .errors import Fault, InterpreterStateError, LiteinterpError, OutOfMemoryError, UsageError, Words, error_of
 from .model_file import ModelFile, builtin_name
 
 KEEP_TENSORS: int = lib.LI_KEEP_TENSORS
@@ -340,7 +340,10 @@ def _plan(model: ModelBytes, options: _Options) -> Need:
 
 def _aligned(size: int) -> npt.NDArray[np.uint8]:
     """Zeroed bytes at an address that every kernel likes."""
-    block = np.zeros(size + _ALIGNMENT, np.uint8)
+    try:
+        block = np.zeros(size + _ALIGNMENT, np.uint8)
+    except (MemoryError, ValueError) as error:
+        raise OutOfMemoryError(f"the model needs {size:,} bytes at once, more than this machine gives") from error
     start = -block.ctypes.data % _ALIGNMENT
     return block[start : start + size]
 

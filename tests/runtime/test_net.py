@@ -12,7 +12,7 @@ import pytest
 from tiny_models import ModelMaker
 
 from liteinterp import net
-from liteinterp.errors import CancelledError
+from liteinterp.errors import CancelledError, OutOfMemoryError
 from liteinterp.gen.ops import BUILTIN_NAMES
 
 
@@ -104,3 +104,17 @@ def test_a_wrong_library_is_an_import_error_that_says_so(library: str, words: st
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert done.returncode == 1
     assert "ImportError" in done.stderr and words in done.stderr
+
+
+def test_memory_that_the_machine_lacks_is_told(signed_model: bytes) -> None:
+    huge = net.Request(input_dims={0: (2, 2**26), 1: (2, 2**26)})
+    wanted = net.plan(net.ModelBytes(signed_model), huge).arena
+    assert wanted >= 2**30
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(OutOfMemoryError, match=f"{wanted:,} bytes"):
+        zeros = np.zeros
+        patch.setattr(np, "zeros", lambda size, dtype: _refuse(size) if size > 2**29 else zeros(size, dtype))
+        net.Net(net.ModelBytes(signed_model), huge)
+
+
+def _refuse(size: int) -> None:
+    raise MemoryError(size)
