@@ -118,3 +118,62 @@ def int8_conv_net(seed: int = 0) -> ModelMaker:
     p = maker.tensor((1, 4), INT8, None, 1 / 256, -128)
     maker.op("SOFTMAX", [f], [p], tflite.SoftmaxOptions(1.0), 2)
     return maker.ends([x], [p])
+
+
+def every_operator(quantized: bool) -> ModelMaker:
+    """A net through every operator but, in float, QUANTIZE and DEQUANTIZE; the int8 one has float32 ends."""
+    random = np.random.default_rng(0)
+    maker = ModelMaker()
+    kind = INT8 if quantized else FLOAT32
+    at = maker.tensor((1, 6, 6, 4))
+    version = 2 if quantized else 1
+    same, valid = 0, 1
+
+    def value(*shape: int, unit: bool = False) -> int:
+        scale, zero_point = (1 / 256, -128) if unit else (0.05, 3)
+        return maker.tensor(shape, kind, None, scale if quantized else None, zero_point)
+
+    def weights(*shape: int, axis: int | None = None) -> int:
+        if not quantized:
+            return maker.tensor(shape, FLOAT32, random.normal(size=shape))
+        scales = 0.02 if axis is None else [0.01 * (1 + i % 3) for i in range(shape[axis])]
+        return maker.tensor(shape, INT8, random.integers(-127, 128, shape), scales, axis=axis or 0)
+
+    def bias(count: int) -> int:
+        if not quantized:
+            return maker.tensor((count,), FLOAT32, random.normal(size=count))
+        return maker.tensor((count,), INT32, random.integers(-500, 500, count))
+
+    def ints(*values: int, shape: Sequence[int] | None = None) -> int:
+        return maker.tensor(shape or (len(values),), INT32, np.reshape(values, shape or (len(values),)))
+
+    def op(name: str, *inputs: int, to: int, options: Any = None, version: int = version) -> int:
+        maker.op(name, inputs, [to], options, version)
+        return to
+
+    x = at
+    if quantized:
+        at = op("QUANTIZE", at, to=value(1, 6, 6, 4), options=tflite.QuantizeOptions())
+    at = op("PAD", at, ints(0, 0, 1, 1, 1, 1, 0, 0, shape=(4, 2)), to=value(1, 8, 8, 4), options=tflite.PadOptions())
+    conv = tflite.Conv2DOptions(valid, 1, 1, 1)
+    at = op("CONV_2D", at, weights(4, 3, 3, 4, axis=0), bias(4), to=value(1, 6, 6, 4), options=conv)
+    depthwise = tflite.DepthwiseConv2DOptions(same, 1, 1, 2, 3)
+    at = op("DEPTHWISE_CONV_2D", at, weights(1, 3, 3, 8, axis=3), -1, to=value(1, 6, 6, 8), options=depthwise)
+    mean = op("AVERAGE_POOL_2D", at, to=value(1, 3, 3, 8), options=tflite.Pool2DOptions(valid, 2, 2, 2, 2, 0))
+    most = op("MAX_POOL_2D", at, to=value(1, 3, 3, 8), options=tflite.Pool2DOptions(same, 2, 2, 3, 3, 3))
+    at = op("MUL", mean, most, to=value(1, 3, 3, 8), options=tflite.MulOptions())
+    at = op("CONCATENATION", at, mean, to=value(1, 3, 3, 16), options=tflite.ConcatenationOptions(3))
+    at = op("TRANSPOSE", at, ints(0, 3, 1, 2), to=value(1, 16, 3, 3), options=tflite.TransposeOptions())
+    at = op("RELU", at, to=value(1, 16, 3, 3))
+    at = op("RELU6", at, to=value(1, 16, 3, 3))
+    at = op("LOGISTIC", at, to=value(1, 16, 3, 3, unit=True))
+    at = op("MEAN", at, ints(2, 3), to=value(1, 16), options=tflite.ReducerOptions())
+    at = op("SQUEEZE", at, to=value(16), options=tflite.SqueezeOptions(np.array([0], np.int32)), version=1)
+    at = op("RESHAPE", at, ints(4, -1), to=value(4, 4), version=1)
+    dense = tflite.FullyConnectedOptions()
+    at = op("FULLY_CONNECTED", at, weights(3, 4), bias(3), to=value(4, 3), options=dense)
+    at = op("ADD", at, weights(3), to=value(4, 3), options=tflite.AddOptions(3))
+    at = op("SOFTMAX", at, to=value(4, 3, unit=True), options=tflite.SoftmaxOptions(1.0))
+    if quantized:
+        at = op("DEQUANTIZE", at, to=maker.tensor((4, 3)), options=tflite.DequantizeOptions())
+    return maker.ends([x], [at])

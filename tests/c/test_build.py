@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tiny_models import chain, int8_conv_net
+from tiny_models import chain, every_operator, int8_conv_net
 
 ROOT = Path(__file__).resolve().parents[2]
 CSRC = ROOT / "csrc"
@@ -138,7 +138,11 @@ def test_other_targets_need_the_same_arena_and_state(program: Callable[..., Path
         pytest.skip(f"no working toolchain: {' '.join(compiler)}")
     subprocess.run(command, check=True)
     models = []
-    for name, maker in {"conv": int8_conv_net(), "chain": chain("RELU", "LOGISTIC", "RESHAPE")}.items():
+    for name, maker in {
+        "int8": every_operator(True),
+        "float": every_operator(False),
+        "empty": chain("RELU", shape=(0, 3)),
+    }.items():
         models.append(tmp_path / f"{name}.tflite")
         models[-1].write_bytes(maker.bytes())
     expected = subprocess.run([str(here), *models], check=True, capture_output=True, text=True).stdout

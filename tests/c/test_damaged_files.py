@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tiny_models import chain, int8_conv_net
+from tiny_models import ModelMaker, chain, every_operator
 
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 SEED = 20240607
@@ -30,13 +30,17 @@ def replay(program: Callable[..., Path], mutants: int, model: Path) -> tuple[int
 
 @pytest.mark.parametrize(
     "maker",
-    [int8_conv_net(), chain("RELU", "RESHAPE", "LOGISTIC", "RELU6").plan([0, 64, 64, 128, 0])],
-    ids=["conv", "chain"],
+    [
+        every_operator(True),
+        every_operator(False),
+        chain("RELU", "RESHAPE", "LOGISTIC", "RELU6").plan([0, 64, 64, 128, 0]),
+    ],
+    ids=["int8", "float", "planned"],
 )
-def test_damaged_small_models(program: Callable[..., Path], tmp_path: Path, maker: object) -> None:
+def test_damaged_small_models(program: Callable[..., Path], tmp_path: Path, maker: ModelMaker) -> None:
     path = tmp_path / "model.tflite"
-    path.write_bytes(maker.bytes())  # type: ignore[attr-defined]
-    refused, ran = replay(program, 3000, path)
+    path.write_bytes(maker.bytes())
+    refused, ran = replay(program, 20000, path)
     assert refused > 0 and ran > 0
 
 

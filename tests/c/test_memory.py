@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tiny_models import chain, int8_conv_net
+from tiny_models import chain, every_operator, int8_conv_net
 
 ZOO_MODELS = (
     "keypoint_classifier",
@@ -34,6 +34,8 @@ def exact_memory(program: Callable[..., Path], *models: Path) -> str:
 def test_own_models_stay_inside_their_memory(program: Callable[..., Path], tmp_path: Path) -> None:
     small = {
         "conv": int8_conv_net(),
+        "int8": every_operator(True),
+        "float": every_operator(False),
         "chain": chain("RELU", "LOGISTIC", "RESHAPE", "RELU6"),
         "odd": chain("RELU", "SOFTMAX", shape=(1, 3)),
         "empty": chain("RELU", "RESHAPE", shape=(0, 3)),
