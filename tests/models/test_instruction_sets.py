@@ -70,7 +70,8 @@ def aarch64_runner(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
             pytest.fail(reason)
         pytest.skip(reason)
     program = tmp_path_factory.mktemp("aarch64") / "run_model"
-    sources = [ROOT / "csrc" / line for line in (ROOT / "csrc/sources.txt").read_text().split()]
+    lines = (ROOT / "csrc/sources.txt").read_text().splitlines()
+    sources = [ROOT / "csrc" / line for line in lines if line and not line.startswith("#")]
     flags = ["-static", "-O2", "-std=c11", "-ffp-contract=off", f"-I{ROOT}/csrc/include", f"-I{ROOT}/csrc/src"]
     subprocess.run([compiler, *flags, ROOT / "tests/c/run_model.c", *sources, "-o", program], check=True)
     return [emulator, "-cpu", "cortex-a53", str(program)]
