@@ -87,6 +87,8 @@ class Inspection:
     #: Exact bytes per kernel set; empty where the model does not run here.
     memory: dict[str, Need]
     metadata: dict[str, int]
+    #: What the metadata entry min_runtime_version says: a TensorFlow release; "" without one.
+    min_runtime: str
     runtimes: tuple[RuntimeRow, ...]
 
     def to_json(self) -> str:
@@ -149,6 +151,8 @@ class Inspection:
             f"{self.file}: {self.file_bytes:,} bytes, of which constants {self.constant_bytes:,}",
             f"{sum(row.count for row in self.operators)} operators, {len(self.tensors)} tensors, {self.macs:,} MACs",
         ]
+        if self.min_runtime:
+            parts.append(f"made for TensorFlow Lite runtimes from {self.min_runtime}")
         if self.signatures:
             parts.append(f"signatures: {', '.join(self.signatures)}")
         if self.metadata:
@@ -185,6 +189,7 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
         macs=sum(row.macs for row in operators),
         memory=memory,
         metadata=file.metadata_sizes(),
+        min_runtime=(file.metadata("min_runtime_version") or b"").rstrip(b"\0").decode("ascii", "replace"),
         runtimes=(RuntimeRow("liteinterp", not refusal, refusal), *_others(file)),
     )
 

@@ -17,6 +17,10 @@ from .fitting import InputSpec, reshape
 Array = npt.NDArray[Any]
 
 
+#: Operators that only move elements: of several tensors with the same source, one that computes is shown.
+_MOVES = ("TRANSPOSE", "RESHAPE", "SQUEEZE", "QUANTIZE", "DEQUANTIZE")
+
+
 @dataclass(frozen=True)
 class Pair:
     """`test` = transpose(`ref`, permutation), both by tensor name; `name` is what a table shows."""
@@ -50,17 +54,20 @@ def match(ref: Engine, test: Engine) -> Matching:
     cannot be told apart."""
     outputs = _outputs(ref, test)
     shown = {pair.test for pair in outputs}
-    layers = []
     origins = dict(test.provenance)
+    layers: dict[str, Pair] = {}
+    unmatched = 0
     for name, info in test.tensors.items():
         if name in shown or info.operator == "input":
             continue
         origin = origins.get(name)
         source = origin.source if origin is not None else name
-        if source in ref.tensors:
-            layers.append(Pair(source, source, name, origin.permutation if origin is not None else None))
-    activations = sum(info.operator != "input" for info in test.tensors.values())
-    return Matching(outputs, tuple(layers), activations - len(layers) - len(shown))
+        if source not in ref.tensors:
+            unmatched += 1
+        elif source not in layers or test.tensors[layers[source].test].operator in _MOVES:
+            layers.pop(source, None)
+            layers[source] = Pair(source, source, name, origin.permutation if origin is not None else None)
+    return Matching(outputs, tuple(layers.values()), unmatched)
 
 
 def _outputs(ref: Engine, test: Engine) -> tuple[Pair, ...]:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_models import chain
 
 from liteinterp import Interpreter, LiteinterpError
 from liteinterp.inspect import inspect
+from liteinterp.tables import to_text
 
 WORDS = (0, 1, 127, 128, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
@@ -53,3 +55,12 @@ def test_every_truncation_is_refused_or_runs(int8_model: bytes) -> None:
     for length in range(0, len(int8_model), 7):
         with contextlib.suppress(LiteinterpError):
             Interpreter(model_content=int8_model[:length]).allocate_tensors()
+
+
+def test_names_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    maker = chain("RELU")
+    maker.graph.tensors[0].name = "\x1b]0;title\x07\x1b[31mred\n"
+    (tmp_path / "m.tflite").write_bytes(maker.bytes())
+    found = inspect(tmp_path / "m.tflite")
+    text = "\n".join([found.heading(), *map(to_text, found.tables(everything=True)), *found.closing()])
+    assert "red" in text and all(c.isprintable() for c in text.replace("\n", ""))
