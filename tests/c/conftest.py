@@ -59,6 +59,7 @@ class Core:
     """The library, with faults as exceptions."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self.lib: Any = ffi.dlopen(str(path))
         self.rules = rule_names()
 

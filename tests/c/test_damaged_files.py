@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from tiny_models import ModelMaker, chain, every_operator
 
+if TYPE_CHECKING:
+    from .conftest import Core
+
+ROOT = Path(__file__).resolve().parents[2]
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 SEED = 20240607
 
@@ -47,6 +55,27 @@ def test_damaged_small_models(program: Callable[..., Path], tmp_path: Path, make
 @pytest.mark.parametrize("name", ["mlperf_kws_int8_ref", "keypoint_classifier"])
 def test_damaged_zoo_models(program: Callable[..., Path], zoo: Path, name: str) -> None:
     refused, ran = replay(program, 1000, zoo / "models" / f"{name}.tflite")
+    assert refused > 0 and ran > 0
+
+
+@pytest.fixture(scope="module")
+def demo_model(core: Core, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's network, converted to int8 by the command line on the library under test."""
+    folder = tmp_path_factory.mktemp("demo")
+    demo = ROOT / "liteinterp" / "demo"
+    np.save(folder / "calibration.npy", np.load(demo / "digits.npz")["calibration"])
+    model = folder / "digits.tflite"
+    command = [sys.executable, "-m", "liteinterp", "convert", str(demo / "digits.onnx"), "-o", str(model)]
+    environment = {**os.environ, "LITEINTERP_LIBRARY": str(core.path), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [*command, "--calib", str(folder / "calibration.npy")], capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    return model
+
+
+def test_damaged_demo_model(program: Callable[..., Path], demo_model: Path) -> None:
+    refused, ran = replay(program, 20000, demo_model)
     assert refused > 0 and ran > 0
 
 
