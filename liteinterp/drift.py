@@ -10,7 +10,7 @@ from typing import Any
 
 from .gate import Verdict, decibels
 from .metrics import Agreement, TensorError
-from .tables import Table, to_text
+from .tables import Table, printable, to_text
 
 SCHEMA = "liteinterp.drift/1"
 
@@ -86,7 +86,7 @@ class Drift:
         lines = [_classes(row) for row in self.outputs if row.agreement is not None]
         if self.unmatched > 0:
             lines.append(f"{self.unmatched} activations of {self.test} have no known counterpart in {self.ref}")
-        return [*lines, *self.notes, self.verdict.sentence]
+        return [printable(line) for line in (*lines, *self.notes, self.verdict.sentence)]
 
 
 def _table(title: str, rows: Any) -> Table:

@@ -17,7 +17,7 @@ from .files import read_model_bytes
 from .gen.ops import DOCS, IN_TFLM, LITERT_SINCE, SUPPORTED
 from .gen.tflite import TensorType
 from .model_file import ModelFile, per_tensor_scale, shape_of
-from .tables import Table
+from .tables import Table, printable
 from .work import macs
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class Inspection:
         """Which runtimes load the file, a line each."""
         for row in self.runtimes:
             answer = "not known" if row.loads is None else "yes" if row.loads else "no"
-            yield f"loads in {row.runtime}: {answer}" + (f", {row.detail}" if row.detail else "")
+            yield printable(f"loads in {row.runtime}: {answer}" + (f", {row.detail}" if row.detail else ""))
 
     def heading(self) -> str:
         parts = [
@@ -157,7 +157,7 @@ class Inspection:
             parts.append(f"signatures: {', '.join(self.signatures)}")
         if self.metadata:
             parts.append("metadata: " + ", ".join(f"{name} ({size:,} bytes)" for name, size in self.metadata.items()))
-        return "\n".join(parts)
+        return "\n".join(map(printable, parts))
 
 
 def inspect(path: str | os.PathLike[str]) -> Inspection:

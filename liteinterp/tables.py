@@ -33,8 +33,13 @@ def to_text(table: Table, widest: int = _WIDEST) -> str:
 
 def shortened(table: Table, widest: int) -> Table:
     """Cells that are too wide keep their end, which tells names apart."""
-    rows = tuple(tuple(cell if len(cell) <= widest else "…" + cell[1 - widest :] for cell in row) for row in table.rows)
+    rows = tuple(tuple(_shortened(printable(cell), widest) for cell in row) for row in table.rows)
     return replace(table, rows=rows)
+
+
+def printable(text: str) -> str:
+    """Names come from files of strangers: what would steer a terminal is replaced."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 def show(table: Table, stream: TextIO) -> None:
@@ -57,6 +62,10 @@ def show(table: Table, stream: TextIO) -> None:
     for row in fitting.rows:
         drawn.add_row(*map(rich.markup.escape, row))
     rich.console.Console(file=stream).print(drawn)
+
+
+def _shortened(cell: str, widest: int) -> str:
+    return cell if len(cell) <= widest else "…" + cell[1 - widest :]
 
 
 def _room(table: Table, columns: int) -> int:
