@@ -35,6 +35,19 @@ def test_commands_and_snippets_run(blocks: list[tuple[str, str]], repository: Pa
     assert (tmp_path / "digits.tflite").is_file()
 
 
+def test_transcript_is_what_demo_prints(blocks: list[tuple[str, str]], tmp_path: Path) -> None:
+    """But for times, versions of other engines and the kernels of the machine."""
+    (shown,) = (text for language, text in blocks if language == "text")
+    command = [sys.executable, "-m", "liteinterp", "demo"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    printed = {" ".join(line.split()) for line in done.stdout.splitlines()}
+    varying = ("runs in", "Kernels", "All of it took", "---")
+    expected = [" ".join(line.split()) for line in shown.splitlines() if not line.startswith(varying)]
+    assert len(expected) > 10
+    assert [line for line in expected if line not in printed] == []
+
+
 def test_program_is_the_example(blocks: list[tuple[str, str]], repository: Path) -> None:
     main = (repository / "examples" / "embed_c" / "main.c").read_text()
     (shown,) = (text for language, text in blocks if language == "c")
