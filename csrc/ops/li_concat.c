@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CONCATENATION. An int8 input whose scale or zero point differs from the output's is rescaled on the way. */
-#include "li_rescale.h"
+/* CONCATENATION. An int8 input whose scale or zero point differs from the output's is requantized on the way. */
+#include "li_ops.h"
 
 typedef struct li_concat_part {
     uint32_t bytes;              /* of one run: the dimensions from the axis on */
-    int32_t rescaled;
-    li_rescale rescale;
+    int32_t requantized;
+    float multiplier;            /* input scale / output scale */
+    int32_t in_zero, out_zero;
 } li_concat_part;
 
 typedef struct li_concat_state {     /* one li_concat_part per input follows */
     uint32_t runs;                   /* the dimensions before the axis */
 } li_concat_state;
+
+static float li_concat_multiplier(const li_net *net, const li_tensor *t, const li_tensor *output)
+{
+    return li_tensor_scale(net, t, 0) / li_tensor_scale(net, output, 0);
+}
 
 li_status li_concatenation_plan(li_net *net, li_node *node)
 {
@@ -35,7 +41,12 @@ li_status li_concatenation_plan(li_net *net, li_node *node)
     LI_TRY(li_set_shape(net, node, output, first->rank, dims));
     if (output->type == LI_INT8) {
         LI_TRY(li_need_quantized(net, node, output));
-        for (i = 0; i < node->input_count; ++i) LI_TRY(li_need_quantized(net, node, li_node_input(net, node, i)));
+        for (i = 0; i < node->input_count; ++i) {
+            const li_tensor *t = li_node_input(net, node, i);
+            LI_TRY(li_need_quantized(net, node, t));
+            if (!(li_concat_multiplier(net, t, output) < 65536.0f))
+                return li_fail(net, LI_UNSUPPORTED, LI_RULE_MULTIPLIER_RANGE, node, t, 65536, -1);
+        }
     } else if (output->type == LI_UINT8 && output->scale_count != 0) {
         for (i = 0; i < node->input_count; ++i) LI_TRY(li_need_same_quantization(net, node, li_node_input(net, node, i), output));
     }
@@ -56,12 +67,13 @@ void li_concatenation_prepare(li_net *net, const li_node *node)
     for (i = 0; i < node->input_count; ++i) {
         const li_tensor *t = li_node_input(net, node, i);
         parts[i].bytes = li_dims_product(t, from, t->rank) * (uint32_t)li_type_bytes(t->type);
-        parts[i].rescaled = 0;
+        parts[i].requantized = 0;
         if (output->type == LI_INT8) {
-            const float in_scale = li_tensor_scale(net, t, 0), out_scale = li_tensor_scale(net, output, 0);
-            const int32_t in_zero = li_tensor_zero_point(net, t, 0), out_zero = li_tensor_zero_point(net, output, 0);
-            parts[i].rescaled = in_scale != out_scale || in_zero != out_zero;
-            parts[i].rescale = li_rescale_between(in_scale, in_zero, out_scale, out_zero);
+            parts[i].multiplier = li_concat_multiplier(net, t, output);
+            parts[i].in_zero = li_tensor_zero_point(net, t, 0);
+            parts[i].out_zero = li_tensor_zero_point(net, output, 0);
+            parts[i].requantized = li_tensor_scale(net, t, 0) != li_tensor_scale(net, output, 0)
+                                || parts[i].in_zero != parts[i].out_zero;
         }
     }
 }
@@ -81,12 +93,13 @@ li_status li_concatenation_run(li_net *net, const li_node *node)
         for (run = 0; run < s->runs; ++run) {
             uint8_t *to = out + (size_t)run * total + before;
             const uint8_t *from = x + (size_t)run * bytes;
-            if (!parts[i].rescaled) {
+            if (!parts[i].requantized) {
                 li_copy(to, from, bytes);
                 continue;
             }
             for (k = 0; k < bytes; ++k)
-                ((int8_t *)to)[k] = (int8_t)li_clamp(li_rescale_one(&parts[i].rescale, ((const int8_t *)from)[k]), -128, 127);
+                ((int8_t *)to)[k] = (int8_t)li_requantize(((const int8_t *)from)[k] - parts[i].in_zero, parts[i].multiplier,
+                                                          parts[i].out_zero, -128, 127);
         }
     }
     return LI_OK;

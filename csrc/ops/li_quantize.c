@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* QUANTIZE and DEQUANTIZE: docs/NUMERICS.md. */
-#include "li_rescale.h"
+#include "li_ops.h"
 
 typedef struct li_quantize_state {
-    float inverse;               /* fl32(1 / output scale), from float32 */
     int32_t low, high, zero;     /* of the output's type */
-    li_rescale rescale;          /* from int8 or uint8 */
+    float inverse;               /* from float32: fl32(1 / output scale) */
+    int32_t in_zero;             /* from int8 or uint8, from here on */
+    int32_t is_coarse;           /* (bias + factor * x) >> 8, otherwise the factor `fixed` */
+    int32_t factor, bias;
+    li_fixed fixed;
 } li_quantize_state;
 
 li_status li_quantize_plan(li_net *net, li_node *node)
@@ -35,14 +38,23 @@ void li_quantize_prepare(li_net *net, const li_node *node)
     s->zero = li_tensor_zero_point(net, output, 0);
     s->inverse = 1.0f / scale;
     if (input->type != LI_FLOAT32) {
-        const float in_scale = li_tensor_scale(net, input, 0);
-        const int32_t in_zero = li_tensor_zero_point(net, input, 0);
-        s->rescale = li_rescale_between(in_scale, in_zero, scale, s->zero);
-        if (input->type != output->type) {       /* between int8 and uint8 only the two roundings are in use */
-            s->rescale.is_coarse = 0;
-            s->rescale.fixed = li_fixed_from((double)in_scale / (double)scale);
+        const float in_scale = li_tensor_scale(net, input, 0), ratio = in_scale / scale;
+        s->in_zero = li_tensor_zero_point(net, input, 0);
+        s->fixed = li_fixed_from((double)in_scale / (double)scale);
+        /* Between int8 and uint8, and outside these limits, LiteRT does not delegate. */
+        s->is_coarse = input->type == output->type && ratio >= 1.0f / 256 && ratio <= 128.0f;
+        if (s->is_coarse) {
+            s->factor = li_round_even(ratio * 256.0f);
+            s->bias = s->zero * 256 - s->factor * s->in_zero + 128;
         }
     }
+}
+
+static uint8_t li_quantize_again(const li_quantize_state *s, int32_t x)
+{
+    const int32_t q = s->is_coarse ? li_shift_right(s->bias + s->factor * x, 8)
+                                   : li_fixed_multiply_up(x - s->in_zero, s->fixed) + s->zero;
+    return (uint8_t)li_clamp(q, s->low, s->high);
 }
 
 /* In place too: element i is read before byte i is written, and no later element starts at or before byte i. */
@@ -61,9 +73,9 @@ li_status li_quantize_run(li_net *net, const li_node *node)
             out[i] = (uint8_t)li_quantize(scaled, s->zero, s->low, s->high);
         }
     } else if (input->type == LI_INT8) {
-        for (i = 0; i < n; ++i) out[i] = (uint8_t)li_clamp(li_rescale_one(&s->rescale, ((const int8_t *)x)[i]), s->low, s->high);
+        for (i = 0; i < n; ++i) out[i] = li_quantize_again(s, ((const int8_t *)x)[i]);
     } else {
-        for (i = 0; i < n; ++i) out[i] = (uint8_t)li_clamp(li_rescale_one(&s->rescale, ((const uint8_t *)x)[i]), s->low, s->high);
+        for (i = 0; i < n; ++i) out[i] = li_quantize_again(s, ((const uint8_t *)x)[i]);
     }
     return LI_OK;
 }

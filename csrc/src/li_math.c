@@ -115,17 +115,28 @@ li_fixed li_fixed_from(double factor)
     return fixed;
 }
 
-int32_t li_fixed_multiply(int32_t value, li_fixed factor)
+/* value * 2^left * multiplier / 2^31, to nearest, ties upward; value * 2^left saturates at 32 bits. */
+static int64_t li_fixed_upper(int32_t value, li_fixed factor)
 {
-    const int32_t left = factor.shift > 0 ? factor.shift : 0, right = factor.shift > 0 ? 0 : -factor.shift;
-    int64_t product = (int64_t)value * ((int64_t)1 << left), high, rest, half;
+    const int32_t left = factor.shift > 0 ? factor.shift : 0;
+    int64_t product = (int64_t)value * ((int64_t)1 << left);
     if (product > INT32_MAX) product = INT32_MAX;
     if (product < INT32_MIN) product = INT32_MIN;
-    product *= factor.multiplier;
-    high = (product + (product >= 0 ? (1 << 30) : 1 - (1 << 30))) / ((int64_t)1 << 31);
-    if (right == 0) return (int32_t)high;
-    rest = high & (((int64_t)1 << right) - 1);
-    half = (((int64_t)1 << right) - 1) >> 1;
-    if (high < 0) ++half;                        /* ties of negative numbers go down: away from zero */
-    return (int32_t)((high - rest) / ((int64_t)1 << right) + (rest > half ? 1 : 0));   /* the division is exact */
+    product = product * factor.multiplier + (1 << 30);
+    return product >= 0 ? product >> 31 : ~(~product >> 31);
+}
+
+int32_t li_fixed_multiply(int32_t value, li_fixed factor)
+{
+    const int32_t right = factor.shift > 0 ? 0 : -factor.shift;
+    const int64_t upper = li_fixed_upper(value, factor), magnitude = upper < 0 ? -upper : upper;
+    const int64_t rounded = right == 0 ? magnitude : (magnitude + ((int64_t)1 << (right - 1))) >> right;
+    return (int32_t)(upper < 0 ? -rounded : rounded);
+}
+
+int32_t li_fixed_multiply_up(int32_t value, li_fixed factor)
+{
+    const int32_t right = factor.shift > 0 ? 0 : -factor.shift;
+    const int64_t upper = li_fixed_upper(value, factor) + (right == 0 ? 0 : (int64_t)1 << (right - 1));
+    return (int32_t)(upper >= 0 ? upper >> right : ~(~upper >> right));
 }

@@ -32,7 +32,8 @@ float li_half_to_float(uint16_t half);
 
 /*
  * A positive factor as multiplier * 2^(shift - 31) with 31 bits of multiplier: the form in which TensorFlow Lite's own
- * (not delegated) kernels scale. li_fixed_multiply rounds twice, both times half away from zero, as they do.
+ * (not delegated) kernels scale. They round twice: the product's upper half, ties upward, then the shift, ties away from
+ * zero in their scalar code (li_fixed_multiply) and upward in their vector code (li_fixed_multiply_up).
  */
 typedef struct li_fixed {
     int32_t multiplier;
@@ -42,5 +43,6 @@ typedef struct li_fixed {
 /* `factor` is finite and positive; below 2^-32 it becomes 0, above 2^30 it saturates. */
 li_fixed li_fixed_from(double factor);
 int32_t li_fixed_multiply(int32_t value, li_fixed factor);
+int32_t li_fixed_multiply_up(int32_t value, li_fixed factor);
 
 #endif
