@@ -57,7 +57,7 @@ const char *li_rule_text(int32_t rule)
     }
 }
 
-/* ---- the net ---------------------------------------------------------------------------------------------------------- */
+/* ---- the net ---- */
 
 static bool li_is_open(const li_net *net)
 {
@@ -91,12 +91,18 @@ li_tensor *li_tensor_at(li_net *net, int32_t i)
 
 li_tensor *li_input(li_net *net, int32_t i)
 {
-    return i >= 0 && i < li_inputs(net) ? li_tensor_at(net, li_load_i32(li_file(net) + net->inputs + 4 * (uint32_t)i)) : NULL;
+    if (i < 0 || i >= li_inputs(net)) {
+        return NULL;
+    }
+    return li_tensor_at(net, li_load_i32(li_file(net) + net->inputs + 4 * (uint32_t)i));
 }
 
 li_tensor *li_output(li_net *net, int32_t i)
 {
-    return i >= 0 && i < li_outputs(net) ? li_tensor_at(net, li_load_i32(li_file(net) + net->outputs + 4 * (uint32_t)i)) : NULL;
+    if (i < 0 || i >= li_outputs(net)) {
+        return NULL;
+    }
+    return li_tensor_at(net, li_load_i32(li_file(net) + net->outputs + 4 * (uint32_t)i));
 }
 
 static int32_t li_copy_indices(const li_net *net, uint32_t first, uint32_t count, int32_t *indices, int32_t capacity)
@@ -135,7 +141,7 @@ const char *li_kernels_name(const li_net *net)
     return li_is_open(net) ? li_kernels_of(net)->name : "";
 }
 
-/* ---- tensors ---------------------------------------------------------------------------------------------------------- */
+/* ---- tensors ---- */
 
 static li_net *li_net_of(const li_tensor *t)
 {

@@ -208,7 +208,8 @@ static bool li_check_union(li_check_walk *walk, const li_check_frame *frame, con
         return true;
     }
     const li_check_table *members = &li_check_unions[field->target];
-    return li_check_push(walk, at, 1, tag <= members->count ? li_check_members[members->first + tag - 1] : (uint8_t)LI_TABLE_Opaque);
+    const uint8_t table = tag <= members->count ? li_check_members[members->first + tag - 1] : (uint8_t)LI_TABLE_Opaque;
+    return li_check_push(walk, at, 1, table);
 }
 
 static bool li_check_field_of(li_check_walk *walk, const li_check_frame *frame, const li_check_field *field)

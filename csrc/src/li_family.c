@@ -2,7 +2,7 @@
 /* What operator families call: operands and memory of a node, shapes, quantization rules, faults. */
 #include "li_core.h"
 
-/* ---- operands and memory ---------------------------------------------------------------------------------------- */
+/* ---- operands and memory ---- */
 
 static li_tensor *li_operand(const li_net *net, uint32_t indices, uint32_t count, uint32_t i)
 {
@@ -88,7 +88,7 @@ int32_t li_tensor_zero_point(const li_net *net, const li_tensor *t, uint32_t i)
     return (int32_t)li_load_i64(li_file(net) + t->zero_points + 8 * (t->zero_point_count == 1 ? 0 : i));
 }
 
-/* ---- faults ----------------------------------------------------------------------------------------------------- */
+/* ---- faults ---- */
 
 li_status li_fault_set(li_fault *fault, li_status status, int32_t rule, int64_t needed, int64_t had)
 {
@@ -118,7 +118,7 @@ li_status li_fail(li_net *net, li_status status, int32_t rule, const li_node *no
     return status;
 }
 
-/* ---- shapes ----------------------------------------------------------------------------------------------------- */
+/* ---- shapes ---- */
 
 int32_t li_tensor_shape(li_tensor *t, uint32_t rank, const int64_t *dims)
 {
@@ -207,7 +207,7 @@ li_status li_broadcast_shape(li_net *net, const li_node *node, const li_tensor *
     return LI_OK;
 }
 
-/* ---- quantization ------------------------------------------------------------------------------------------------ */
+/* ---- quantization ---- */
 
 static bool li_zero_point_range(int32_t type, int64_t *low, int64_t *high)
 {

@@ -42,7 +42,7 @@ static uint16_t li_load_u16(const void *p)
 
 uint32_t li_table_field(const uint8_t *file, uint32_t table, uint32_t slot)
 {
-    const uint32_t vtable = table - li_load_u32(file + table);    /* the distance is signed; unsigned wrap adds it right */
+    const uint32_t vtable = table - li_load_u32(file + table);    /* a signed distance: unsigned wrap gets it right */
     if (4 + 2 * slot + 2 > li_load_u16(file + vtable)) {
         return 0;
     }

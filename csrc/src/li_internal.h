@@ -18,7 +18,7 @@
 #include "../gen/li_schema.h"
 #include "li_rules.h"
 
-/* ---- the net ------------------------------------------------------------------------------------------------- */
+/* ---- the net ---- */
 
 typedef union li_slot {         /* 8 bytes on every target */
     const void *constant;
@@ -80,7 +80,7 @@ struct li_net {
 _Static_assert(sizeof(li_net) <= LI_NET_BYTES, "the net's header grew");
 _Static_assert(sizeof(li_tensor) == 64 && sizeof(li_node) == 40, "records take the same bytes on every target");
 
-/* ---- reading the file: valid only after li_check ---------------------------------------------------------------- */
+/* ---- reading the file: valid only after li_check ---- */
 /* A table is named by its file offset. An absent field gives the default. */
 
 static inline const uint8_t *li_file(const li_net *net) { return (const uint8_t *)net->model.constant; }
@@ -98,7 +98,7 @@ int64_t li_load_i64(const void *p);
 uint32_t li_load_u32(const void *p);
 float li_load_f32(const void *p);
 
-/* ---- tensors and nodes ------------------------------------------------------------------------------------------ */
+/* ---- tensors and nodes ---- */
 
 static inline li_tensor *li_tensor_record(const li_net *net, uint32_t i)
 {
@@ -121,7 +121,7 @@ uint32_t li_tensor_elements(const li_tensor *t);                       /* checke
 float li_tensor_scale(const li_net *net, const li_tensor *t, uint32_t i);          /* i-th scale; the only one where there is one */
 int32_t li_tensor_zero_point(const li_net *net, const li_tensor *t, uint32_t i);
 
-/* ---- what families use while planning --------------------------------------------------------------------------- */
+/* ---- what families use while planning ---- */
 
 /* Report a broken rule: fills net->fault and answers `status`. */
 li_status li_fail(li_net *net, li_status status, int32_t rule, const li_node *node, const li_tensor *t, int64_t needed, int64_t had);
@@ -145,7 +145,7 @@ li_status li_need_same_quantization(li_net *net, const li_node *node, const li_t
 /* numpy-style broadcast of two shapes, aligned at the last dimension. */
 li_status li_broadcast_shape(li_net *net, const li_node *node, const li_tensor *a, const li_tensor *b, int64_t *dims, uint32_t *rank);
 
-/* ---- operators -------------------------------------------------------------------------------------------------- */
+/* ---- operators ---- */
 
 /*
  * What a family provides for each of its operators.

@@ -40,7 +40,8 @@ static li_status li_read_code(li_net *net, uint32_t index, uint32_t table, li_no
     const li_operation *operation = &li_operation_rows[row];
     const int32_t version = li_table_i32(file, entry, LI_SLOT_OperatorCode_version, 1);
     if (version > operation->max_version) {
-        return li_refuse_code(net, index, LI_UNSUPPORTED, LI_RULE_OPERATOR_VERSION, operation->max_version, version, builtin);
+        return li_refuse_code(net, index, LI_UNSUPPORTED, LI_RULE_OPERATOR_VERSION, operation->max_version, version,
+                              builtin);
     }
     node->row = (uint16_t)row;
     node->version = (uint16_t)(version < 1 ? 1 : version);
@@ -48,7 +49,8 @@ static li_status li_read_code(li_net *net, uint32_t index, uint32_t table, li_no
         const uint32_t tag_at = li_table_field(file, table, LI_SLOT_Operator_builtin_options_type);
         const uint32_t tag = tag_at == 0 ? 0 : file[tag_at];
         if (tag != 0 && tag != operation->options_tag) {
-            return li_refuse_code(net, index, LI_BAD_MODEL, LI_RULE_OPERATOR_OPTIONS, operation->options_tag, tag, builtin);
+            return li_refuse_code(net, index, LI_BAD_MODEL, LI_RULE_OPERATOR_OPTIONS, operation->options_tag, tag,
+                                  builtin);
         }
         node->options = tag == 0 ? 0 : li_table_child(file, table, LI_SLOT_Operator_builtin_options);
     }
@@ -61,10 +63,12 @@ static li_status li_read_operands(li_net *net, uint32_t table, li_node *node)
     uint32_t inputs, outputs;
     node->inputs = li_table_vector(li_file(net), table, LI_SLOT_Operator_inputs, &inputs);
     node->outputs = li_table_vector(li_file(net), table, LI_SLOT_Operator_outputs, &outputs);
-    if (inputs < operation->min_inputs || inputs > (operation->max_inputs == 255 ? UINT16_MAX : operation->max_inputs)) {
+    const uint32_t most_inputs = operation->max_inputs == 255 ? UINT16_MAX : operation->max_inputs;
+    const uint32_t most_outputs = operation->max_outputs == 255 ? UINT16_MAX : operation->max_outputs;
+    if (inputs < operation->min_inputs || inputs > most_inputs) {
         return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_COUNT, node, NULL, operation->min_inputs, inputs);
     }
-    if (outputs < operation->min_outputs || outputs > (operation->max_outputs == 255 ? UINT16_MAX : operation->max_outputs)) {
+    if (outputs < operation->min_outputs || outputs > most_outputs) {
         return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_COUNT, node, NULL, operation->min_outputs, outputs);
     }
     node->input_count = (uint16_t)inputs;

@@ -6,7 +6,7 @@
 #include "li_core.h"
 #include "li_kernels.h"
 
-/* ---- the stamp of the packed part ----------------------------------------------------------------------------------- */
+/* ---- the stamp of the packed part ---- */
 
 typedef struct li_stamp {
     uint64_t model;        /* hash of the file */
@@ -66,12 +66,13 @@ static li_status li_check_packed(li_net *net)
     return LI_OK;
 }
 
-/* ---- the memory parts ------------------------------------------------------------------------------------------------ */
+/* ---- the memory parts ---- */
 
 static li_status li_check_part(const void *part, size_t bytes, int64_t needed, int32_t rule, li_fault *fault)
 {
     if ((uintptr_t)part % LI_ALIGNMENT != 0) {
-        return li_fault_set(fault, LI_MISALIGNED, LI_RULE_MEMORY_ALIGNMENT, LI_ALIGNMENT, (int64_t)((uintptr_t)part % LI_ALIGNMENT));
+        return li_fault_set(fault, LI_MISALIGNED, LI_RULE_MEMORY_ALIGNMENT, LI_ALIGNMENT,
+                            (int64_t)((uintptr_t)part % LI_ALIGNMENT));
     }
     if (part == NULL && bytes != 0) {
         return li_fault_set(fault, LI_BAD_ARGUMENT, LI_RULE_ARGUMENT_NULL, needed, 0);
@@ -90,7 +91,7 @@ static li_status li_check_parts(const li_memory *memory, const li_need *need, li
     return li_check_part(memory->packed, memory->packed_bytes, (int64_t)need->packed, LI_RULE_PACKED_TOO_SMALL, fault);
 }
 
-/* ---- the main flow --------------------------------------------------------------------------------------------------- */
+/* ---- the main flow ---- */
 
 /* Fills node states, packed weights and variables; the net is complete afterwards. */
 static li_status li_prepare(li_net *net)

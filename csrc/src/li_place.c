@@ -54,7 +54,7 @@ static uint64_t li_rounded(const li_tensor *t)
     return li_size_round_up(t->bytes, LI_ALIGNMENT);
 }
 
-/* ---- lifetimes and groups ------------------------------------------------------------------------------------------ */
+/* ---- lifetimes and groups ---- */
 
 static void li_place_lifetimes(li_place *place)
 {
@@ -208,56 +208,7 @@ static uint64_t li_place_bound(li_place *place)
     return bound;
 }
 
-/* ---- the file's plan ----------------------------------------------------------------------------------------------- */
-
-static bool li_name_is(const uint8_t *file, uint32_t table, uint32_t slot, const char *name, uint32_t length)
-{
-    uint32_t count;
-    const uint32_t first = li_table_vector(file, table, slot, &count);
-    if (count != length) {
-        return false;
-    }
-    for (uint32_t i = 0; i < length; i++) {
-        if (file[first + i] != (uint8_t)name[i]) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Tensors of all subgraphs: the plan has a word for each, in order, subgraph 0 first. */
-static uint64_t li_all_tensors(const uint8_t *file)
-{
-    uint32_t count, tensors;
-    uint64_t all = 0;
-    const uint32_t first = li_table_vector(file, li_load_u32(file), LI_SLOT_Model_subgraphs, &count);
-    for (uint32_t i = 0; i < count; i++) {
-        li_table_vector(file, li_vector_child(file, first, i), LI_SLOT_SubGraph_tensors, &tensors);
-        all += tensors;
-    }
-    return all;
-}
-
-uint32_t li_stored_plan(const li_net *net)
-{
-    static const char name[] = "OfflineMemoryAllocation";
-    const uint8_t *file = li_file(net);
-    uint32_t entries, first, bytes;
-    const uint32_t metadata = li_table_vector(file, li_load_u32(file), LI_SLOT_Model_metadata, &entries);
-    for (uint32_t i = 0; i < entries; i++) {
-        const uint32_t entry = li_vector_child(file, metadata, i);
-        if (!li_name_is(file, entry, LI_SLOT_Metadata_name, name, sizeof name - 1)) {
-            continue;
-        }
-        /* int32: version, subgraphs, n, then n offsets */
-        if (!li_buffer_bytes(file, li_table_u32(file, entry, LI_SLOT_Metadata_buffer, 0), &first, &bytes) || bytes < 12) {
-            return 0;
-        }
-        const uint64_t words = li_load_u32(file + first + 8);
-        return words == li_all_tensors(file) && 12 + 4 * words <= bytes ? first + 12 : 0;
-    }
-    return 0;
-}
+/* ---- the file's plan ---- */
 
 /* Takes the file's offsets for the groups made to agree with it; LI_NO_ROOM when they don't hold up. */
 static uint32_t li_place_stored(li_place *place, uint32_t stored)
@@ -274,7 +225,8 @@ static uint32_t li_place_stored(li_place *place, uint32_t stored)
         end = (uint64_t)offset + t->bytes > end ? (uint64_t)offset + t->bytes : end;
         for (uint32_t j = 0; j < i; j++) {
             const li_tensor *u = li_tensor_record(place->net, place->order[j]);
-            if (t->data < u->data + u->bytes && u->data < t->data + t->bytes && li_meet(place, place->order[i], place->order[j])) {
+            const bool overlap = t->data < u->data + u->bytes && u->data < t->data + t->bytes;
+            if (overlap && li_meet(place, place->order[i], place->order[j])) {
                 return LI_NO_ROOM;
             }
         }
@@ -282,7 +234,7 @@ static uint32_t li_place_stored(li_place *place, uint32_t stored)
     return (uint32_t)end;
 }
 
-/* ---- first fit ----------------------------------------------------------------------------------------------------- */
+/* ---- first fit ---- */
 
 enum { LI_BY_SIZE, LI_BY_SIZE_LATEST, LI_BY_BREADTH, LI_BY_BREADTH_LATEST, LI_BY_TIME, LI_ORDERS };
 
@@ -388,7 +340,7 @@ static uint32_t li_place_greedy(li_place *place, uint64_t bound)
     return best == LI_NO_ROOM || best_by == last_by ? best : li_first_fit(place, best_by);
 }
 
-/* ---- the main flow ------------------------------------------------------------------------------------------------- */
+/* ---- the main flow ---- */
 
 li_status li_place_arena(li_net *net, li_need *need)
 {

@@ -14,7 +14,7 @@ size_t li_work_bytes(uint32_t tensors, uint32_t operations)
     return LI_NET_BYTES + t * sizeof(li_tensor) + nodes + t * LI_PLACE_BYTES;
 }
 
-/* ---- the empty net ------------------------------------------------------------------------------------------------ */
+/* ---- the empty net ---- */
 
 static li_status li_take_options(li_net *net, const li_options *options)
 {
@@ -23,7 +23,8 @@ static li_status li_take_options(li_net *net, const li_options *options)
     net->threads = 1;
     if (options != NULL) {
         if (options->struct_bytes != sizeof *options) {
-            return li_fail(net, LI_BAD_ARGUMENT, LI_RULE_OPTIONS_SIZE, NULL, NULL, sizeof *options, options->struct_bytes);
+            return li_fail(net, LI_BAD_ARGUMENT, LI_RULE_OPTIONS_SIZE, NULL, NULL, sizeof *options,
+                           options->struct_bytes);
         }
         if ((options->flags & ~known) != 0) {
             return li_fail(net, LI_BAD_ARGUMENT, LI_RULE_OPTIONS_VALUE, NULL, NULL, known, options->flags);
@@ -63,7 +64,7 @@ li_status li_net_begin(li_net *net, const void *model, const li_info *info, size
     return li_take_options(net, options);
 }
 
-/* ---- the model as a whole ----------------------------------------------------------------------------------------- */
+/* ---- the model as a whole ---- */
 
 static li_status li_read_model(li_net *net)
 {
@@ -91,7 +92,7 @@ static li_status li_read_model(li_net *net)
     return LI_OK;
 }
 
-/* ---- the memory parts other than the arena ------------------------------------------------------------------------ */
+/* ---- the memory parts other than the arena ---- */
 
 /* [header][tensors][nodes][state of each node][variables], and the planner's memory behind the nodes while it works. */
 static uint64_t li_place_state(li_net *net)
@@ -163,7 +164,7 @@ static li_status li_place_parts(li_net *net, li_need *need)
     return LI_OK;
 }
 
-/* ---- the main flow ------------------------------------------------------------------------------------------------ */
+/* ---- the main flow ---- */
 
 li_status li_plan_net(li_net *net, const li_options *options, li_need *need)
 {
@@ -185,7 +186,8 @@ li_status li_plan(const void *model, size_t size, const li_options *options, voi
     li_fill(need, 0, sizeof *need);
     LI_TRY(li_check(model, size, &info, fault));
     if ((uintptr_t)work % LI_ALIGNMENT != 0) {
-        return li_fault_set(fault, LI_MISALIGNED, LI_RULE_MEMORY_ALIGNMENT, LI_ALIGNMENT, (int64_t)((uintptr_t)work % LI_ALIGNMENT));
+        return li_fault_set(fault, LI_MISALIGNED, LI_RULE_MEMORY_ALIGNMENT, LI_ALIGNMENT,
+                            (int64_t)((uintptr_t)work % LI_ALIGNMENT));
     }
     if (work_bytes < info.work_bytes) {
         return li_fault_set(fault, LI_NO_MEMORY, LI_RULE_WORK_TOO_SMALL, (int64_t)info.work_bytes, (int64_t)work_bytes);

@@ -121,7 +121,7 @@ li_status li_read_tensors(li_net *net)
     return LI_OK;
 }
 
-/* ---- inputs and outputs of the graph ------------------------------------------------------------------------------ */
+/* ---- inputs and outputs of the graph ---- */
 
 static const li_input_dims *li_given_dims(const li_options *options, uint32_t input)
 {

@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* ---- no allocation after open --------------------------------------------------------------------------------------- */
+/* ---- no allocation after open ---- */
 
 extern void *__libc_malloc(size_t);
 extern void *__libc_calloc(size_t, size_t);
@@ -45,7 +45,7 @@ void *realloc(void *old, size_t bytes)
     return __libc_realloc(old, bytes);
 }
 
-/* ---- memory between guard pages -------------------------------------------------------------------------------------- */
+/* ---- memory between guard pages ---- */
 
 struct guarded {
     unsigned char *map, *bytes;
@@ -85,7 +85,7 @@ static void release(const struct guarded *g)
     CHECK(munmap(g->map, g->map_bytes) == 0);
 }
 
-/* ---- one model ------------------------------------------------------------------------------------------------------- */
+/* ---- one model ---- */
 
 struct model {
     const unsigned char *bytes;

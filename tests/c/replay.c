@@ -204,7 +204,7 @@ static void release(struct parts *parts)
     block_release(&parts->packed);
 }
 
-/* ---- mutants ---------------------------------------------------------------------------------------------------------- */
+/* ---- mutants ---- */
 
 struct tally {
     uint64_t outcomes[OUTCOMES];
