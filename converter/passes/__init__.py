@@ -1,17 +1,6 @@
-"""Rewrites of the graph that keep its meaning."""
+"""Rewrites that make a graph smaller without changing what it computes. `pipelines.py` has their order."""
 
-from __future__ import annotations
+from .manager import AfterPass, Pass, PassRecord, Rejection
+from .pipelines import OPTIMIZE, optimize
 
-from ..ir.executor import Executor
-from ..ir.graph import Graph
-from .manager import AfterPass, Pass, PassRecord, run_steps
-from .pipelines import OPTIMIZE
-
-__all__ = ["AfterPass", "Pass", "PassRecord", "optimize"]
-
-
-def optimize(
-    graph: Graph, executor: Executor | None = None, *, after_pass: AfterPass | None = None
-) -> tuple[PassRecord, ...]:
-    """Run the ordered list of passes on a graph, in place; the records say what each did."""
-    return run_steps(OPTIMIZE, graph, executor, after_pass)
+__all__ = ["OPTIMIZE", "AfterPass", "Pass", "PassRecord", "Rejection", "optimize"]

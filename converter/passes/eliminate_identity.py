@@ -74,7 +74,7 @@ def _gives_back_input(graph: Graph, node: Node) -> bool:
 
 
 def _data_operand(node: Node) -> Value | None:
-    """The operand that the result would equal. Of ADD and MUL, the one beside a neutral constant, moved to the front."""
+    """The operand that the result would equal; of ADD and MUL the one beside a neutral constant, moved to the front."""
     if node.op not in ("ADD", "MUL"):
         return node.input(0)
     split = constant_operand(node)

@@ -8,7 +8,7 @@ from ..ir.graph import Graph, Node, Value
 from .affine import Affine, Array, affine_from, affine_into
 from .geometry import is_padded
 from .manager import Context, Pass
-from .rewrite import activation, float_constant, only_reader
+from .rewrite import activation, float_constant
 
 WEIGHTED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
 
@@ -17,8 +17,8 @@ class FoldAffine(Pass):
     """Folds MUL and ADD by float32 constants into weights and bias, in float64, rounded once to float32.
 
     1. A chain of them that alone reads the result of CONV_2D, DEPTHWISE_CONV_2D or FULLY_CONNECTED without activation,
-       each constant varying along the channels only: filter' = filter * s, bias' = bias * s + t. An activation at the end of
-       the chain becomes the operator's.
+       each constant varying along the channels only: filter' = filter * s, bias' = bias * s + t. An activation at the
+       end of the chain becomes the operator's.
     2. A chain whose result such an operator alone reads: filter' = filter * s by input channel, bias' = bias + sum of
        filter * t. Where the operator pads, only the MULs after the last ADD: the padding's zeros got no shift.
     3. Two or more of them elsewhere become one MUL and one ADD, less what is neutral.
@@ -86,7 +86,7 @@ def _fold_preceding(graph: Graph, context: Context, node: Node) -> None:
 
 
 def _fold_inputs(node: Node, source: Value, scale: Array, shift: Array) -> tuple[Array, Array] | None:
-    """Weights and bias that take x instead of x * scale + shift; both vectors have an element for each input channel."""
+    """Weights and bias that take x instead of x * scale + shift, vectors with an element for each input channel."""
     weights = _weights(node)
     if node.op == "DEPTHWISE_CONV_2D":  # 1HW(C * multiplier), output channel c * multiplier + m
         multiplier = weights.shape[3] // len(scale)
@@ -124,7 +124,7 @@ def _chain_at(graph: Graph, node: Node, source: Value) -> Affine | None:
     if activation(node) != "NONE":
         return None
     readers = {**graph.consumers(), source: [node]}
-    affine = affine_from(Graph(graph.nodes, [], [v for v in graph.outputs if v is not source]), readers, source, along_channels=False)
+    affine = affine_from(graph, readers, source, along_channels=False)
     return affine if affine is not None and len(affine.nodes) >= 2 else None
 
 
@@ -147,7 +147,7 @@ def _replace_chain(graph: Graph, context: Context, affine: Affine) -> None:
     current, merged = affine.input, []
     for i, ((op, _), constant) in enumerate(zip(steps, constants, strict=True)):
         last = i == len(steps) - 1
-        result = affine.output if last else Value(graph.unique_name(f"{affine.output.name}_scaled"), affine.output.shape)
+        result = affine.output if last else _intermediate(graph, affine)
         name = affine.nodes[-1].name if last else affine.nodes[0].name
         fused = affine.activation if last else "NONE"
         operand = graph.constant(f"{result.name}/{op.lower()}", constant)
@@ -157,6 +157,10 @@ def _replace_chain(graph: Graph, context: Context, affine: Affine) -> None:
     graph.remove(affine.nodes)
     for link in affine.nodes:
         context.applied(link)
+
+
+def _intermediate(graph: Graph, affine: Affine) -> Value:
+    return Value(graph.unique_name(f"{affine.output.name}_scaled"), affine.output.shape)
 
 
 def _constant_bytes(node: Node) -> int:

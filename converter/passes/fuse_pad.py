@@ -73,7 +73,9 @@ def _fuse(graph: Graph, node: Node, pad: Node) -> str | None:
     for window, length, padding in zip(windows(node), source.shape[1:3], paddings[1:3], strict=True):
         before, after = (int(n) for n in padding)
         padded = length + before + after
-        if (before, after) != window.same_padding(length) or window.valid_output(padded) != window.same_output(length):
+        if (before, after) != window.same_padding(length) or window.extent(padded, "VALID") != window.extent(
+            length, "SAME"
+        ):
             return f"{before} before and {after} after is not what SAME stands for at {node.op} {node.name!r}"
     node.inputs[0] = source
     node.options["padding"] = "SAME"

@@ -77,8 +77,8 @@ class Context:
 class Pass(ABC):
     """One rewrite of the graph, in place, that keeps its meaning.
 
-    A pass keeps names unique, the Value objects (so names and shapes) of graph inputs and outputs, the topological order,
-    and the truth of every `Value.origin`. Its docstring lists its cases by number, and the code points to the numbers.
+    A pass keeps names unique, the Value objects (so names and shapes) of graph inputs and outputs, the topological
+    order, and the truth of every `Value.origin`. Its docstring lists its cases by number; the code points to them.
     """
 
     name: ClassVar[str]
@@ -131,9 +131,7 @@ def _run_fixpoint(
     raise IRError.at("passes", graph.name, f"{names} still change the graph after {step.rounds} rounds")
 
 
-def run_pass(
-    member: Pass, graph: Graph, executor: Executor | None, after_pass: AfterPass | None = None
-) -> PassRecord:
+def run_pass(member: Pass, graph: Graph, executor: Executor | None, after_pass: AfterPass | None = None) -> PassRecord:
     """Run one pass on a valid graph and verify what it leaves. Raises IRError, naming the pass and the operator."""
     context = Context(executor)
     stage = f"passes.{member.name}"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..ir.graph import Graph, Node, Value
+from ..ir.rules import infer_shapes
 from ..ir.types import DType
-from .layout_rules import is_unary
 from .manager import Context, Pass
 from .rewrite import (
     RESHAPES,
     constant_operand,
+    is_unary,
     only_reader,
     per_channel,
     reshape_node,
@@ -24,6 +27,7 @@ class MergeReshapes(Pass):
     3. RESHAPE before an elementwise operator with one input moves behind it, where it meets others.
     4. The same for ADD and MUL with a constant that has one element, or one for each element of a last axis that the
        RESHAPE keeps.
+    5. RESHAPE that only drops the axes that MEAN with keep_dims has left goes, and so does keep_dims.
     """
 
     name = "merge_reshapes"
@@ -37,7 +41,7 @@ class MergeReshapes(Pass):
             if node.op == "RESHAPE" and _skip_reshape(graph, node):  # 2
                 context.applied(node)
         for node in list(graph.nodes):
-            if node.op == "RESHAPE" and _sink(graph, context.at(node)):  # 3, 4
+            if node.op == "RESHAPE" and (_sink(graph, context.at(node)) or _drop_axes(graph, node)):
                 context.applied(node)
 
 
@@ -78,6 +82,19 @@ def _sink(graph: Graph, node: Node) -> bool:
     return True
 
 
+def _drop_axes(graph: Graph, node: Node) -> bool:
+    """Case 5. The RESHAPE's result keeps its identity."""
+    mean = graph.producers().get(node.input(0))
+    if mean is None or mean.op != "MEAN" or only_reader(graph, graph.consumers(), mean.output) is not node:
+        return False
+    dropped = Node("MEAN", mean.inputs, [node.output], {**mean.options, "keep_dims": False}, mean.name)
+    if infer_shapes(dropped) != [node.output.shape] or not same_representation(mean.output, node.output):
+        return False
+    mean.outputs, mean.options = dropped.outputs, dropped.options
+    graph.remove([node])
+    return True
+
+
 def _last_axis_constant(graph: Graph, reader: Node, source: Value) -> Value | None:
     """The constant operand in a shape that suits `source` as well, or None."""
     split = constant_operand(reader)
@@ -85,8 +102,9 @@ def _last_axis_constant(graph: Graph, reader: Node, source: Value) -> Value | No
         return None
     computed, array = split
     constant = reader.input(1) if reader.input(0) is computed else reader.input(0)
-    if array.size == 1:
-        return constant if array.ndim <= 1 else graph.constant(f"{constant.name}_flat", array.reshape(1).astype("float32"))
-    if computed.shape[-1] != source.shape[-1] or per_channel(array, source.shape[-1]) is None:
+    keeps_last_axis = computed.shape[-1:] == source.shape[-1:]
+    if array.size != 1 and not (keeps_last_axis and per_channel(array, source.shape[-1]) is not None):
         return None
-    return constant if array.ndim == 1 else graph.constant(f"{constant.name}_flat", array.reshape(-1).astype("float32"))
+    if array.ndim <= 1:
+        return constant
+    return graph.constant(f"{constant.name}_flat", array.reshape(-1).astype(np.float32))

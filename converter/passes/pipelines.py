@@ -1,18 +1,44 @@
-"""The ordered list of passes: read this to know what happens to a graph."""
+"""The ordered list of passes: read this to know what happens to a graph between its frontend and calibration."""
 
 from __future__ import annotations
 
+from ..ir.executor import Executor
+from ..ir.graph import Graph
 from .eliminate_dead import EliminateDead
 from .eliminate_identity import EliminateIdentity
 from .fold_affine import FoldAffine
 from .fold_constants import FoldConstants
 from .fuse_activation import FuseActivation
 from .fuse_pad import FusePad
-from .manager import Fixpoint, Step
+from .layout import Layout
+from .manager import AfterPass, Fixpoint, PassRecord, Step, run_steps
 from .merge_reshapes import MergeReshapes
 
 OPTIMIZE: tuple[Step, ...] = (
+    EliminateDead(),
     FoldConstants(),
-    Fixpoint((EliminateIdentity(), MergeReshapes(), EliminateDead())),
-    Fixpoint((FoldAffine(), FusePad(), FuseActivation(), EliminateIdentity(), EliminateDead())),
+    # Transposes go first: what follows looks for neighbours, and for constants that vary along the last axis.
+    Fixpoint(
+        (
+            EliminateIdentity(),
+            MergeReshapes(),
+            EliminateDead(),
+            Layout(),
+            FoldAffine(),
+            FuseActivation(),
+            FusePad(),
+            FoldConstants(),
+        )
+    ),
 )
+
+
+def optimize(
+    graph: Graph, executor: Executor | None = None, *, after_pass: AfterPass | None = None
+) -> tuple[PassRecord, ...]:
+    """Make a graph smaller in place, without changing what it computes.
+
+    `executor` computes operators on constants; without one they stay. `after_pass` is handed the name of each pass and
+    the graph as it left it. Raises IRError, naming pass and operator, where a pass fails or leaves an invalid graph.
+    """
+    return run_steps(OPTIMIZE, graph, executor, after_pass)

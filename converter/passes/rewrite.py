@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from ..gen.ops import OPS
 from ..ir.graph import Graph, Node, Value
 from ..ir.types import DType, Origin, Quantization, Shape
 
@@ -68,6 +69,12 @@ def moved_quantization(quantization: Quantization | None, permutation: Permutati
     if quantization is None or quantization.is_per_tensor:
         return quantization
     return Quantization(quantization.scales, quantization.zero_points, permutation.index(quantization.axis))
+
+
+def is_unary(node: Node) -> bool:
+    """An elementwise operator on one tensor: a function of each element, a change of its type."""
+    spec = OPS[node.op]
+    return len(spec.inputs) == 1 and (spec.quantize == "table" or spec.family == "quantize") and len(node.inputs) == 1
 
 
 def same_representation(a: Value, b: Value) -> bool:
