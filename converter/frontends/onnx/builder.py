@@ -179,9 +179,11 @@ class Builder:
 
     def reshape(self, value: Value, shape: Shape, *, to: Tensor | None = None, name: str = "") -> Value:
         wish = name or f"{value.name}_reshaped"
-        # A file cannot hold an operand without elements: for a scalar the option alone says it.
-        operand = [self.indices(f"{to.name if to else wish}_shape", list(shape))] if shape else []
-        return self.emit("RESHAPE", [value, *operand], {"new_shape": tuple(shape)}, to=to, name=wish)
+        if not shape:  # a file cannot hold a shape operand without elements
+            vector = value if value.shape else self.reshape(value, (1,))
+            return self.emit("SQUEEZE", [vector], {"squeeze_dims": tuple(range(len(vector.shape)))}, to=to, name=wish)
+        operand = self.indices(f"{to.name if to else wish}_shape", list(shape))
+        return self.emit("RESHAPE", [value, operand], {"new_shape": tuple(shape)}, to=to, name=wish)
 
     def pad(self, value: Value, paddings: Sequence[tuple[int, int]], *, to: Tensor | None = None) -> Value:
         """Surround a value with zeros; `paddings` has (before, after) for every dimension."""

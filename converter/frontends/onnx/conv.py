@@ -21,7 +21,7 @@ def conv(node: OnnxNode, build: Builder) -> None:
     source, filters, bias = node.input(0), node.input(1), node.optional(2)
     if filters.data is None:
         raise Refusal(f"its filter {filters.name!r} is computed at run time", "The filter has to be a constant")
-    window = read_window(node, source.dims[2:], filters.dims[2:])
+    window = read_window(node.attributes, source.dims[2:], filters.dims[2:])
     groups = node.attributes.integer("group", 1)
     channels, outputs = source.dims[1], filters.dims[0]
     if filters.dims[1] * groups != channels or outputs % groups:

@@ -106,7 +106,7 @@ def _pooling_window(node: OnnxNode, sizes: tuple[int, ...]) -> Window:
     kernel = node.attributes.integers("kernel_shape")
     if kernel is None:
         raise Refusal("it has no kernel_shape", "The model needs to give it")
-    window = read_window(node, sizes, kernel)
+    window = read_window(node.attributes, sizes, kernel)
     if any(axis.dilation != 1 for axis in window.axes):
         raise Refusal("a dilated window", "Dilated pooling is not supported yet")
     if any(max(axis.before, axis.after) >= axis.kernel for axis in window.axes):
@@ -121,7 +121,7 @@ def _show_pads(window: Window) -> str:
 
 def _is_subsampled_same(axis: Axis) -> bool:
     """Whether windows lie where every stride-th SAME window of stride 1 lies."""
-    return axis.before == (axis.kernel - 1) // 2 and axis.positions <= -(-axis.size // axis.stride)
+    return axis.before == (axis.kernel - 1) // 2 and axis.positions == -(-axis.size // axis.stride)
 
 
 def _divisors(window: Window, counts_pads: bool) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:

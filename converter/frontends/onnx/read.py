@@ -62,7 +62,7 @@ def _check(model: onnx.ModelProto) -> None:
     if not model.graph.node and not model.graph.output:
         raise InvalidModelError.at(STAGE, "", "the model has no graph")
     try:
-        checker.check_model(model)
+        checker.check_model(_with_output_shapes(model))
     except checker.ValidationError as error:
         if not _has_unknown_operators(model) and default_opset(model) <= onnx.defs.onnx_opset_version():
             text = " ".join(str(error).split())
@@ -71,6 +71,17 @@ def _check(model: onnx.ModelProto) -> None:
         # More than 2 GiB with its external data: the checker cannot take it; what matters is checked on the way.
         if model.ByteSize() < 2**31:
             raise InvalidModelError.at(STAGE, "", f"the model cannot be checked: {error}") from error
+
+
+def _with_output_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model, or a copy for the checker where outputs lack the shape that it insists on and that nobody reads."""
+    if all(output.type.tensor_type.HasField("shape") for output in model.graph.output):
+        return model
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    for output in copy.graph.output:
+        output.type.tensor_type.shape.SetInParent()
+    return copy
 
 
 def _has_unknown_operators(model: onnx.ModelProto) -> bool:

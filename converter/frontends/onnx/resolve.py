@@ -70,14 +70,14 @@ class _Walk:
         if proto.op_type == "If" and proto.domain in _OWN_DOMAINS and inputs[0] and inputs[0].data is not None:
             self._branch(proto, bool(inputs[0].data.reshape(-1)[0]))
             return
-        outputs = infer_outputs(proto, inputs, self.opset, self.options)
+        attributes = read_attributes(proto, name)
+        outputs = infer_outputs(proto, inputs, attributes, self.opset, self.options)
         results = self._fold(proto, inputs, outputs)
         for tensor in results or outputs:
             if tensor.name:
                 self.scope[tensor.name] = tensor
         if results is None:
             domain = "" if proto.domain in _OWN_DOMAINS else proto.domain
-            attributes = read_attributes(proto, name)
             self.kept.append(
                 OnnxNode(name, proto.op_type, domain, self.opset, tuple(inputs), tuple(outputs), attributes)
             )

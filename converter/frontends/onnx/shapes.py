@@ -13,8 +13,10 @@ from onnx import helper, numpy_helper, shape_inference
 from ...errors import Blocker, InvalidModelError, UnsupportedError, UsageError
 from ...ir.types import Shape
 from ...options import Options
+from .attributes import Attributes
 from .errors import STAGE
 from .graph import Tensor
+from .windows import pooled_shape
 
 _log = logging.getLogger(__name__)
 
@@ -109,7 +111,13 @@ def _show(dims: Sequence[_Dim]) -> str:
     return "[" + ", ".join(str(dim) if dim else "?" for dim in dims) + "]"
 
 
-def infer_outputs(node: onnx.NodeProto, inputs: Sequence[Tensor | None], opset: int, options: Options) -> list[Tensor]:
+def infer_outputs(
+    node: onnx.NodeProto,
+    inputs: Sequence[Tensor | None],
+    attributes: Attributes,
+    opset: int,
+    options: Options,
+) -> list[Tensor]:
     """What is known of a node's outputs: shapes and types where they follow from the inputs, else None in them.
 
     Raises InvalidModelError when the inputs do not fit the operator (UsageError when --input-shape may be why).
@@ -138,7 +146,11 @@ def infer_outputs(node: onnx.NodeProto, inputs: Sequence[Tensor | None], opset: 
         if options.input_shape:
             raise UsageError(STAGE, [Blocker(blocker.where, blocker.found, "Check --input-shape")]) from error
         raise InvalidModelError(STAGE, [blocker]) from error
-    return [_known(name, inferred.get(name)) for name in node.output]
+    outputs = [_known(name, inferred.get(name)) for name in node.output]
+    if node.op_type in ("MaxPool", "AveragePool") and inputs[0] is not None:
+        shape = pooled_shape(attributes, inputs[0].dims) or outputs[0].shape
+        outputs = [Tensor(output.name, shape, output.dtype) for output in outputs]
+    return outputs
 
 
 def _with_input_names(node: onnx.NodeProto, inputs: Sequence[Tensor | None]) -> onnx.NodeProto:

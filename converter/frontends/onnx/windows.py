@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...ir.types import Shape
 from ...ops.windows import same_padding
+from .attributes import Attributes
 from .errors import Refusal
-from .graph import OnnxNode
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,22 @@ class Window:
         return [(0, 0), *((axis.before, axis.needed_after) for axis in self.axes), (0, 0)]
 
 
-def read_window(node: OnnxNode, sizes: Sequence[int], kernel: Sequence[int]) -> Window:
+def pooled_shape(attributes: Attributes, shape: Shape) -> Shape | None:
+    """The output shape of a pooling node with ceil mode over two dimensions; None for others.
+
+    ONNX ignores windows that would start in the end pad; its shape inference (1.23) counts them.
+    """
+    kernel = attributes.integers("kernel_shape")
+    if attributes.integer("ceil_mode", 0) != 1 or kernel is None or len(kernel) != 2 or len(shape) != 4:
+        return None
+    try:
+        window = read_window(attributes, shape[2:], kernel)
+    except Refusal:  # the lowering refuses the node as well, by name
+        return None
+    return (*shape[:2], window.rows.positions, window.columns.positions)
+
+
+def read_window(attributes: Attributes, sizes: Sequence[int], kernel: Sequence[int]) -> Window:
     """The window of a Conv or pooling node over an input of the given height and width.
 
     Refuses what is not two-dimensional, and pads that are negative or as large as the window.
@@ -94,13 +110,12 @@ def read_window(node: OnnxNode, sizes: Sequence[int], kernel: Sequence[int]) -> 
             f"{len(sizes)} spatial dimensions",
             "Two (height and width) are supported; a 1-D model can use a height of 1",
         )
-    attributes = node.attributes
     strides = attributes.integers("strides") or (1, 1)
     dilations = attributes.integers("dilations") or (1, 1)
     pads = attributes.integers("pads") or (0, 0, 0, 0)
     ceil = attributes.integer("ceil_mode", 0) == 1
     auto_pad = attributes.text("auto_pad", "NOTSET")
-    if min(*strides, *dilations, *kernel) < 1 or len(pads) != 4:
+    if len(strides) != 2 or len(dilations) != 2 or len(pads) != 4 or min(*strides, *dilations, *kernel) < 1:
         raise Refusal(
             f"strides {strides}, dilations {dilations}, pads {pads}", "Check the model: it needs positive ones"
         )

@@ -1,0 +1,81 @@
+"""Add, Sub, Mul, Div, the activations and BatchNormalization against ONNX Runtime."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx_models import OPSETS, check, one_node, operators
+
+RNG = np.random.default_rng(5)
+LARGEST = float(np.finfo(np.float32).max)
+
+
+def _array(*shape: int) -> np.ndarray:
+    return RNG.standard_normal(shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("opset", [7, 13, 14, 21])
+@pytest.mark.parametrize("op_type", ["Add", "Sub", "Mul"])
+@settings(max_examples=15, deadline=None)
+@given(shape=st.lists(st.integers(1, 4), min_size=1, max_size=4), data=st.data())
+def test_broadcasting_of_inputs(op_type: str, opset: int, shape: list[int], data: st.DataObject) -> None:
+    other = [size if data.draw(st.booleans()) else 1 for size in shape][data.draw(st.integers(0, len(shape) - 1)) :]
+    check(one_node(op_type, {"a": shape, "b": other}, opset=opset))
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (4,), (3, 1), (2, 3, 4)])
+@pytest.mark.parametrize("op_type", ["Add", "Sub", "Mul", "Div"])
+def test_constants_on_the_right(op_type: str, shape: tuple[int, ...]) -> None:
+    check(one_node(op_type, {"a": (2, 3, 4)}, {"b": _array(*shape) + 3}))
+
+
+@pytest.mark.parametrize("op_type", ["Add", "Sub", "Mul"])
+def test_constants_on_the_left(op_type: str) -> None:
+    check(one_node(op_type, {"a": (2, 3, 4)}, {"b": _array(3, 1)}, order=["b", "a"]))
+
+
+def test_the_same_tensor_twice() -> None:
+    check(one_node("Mul", {"a": (2, 3)}, order=["a", "a"]))
+
+
+@pytest.mark.parametrize("opset", OPSETS)
+@pytest.mark.parametrize("op_type", ["Relu", "Sigmoid"])
+def test_activations(op_type: str, opset: int) -> None:
+    check(one_node(op_type, {"x": (2, 3, 4)}, opset=opset))
+
+
+@pytest.mark.parametrize(
+    ("bounds", "expected"),
+    [
+        ((0.0, 6.0), ["RELU6"]),
+        ((0.0, None), ["RELU"]),
+        ((0.0, LARGEST), ["RELU"]),
+        ((-1.0, 1.0), ["MUL"]),
+        ((None, None), ["RESHAPE"]),  # the output is a copy of the input, under its own name
+        ((-LARGEST, np.inf), ["RESHAPE"]),
+    ],
+)
+@pytest.mark.parametrize("opset", [7, 11, 13, 21])
+def test_clip(opset: int, bounds: tuple[float | None, float | None], expected: list[str]) -> None:
+    given_bounds = {name: bound for name, bound in zip(("min", "max"), bounds, strict=True) if bound is not None}
+    if opset < 11:
+        model = one_node("Clip", {"x": (3, 40)}, opset=opset, **given_bounds)
+    else:
+        constants = {name: np.float32(bound) for name, bound in given_bounds.items()}
+        order = ["x", *(name if name in constants else "" for name in ("min", "max"))]
+        model = one_node("Clip", {"x": (3, 40)}, constants, opset, order=order)
+    inputs = {"x": 4 * np.random.default_rng(1).standard_normal((3, 40)).astype(np.float32)}
+    assert operators(check(model, inputs=inputs)) == expected
+
+
+@pytest.mark.parametrize("opset", [7, 9, 14, 15])
+@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 4), (2, 3, 4, 5)])
+def test_batch_normalization(opset: int, shape: tuple[int, ...]) -> None:
+    constants: dict[str, Any] = {name: _array(3) for name in ("scale", "bias", "mean")}
+    constants["var"] = np.abs(_array(3)) + 0.1
+    graph = check(one_node("BatchNormalization", {"x": shape}, constants, opset, epsilon=1e-3))
+    assert operators(graph) == ["MUL", "ADD"]
