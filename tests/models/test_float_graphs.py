@@ -37,9 +37,8 @@ def test_float_conversion(
 def test_after_the_frontend_and_after_every_pass(
     task: ZooTask, split_of: Callable[[ZooTask], Split], model_path: Callable[[ZooTask], Path]
 ) -> None:
-    from converter.execute import CExecutor
-
     from converter import backend, frontends, passes
+    from converter.execute import CExecutor
     from converter.ir.graph import Graph
     from converter.options import Options
 
