@@ -53,21 +53,38 @@ def _descend(problem: Problem, labels: Labels, choices: Sequence[Labels]) -> Lab
 
 
 def proposals(problem: Problem) -> list[Labels]:
-    """The present labels, and for each order that something fixed gives or demands the labels that follow from it."""
-    found = [problem.identity_labels()]
+    """The present labels, and labellings that follow from orders that something fixed gives or demands.
+
+    Parts of the graph that share no root do not depend on each other, so their proposals are put side by side.
+    """
     of_variable: list[list[Root]] = [[] for _ in problem.rules]
     for root in problem.roots:
         for variable in set(root.variables()):
             of_variable[variable].append(root)
+    present = problem.identity_labels()
+    found: list[dict[int, Permutation]] = []
     for root in problem.roots:
         orders = {use.permutation for use in root.uses if use.variable is None}
         if root.producer is None:
             orders.add(identity(len(root.shape)))
         for order in sorted(orders):
             seed = _implied(problem, root, order)
-            if seed and not any(all(labels[i] == label for i, label in seed.items()) for labels in found):
-                found.append(_spread(problem, of_variable, seed))
-    return found
+            if not _covers(dict(enumerate(present)), seed) and not any(_covers(labels, seed) for labels in found):
+                _put_aside(found, _spread(problem, of_variable, seed))
+    return [present, *(tuple(labels.get(i, label) for i, label in enumerate(present)) for labels in found)]
+
+
+def _covers(labels: dict[int, Permutation], seed: dict[int, Permutation]) -> bool:
+    return all(labels.get(i) == label for i, label in seed.items())
+
+
+def _put_aside(found: list[dict[int, Permutation]], labels: dict[int, Permutation]) -> None:
+    """Add labels to the first labelling that says nothing about the same variables."""
+    for other in found:
+        if other.keys().isdisjoint(labels):
+            other.update(labels)
+            return
+    found.append(labels)
 
 
 def _implied(problem: Problem, root: Root, order: Permutation) -> dict[int, Permutation]:
@@ -91,8 +108,8 @@ def _orders(problem: Problem, root: Root, variable: int, label: Permutation) -> 
     return compose(use.permutation, problem.rules[variable].demand(label))
 
 
-def _spread(problem: Problem, of_variable: list[list[Root]], seed: dict[int, Permutation]) -> Labels:
-    """Labels that follow from a few, along shared roots; those out of reach stay as they are."""
+def _spread(problem: Problem, of_variable: list[list[Root]], seed: dict[int, Permutation]) -> dict[int, Permutation]:
+    """Labels that follow from a few, along shared roots."""
     labels = dict(seed)
     queue = list(seed)
     while queue:
@@ -103,7 +120,7 @@ def _spread(problem: Problem, of_variable: list[list[Root]], seed: dict[int, Per
                 if other not in labels:
                     labels[other] = label
                     queue.append(other)
-    return tuple(labels.get(i, identity(rule.rank)) for i, rule in enumerate(problem.rules))
+    return labels
 
 
 def fuse(problem: Problem, labels: Labels, proposal: Labels) -> Labels:
