@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -141,7 +142,8 @@ class Builder:
         """Give a refused node's outputs values, so that the nodes behind it can be examined as well."""
         for tensor in node.outputs:
             if tensor is not None and tensor.is_known and tensor.name not in self._values:
-                self._values[tensor.name] = Value(tensor.name, tensor.dims, dtype_of(tensor))
+                with suppress(Refusal):
+                    self._values[tensor.name] = Value(tensor.name, tensor.dims, dtype_of(tensor))
 
     def has(self, tensor: Tensor) -> bool:
         """Whether the tensor is a constant or has been bound."""
@@ -193,6 +195,8 @@ class Builder:
 
     def _copy(self, value: Value, name: str) -> Value:
         self._node_name = name
+        if value.name == name:  # a constant; the output is what users know by this name
+            value.name = self._unique(f"{name}_constant")
         output = self.reshape(value, value.shape, name=f"{name}_copy")
         output.name = name
         output.origin = Origin(name)

@@ -33,6 +33,15 @@ _NOT_FOLDABLE = frozenset(
 
 def read_constant(tensor: onnx.TensorProto) -> npt.NDArray[Any]:
     """The elements of an initializer. Raises InvalidModelError when its bytes do not fit its shape."""
+    refuse_external(tensor)
+    try:
+        return numpy_helper.to_array(tensor)
+    except (ValueError, TypeError, KeyError) as error:
+        raise InvalidModelError.at(STAGE, f"tensor {tensor.name!r}", f"its elements cannot be read: {error}") from error
+
+
+def refuse_external(tensor: onnx.TensorProto) -> None:
+    """Raises InvalidModelError for a tensor whose elements are in a file that has not been read."""
     if onnx.external_data_helper.uses_external_data(tensor):
         raise InvalidModelError.at(
             STAGE,
@@ -40,10 +49,6 @@ def read_constant(tensor: onnx.TensorProto) -> npt.NDArray[Any]:
             "its elements are in another file that has not been read",
             "Give the path of the .onnx file, with the data file next to it",
         )
-    try:
-        return numpy_helper.to_array(tensor)
-    except (ValueError, TypeError, KeyError) as error:
-        raise InvalidModelError.at(STAGE, f"tensor {tensor.name!r}", f"its elements cannot be read: {error}") from error
 
 
 def is_foldable(node: onnx.NodeProto) -> bool:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
 import onnx
 
 from ...errors import Blocker, InvalidModelError, UnsupportedError
@@ -53,25 +57,44 @@ def supported_operators() -> tuple[str, ...]:
 def lower(net: StaticGraph) -> Graph:
     """Map every node; collect what cannot be mapped."""
     build = Builder(net)
-    refused: list[tuple[OnnxNode, Refusal]] = []
+    refused: list[_Refused] = []
     for tensor in net.inputs:
-        build.add_input(tensor)
+        with _collected(refused, "input", tensor.name):
+            build.add_input(tensor)
     for node in net.nodes:
-        try:
+        with _collected(refused, node.full_type, node.name):
             _map(node, build)
-        except Refusal as refusal:
-            refused.append((node, refusal))
-            build.stand_in(node)
+        build.stand_in(node)
+    if not refused:
+        for name, tensor in net.outputs:
+            with _collected(refused, "output", name):
+                build.add_output(name, tensor)
     if refused:
         raise UnsupportedError(STAGE, _grouped(refused))
-    for name, tensor in net.outputs:
-        build.add_output(name, tensor)
     if build.not_finite:
         raise InvalidModelError(
             STAGE,
             [Blocker(f"tensor {name!r}", "holds NaN or infinity", "Check the training") for name in build.not_finite],
         )
     return build.graph
+
+
+@dataclass(frozen=True)
+class _Refused:
+    """What cannot be mapped: a node by its operator type and name, or an input or output."""
+
+    kind: str
+    name: str
+    refusal: Refusal
+
+
+@contextmanager
+def _collected(refused: list[_Refused], kind: str, name: str) -> Iterator[None]:
+    """Add a refusal from inside to the list and go on."""
+    try:
+        yield
+    except Refusal as refusal:
+        refused.append(_Refused(kind, name, refusal))
 
 
 def _map(node: OnnxNode, build: Builder) -> None:
@@ -90,12 +113,12 @@ def _map(node: OnnxNode, build: Builder) -> None:
     mapping(node, build)
 
 
-def _grouped(refused: list[tuple[OnnxNode, Refusal]]) -> list[Blocker]:
+def _grouped(refused: Sequence[_Refused]) -> list[Blocker]:
     """One blocker per reason, naming every node that has it."""
-    nodes: dict[tuple[str, str, str], list[str]] = {}
-    for node, refusal in refused:
-        nodes.setdefault((node.full_type, refusal.found, refusal.remedy), []).append(node.name)
+    names: dict[tuple[str, str, str], list[str]] = {}
+    for one in refused:
+        names.setdefault((one.kind, one.refusal.found, one.refusal.remedy), []).append(one.name)
     return [
-        Blocker(f"{op_type} {', '.join(map(repr, names))}", found, remedy)
-        for (op_type, found, remedy), names in nodes.items()
+        Blocker(f"{kind} {', '.join(map(repr, having))}", found, remedy)
+        for (kind, found, remedy), having in names.items()
     ]

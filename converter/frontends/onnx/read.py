@@ -9,6 +9,7 @@ from google.protobuf.message import DecodeError
 from onnx import checker, external_data_helper, inliner, version_converter
 
 from ...errors import Blocker, InvalidModelError, UnsupportedError
+from .constants import refuse_external
 from .errors import STAGE
 
 #: Older models are upgraded to this opset; from here on operators broadcast as numpy does.
@@ -61,6 +62,8 @@ def _check(model: onnx.ModelProto) -> None:
     """ONNX's own checker. Unknown operators are not its business here: the lowering reports them all."""
     if not model.graph.node and not model.graph.output:
         raise InvalidModelError.at(STAGE, "", "the model has no graph")
+    for tensor in model.graph.initializer:
+        refuse_external(tensor)
     try:
         checker.check_model(_with_output_shapes(model))
     except checker.ValidationError as error:

@@ -34,9 +34,9 @@ def input_tensors(inputs: Sequence[onnx.ValueInfoProto], options: Options) -> li
     others; an unknown first dimension becomes 1, with a warning. Raises UsageError listing every other unknown
     dimension and every option that does not fit, UnsupportedError for inputs that are no tensors.
     """
-    strange = [value for value in inputs if value.type.WhichOneof("value") != "tensor_type"]
+    strange = [value.name for value in inputs if _dtype(value.type.tensor_type.elem_type) is None]
     if strange:
-        raise UnsupportedError(STAGE, [Blocker(f"input {value.name!r}", "is no tensor") for value in strange])
+        raise UnsupportedError(STAGE, [Blocker(f"input {name!r}", "is no tensor of a known type") for name in strange])
     declared = {value.name: _declared(value) for value in inputs}
     symbols = _settle_symbols(declared, options)
 
@@ -165,7 +165,7 @@ def _known(name: str, inferred: onnx.TypeProto | None) -> Tensor:
     if inferred is None or inferred.WhichOneof("value") != "tensor_type":
         return Tensor(name, None, None)
     tensor = inferred.tensor_type
-    dtype = _dtype(tensor.elem_type) if tensor.elem_type else None
+    dtype = _dtype(tensor.elem_type)
     if not tensor.HasField("shape") or any(not dim.HasField("dim_value") for dim in tensor.shape.dim):
         return Tensor(name, None, dtype)
     return Tensor(name, tuple(dim.dim_value for dim in tensor.shape.dim), dtype)
@@ -177,8 +177,12 @@ def _type_proto(tensor: Tensor) -> onnx.TypeProto:
     return helper.make_tensor_type_proto(helper.np_dtype_to_tensor_dtype(tensor.dtype), tensor.shape)
 
 
-def _dtype(elem_type: int) -> np.dtype[Any]:
-    return np.dtype(helper.tensor_dtype_to_np_dtype(elem_type))
+def _dtype(elem_type: int) -> np.dtype[Any] | None:
+    """The numpy type of an ONNX element type, None for the undefined one and for numbers that mean nothing."""
+    try:
+        return np.dtype(helper.tensor_dtype_to_np_dtype(elem_type))
+    except KeyError:
+        return None
 
 
 def _first_line(error: Exception) -> str:
