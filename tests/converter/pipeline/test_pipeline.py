@@ -63,6 +63,15 @@ def test_int8_without_data_is_refused(model: Path) -> None:
         convert(model, Options())
 
 
+def test_bytes_do_not_depend_on_the_kernels(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calibration runs in exact mode: whatever machine converts, the file is the same."""
+    made = []
+    for isa in ("ref", "best"):
+        monkeypatch.setenv("LITEINTERP_ISA", isa)
+        made.append(convert(model, Options(), images(20)).model)
+    assert made[0] == made[1]
+
+
 def test_samples_may_be_a_function_of_the_inputs(model: Path) -> None:
     asked: list[InputNeed] = []
 
