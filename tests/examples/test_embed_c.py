@@ -23,7 +23,8 @@ def test_program_reads_a_two(compiler: str, digits_model: Path, repository: Path
     if shutil.which(compiler) is None or shutil.which("make") is None:
         pytest.skip(f"needs {compiler} and make")
     folder = repository / "examples" / "embed_c"
-    command = ["make", "-s", "-C", folder, f"CC={compiler}", f"OUT={tmp_path}", f"MODEL={digits_model}", "run"]
+    variables = [f"CC={compiler}", "CFLAGS=-O0", f"OUT={tmp_path}", f"MODEL={digits_model}"]
+    command = ["make", "-s", "-C", folder, *variables, "run"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     marked = [line.split()[0] for line in done.stdout.splitlines() if line.endswith("<-")]
