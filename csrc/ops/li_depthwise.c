@@ -76,76 +76,85 @@ void li_depthwise_conv_2d_prepare(li_net *net, const li_node *node)
     }
 }
 
-/* One tap for channels [c, c + n); `x` is the whole pixel. */
-static void li_depthwise_tap_s8(const li_kernels *kernels, int32_t *sums, const int8_t *x, int32_t zero, const int8_t *w,
-                                uint32_t c, uint32_t n, uint32_t multiplier)
-{
-    uint32_t i;
-    if (multiplier == 1) {
-        kernels->taps_s8(sums, x + c, zero, w + c, n);
-        return;
-    }
-    for (i = 0; i < n; ++i) sums[i] += (x[(c + i) / multiplier] - zero) * w[c + i];
-}
+/* The taps of one output pixel that lie inside the image. */
+typedef struct li_depthwise_taps {
+    li_tap_grid grid;
+    size_t x, w;                 /* where the grids start */
+} li_depthwise_taps;
 
-static void li_depthwise_tap_f32(float *restrict sums, const float *restrict x, const float *restrict w, uint32_t c,
-                                 uint32_t n, uint32_t multiplier)
-{
-    uint32_t i = 0, j;
-    if (multiplier == 1) {
-        for (; i + 8 <= n; i += 8)                  /* a fixed count, so that compilers vectorise it at -O2 */
-            for (j = 0; j < 8; ++j) sums[i + j] += x[c + i + j] * w[c + i + j];
-        for (; i < n; ++i) sums[i] += x[c + i] * w[c + i];
-        return;
-    }
-    for (; i < n; ++i) sums[i] += x[(c + i) / multiplier] * w[c + i];
-}
-
-static void li_depthwise_pixel_s8(const li_kernels *kernels, const li_depthwise_state *s, int8_t *out, const int8_t *image,
-                                  const int8_t *filter, const int32_t *bias, int32_t y0, int32_t x0)
+static li_depthwise_taps li_depthwise_place(const li_depthwise_state *s, int32_t y0, int32_t x0)
 {
     const li_window *w = &s->window;
     const li_taps rows = li_taps_inside(y0, w->in_h, w->filter_h, w->dilation_h);
     const li_taps columns = li_taps_inside(x0, w->in_w, w->filter_w, w->dilation_w);
+    const size_t in_c = (size_t)s->in_c, out_c = (size_t)s->out_c, in_row = (size_t)w->in_w * in_c;
+    li_depthwise_taps t = { { 0, 0, 0, 0, 0, 0 }, 0, 0 };
+
+    if (rows.begin == rows.end || columns.begin == columns.end) return t;        /* all taps of a dilated window can miss */
+    t.grid.rows = (size_t)(rows.end - rows.begin);
+    t.grid.columns = (size_t)(columns.end - columns.begin);
+    t.grid.x_row = (size_t)w->dilation_h * in_row;
+    t.grid.x_column = (size_t)w->dilation_w * in_c;
+    t.grid.w_row = (size_t)w->filter_w * out_c;
+    t.grid.w_column = out_c;
+    t.x = (size_t)(y0 + rows.begin * w->dilation_h) * in_row + (size_t)(x0 + columns.begin * w->dilation_w) * in_c;
+    t.w = ((size_t)rows.begin * (size_t)w->filter_w + (size_t)columns.begin) * out_c;
+    return t;
+}
+
+/* More than one output channel per input channel: rare, so one plain loop each. */
+static void li_depthwise_many_s8(int32_t *sums, const int8_t *x, int32_t zero, const int8_t *w, const li_tap_grid *grid,
+                                 uint32_t c, uint32_t n, uint32_t multiplier)
+{
+    size_t i, j;
+    uint32_t k;
+    for (i = 0; i < grid->rows; ++i)
+        for (j = 0; j < grid->columns; ++j) {
+            const int8_t *from = x + i * grid->x_row + j * grid->x_column, *by = w + i * grid->w_row + j * grid->w_column;
+            for (k = 0; k < n; ++k) sums[k] += (from[(c + k) / multiplier] - zero) * by[c + k];
+        }
+}
+
+static void li_depthwise_many_f32(float *sums, const float *x, const float *w, const li_tap_grid *grid, uint32_t c, uint32_t n,
+                                  uint32_t multiplier)
+{
+    size_t i, j;
+    uint32_t k;
+    for (i = 0; i < grid->rows; ++i)
+        for (j = 0; j < grid->columns; ++j) {
+            const float *from = x + i * grid->x_row + j * grid->x_column, *by = w + i * grid->w_row + j * grid->w_column;
+            for (k = 0; k < n; ++k) sums[k] += from[(c + k) / multiplier] * by[c + k];
+        }
+}
+
+static void li_depthwise_pixel_s8(const li_kernels *kernels, const li_depthwise_state *s, int8_t *out, const int8_t *image,
+                                  const int8_t *filter, const int32_t *bias, const li_depthwise_taps *t)
+{
     const uint32_t out_c = (uint32_t)s->out_c;
     int32_t sums[LI_CHANNEL_BLOCK];
     uint32_t c, count;
-    int32_t ky, kx;
 
     for (c = 0; c < out_c; c += count) {
         count = out_c - c < LI_CHANNEL_BLOCK ? out_c - c : LI_CHANNEL_BLOCK;
         li_bias_s32(sums, bias, c, count);
-        for (ky = rows.begin; ky < rows.end; ++ky)
-            for (kx = columns.begin; kx < columns.end; ++kx) {
-                const size_t pixel = (size_t)(y0 + ky * w->dilation_h) * (size_t)w->in_w + (size_t)(x0 + kx * w->dilation_w);
-                const size_t tap = (size_t)ky * (size_t)w->filter_w + (size_t)kx;
-                li_depthwise_tap_s8(kernels, sums, image + pixel * (size_t)s->in_c, s->in_zero, filter + tap * out_c, c, count,
-                                    (uint32_t)s->multiplier);
-            }
+        if (s->multiplier == 1) kernels->taps_s8(sums, image + t->x + c, s->in_zero, filter + t->w + c, &t->grid, count);
+        else li_depthwise_many_s8(sums, image + t->x, s->in_zero, filter + t->w, &t->grid, c, count, (uint32_t)s->multiplier);
         kernels->requantize_s8(out + c, sums, (const float *)(s + 1) + c, s->out_zero, s->low, s->high, count);
     }
 }
 
-static void li_depthwise_pixel_f32(const li_depthwise_state *s, float *out, const float *image, const float *filter,
-                                   const float *bias, int32_t y0, int32_t x0)
+static void li_depthwise_pixel_f32(const li_kernels *kernels, const li_depthwise_state *s, float *out, const float *image,
+                                   const float *filter, const float *bias, const li_depthwise_taps *t)
 {
-    const li_window *w = &s->window;
-    const li_taps rows = li_taps_inside(y0, w->in_h, w->filter_h, w->dilation_h);
-    const li_taps columns = li_taps_inside(x0, w->in_w, w->filter_w, w->dilation_w);
     const uint32_t out_c = (uint32_t)s->out_c;
     float sums[LI_CHANNEL_BLOCK];
     uint32_t c, count;
-    int32_t ky, kx;
 
     for (c = 0; c < out_c; c += count) {
         count = out_c - c < LI_CHANNEL_BLOCK ? out_c - c : LI_CHANNEL_BLOCK;
         li_fill(sums, 0, count * sizeof *sums);
-        for (ky = rows.begin; ky < rows.end; ++ky)
-            for (kx = columns.begin; kx < columns.end; ++kx) {
-                const size_t pixel = (size_t)(y0 + ky * w->dilation_h) * (size_t)w->in_w + (size_t)(x0 + kx * w->dilation_w);
-                const size_t tap = (size_t)ky * (size_t)w->filter_w + (size_t)kx;
-                li_depthwise_tap_f32(sums, image + pixel * (size_t)s->in_c, filter + tap * out_c, c, count, (uint32_t)s->multiplier);
-            }
+        if (s->multiplier == 1) kernels->taps_f32(sums, image + t->x + c, filter + t->w + c, &t->grid, count);
+        else li_depthwise_many_f32(sums, image + t->x, filter + t->w, &t->grid, c, count, (uint32_t)s->multiplier);
         li_finish_f32(out + c, sums, bias, c, count, s->low_f32, s->high_f32);
     }
 }
@@ -155,6 +164,7 @@ li_status li_depthwise_conv_2d_run(li_net *net, const li_node *node)
     const li_tensor *input = li_node_input(net, node, 0);
     const li_depthwise_state *s = li_node_state_const(net, node);
     const li_window *w = &s->window;
+    const li_kernels *kernels = li_kernels_of(net);
     const void *x = li_tensor_data(input), *filter = li_tensor_data(li_node_input(net, node, 1));
     const void *bias = li_optional_data(net, node, 2);
     void *out = li_tensor_data(li_node_output(net, node, 0));
@@ -165,12 +175,11 @@ li_status li_depthwise_conv_2d_run(li_net *net, const li_node *node)
     for (b = 0; b < w->batches; ++b)
         for (oy = 0; oy < w->out_h; ++oy)
             for (ox = 0; ox < w->out_w; ++ox, at += (size_t)s->out_c) {
-                const int32_t y0 = oy * w->stride_h - w->pad_top, x0 = ox * w->stride_w - w->pad_left;
+                const li_depthwise_taps t = li_depthwise_place(s, oy * w->stride_h - w->pad_top, ox * w->stride_w - w->pad_left);
                 if (input->type == LI_INT8)
-                    li_depthwise_pixel_s8(li_kernels_of(net), s, (int8_t *)out + at, (const int8_t *)x + (size_t)b * image, filter,
-                                          bias, y0, x0);
+                    li_depthwise_pixel_s8(kernels, s, (int8_t *)out + at, (const int8_t *)x + (size_t)b * image, filter, bias, &t);
                 else
-                    li_depthwise_pixel_f32(s, (float *)out + at, (const float *)x + (size_t)b * image, filter, bias, y0, x0);
+                    li_depthwise_pixel_f32(kernels, s, (float *)out + at, (const float *)x + (size_t)b * image, filter, bias, &t);
             }
     return LI_OK;
 }

@@ -24,7 +24,9 @@ typedef struct li_taps { int32_t begin, end; } li_taps;
 
 static inline li_taps li_taps_inside(int32_t start, int32_t size, int32_t filter, int32_t dilation)
 {
-    li_taps taps = { 0, 0 };
+    li_taps taps = { 0, filter };
+    if (start >= 0 && size - start > (filter - 1) * dilation) return taps;      /* the usual case, without a division */
+    taps.end = 0;
     if (start < 0) taps.begin = (dilation - 1 - start) / dilation;
     if (size > start) taps.end = (size - 1 - start) / dilation + 1;
     if (taps.end > filter) taps.end = filter;

@@ -11,6 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The taps of one window: a grid over the image and one over the weights, steps in elements. */
+typedef struct li_tap_grid {
+    size_t rows, columns;
+    size_t x_row, x_column, w_row, w_column;
+} li_tap_grid;
+
 typedef struct li_kernels {
     const char *name;
     int32_t isa;                     /* LI_ISA_... */
@@ -21,8 +27,13 @@ typedef struct li_kernels {
     void (*dots_s8)(int32_t *sums, const int8_t *x, int32_t zero_point, const int8_t *w, size_t stride, size_t n,
                     size_t channels);
 
-    /* sums[c] += (x[c] - zero_point) * w[c], for c < n: one tap of a depthwise convolution. */
-    void (*taps_s8)(int32_t *sums, const int8_t *x, int32_t zero_point, const int8_t *w, size_t n);
+    /* A depthwise window: for each c < n, over rows i and columns j of the grid in that order,
+       sums[c] += (x[i * x_row + j * x_column + c] - zero_point) * w[i * w_row + j * w_column + c].
+       The caller guarantees that no sum leaves int32. */
+    void (*taps_s8)(int32_t *sums, const int8_t *x, int32_t zero_point, const int8_t *w, const li_tap_grid *grid, size_t n);
+
+    /* The same without a zero point in float32, each product and each sum rounded. */
+    void (*taps_f32)(float *sums, const float *x, const float *w, const li_tap_grid *grid, size_t n);
 
     /* out[c] = clamp(round_even(float(sums[c]) * multipliers[c]) + zero_point, low, high): NUMERICS.md, "requantize". */
     void (*requantize_s8)(int8_t *out, const int32_t *sums, const float *multipliers, int32_t zero_point, int32_t low,

@@ -33,10 +33,11 @@ static inline int32_t li_clamp(int32_t value, int32_t low, int32_t high)
     return value < low ? low : value > high ? high : value;
 }
 
-/* NaN passes: both comparisons are false. */
+/* NaN passes: both comparisons are false. Written as maximum and minimum instructions choose, so that no branch is left. */
 static inline float li_clamp_f32(float value, float low, float high)
 {
-    return value < low ? low : value > high ? high : value;
+    const float raised = low > value ? low : value;
+    return high < raised ? high : raised;
 }
 
 /* clamp(round_even(float(sum) * multiplier) + zero_point, low, high); zero_point, low and high within [-256, 255]. */

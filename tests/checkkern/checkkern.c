@@ -166,19 +166,38 @@ static void check_dots_s8(const li_kernels *k, shape s)
     compare(&s, &r);
 }
 
+/* A window of up to 4 x 4 taps, neighbours possibly apart; the operands' spans in elements. */
+static li_tap_grid make_grid(size_t n, size_t *x_span, size_t *w_span)
+{
+    li_tap_grid g = { below(5), below(5), 0, n + below(9), 0, n + below(9) };
+    g.x_row = g.columns * g.x_column + below(7);
+    g.w_row = g.columns * g.w_column + below(7);
+    const int empty = g.rows == 0 || g.columns == 0;
+    *x_span = empty ? 0 : (g.rows - 1) * g.x_row + (g.columns - 1) * g.x_column + n;
+    *w_span = empty ? 0 : (g.rows - 1) * g.w_row + (g.columns - 1) * g.w_column + n;
+    return g;
+}
+
 static void check_taps_s8(const li_kernels *k, shape s)
 {
     const int32_t zero = s.fill == LOWEST ? 127 : s.fill == HIGHEST ? -128 : (int32_t)below(256) - 128;
-    int8_t *x = place(regions[0], s.n, s.at, 1), *w = place(regions[1], s.n, s.at < 0 ? s.at : 15 - s.at, 1);
+    size_t x_span, w_span;
+    const li_tap_grid g = make_grid(s.n, &x_span, &w_span);
+    int8_t *x = place(regions[0], x_span, s.at, 1), *w = place(regions[1], w_span, s.at < 0 ? s.at : 15 - s.at, 1);
     const result r = make_result(s.n * 4, s.at, 4);
-    fill_s8(x, s.n, s.fill);
-    fill_s8(w, s.n, s.fill);
+    fill_s8(x, x_span, s.fill);
+    fill_s8(w, w_span, s.fill);
     for (size_t c = 0; c < s.n; c++) {
-        const int32_t start = (int32_t)draw() / 4, expected = start + (x[c] - zero) * w[c];
+        const int32_t start = (int32_t)draw() / 4;
+        int32_t expected = start;
+        for (size_t t = 0; t < g.rows * g.columns; t++) {
+            const size_t i = t / g.columns, j = t % g.columns;
+            expected += (x[i * g.x_row + j * g.x_column + c] - zero) * w[i * g.w_row + j * g.w_column + c];
+        }
         memcpy(r.got + c * 4, &start, 4);
         memcpy(r.expected + c * 4, &expected, 4);
     }
-    k->taps_s8((int32_t *)(void *)r.got, x, zero, w, s.n);
+    k->taps_s8((int32_t *)(void *)r.got, x, zero, w, &g, s.n);
     compare(&s, &r);
 }
 
@@ -212,6 +231,28 @@ static float in_order(float sum, const float *x, const float *w, size_t n)
         total = total + product;
     }
     return total;
+}
+
+static void check_taps_f32(const li_kernels *k, shape s)
+{
+    size_t x_span, w_span;
+    const li_tap_grid g = make_grid(s.n, &x_span, &w_span);
+    float *x = place(regions[0], x_span * 4, s.at, 4), *w = place(regions[1], w_span * 4, s.at, 4);
+    const result r = make_result(s.n * 4, s.at, 4);
+    fill_f32(x, x_span);
+    fill_f32(w, w_span);
+    for (size_t c = 0; c < s.n; c++) {
+        const float start = (float)draw() / 4294967296.0f;
+        float expected = start;
+        for (size_t t = 0; t < g.rows * g.columns; t++) {
+            const size_t i = t / g.columns, j = t % g.columns;
+            expected = in_order(expected, x + i * g.x_row + j * g.x_column + c, w + i * g.w_row + j * g.w_column + c, 1);
+        }
+        memcpy(r.got + c * 4, &start, 4);
+        memcpy(r.expected + c * 4, &expected, 4);
+    }
+    k->taps_f32((float *)(void *)r.got, x, w, &g, s.n);
+    compare(&s, &r);
 }
 
 static void check_dots_f32(const li_kernels *k, shape s)
@@ -278,6 +319,7 @@ static void check_length(const li_kernels *k, size_t n, uint64_t seed)
             run(check_dots_s8, "dots_s8", k, s);
             run(check_taps_s8, "taps_s8", k, s);
             run(check_requantize_s8, "requantize_s8", k, s);
+            run(check_taps_f32, "taps_f32", k, s);
             run(check_dots_f32, "dots_f32", k, s);
             if (k->pack_f32_bytes != NULL) {
                 run(check_dots_f32_packed, "dots_f32_packed", k, s);

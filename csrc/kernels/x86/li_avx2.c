@@ -158,17 +158,37 @@ LI_AVX2 static void li_avx2_dots_s8(int32_t *sums, const int8_t *x, int32_t zero
         li_avx2_dots_16(sums, _mm256_sub_epi16(li_avx2_widen16(short_x), _mm256_set1_epi16((short)zero_point)), w, stride, n, channels);
 }
 
-/* |x - zero point| <= 255 and |w| <= 128, so the product fits int16. */
-LI_AVX2 static void li_avx2_taps_s8(int32_t *sums, const int8_t *x, int32_t zero_point, const int8_t *w, size_t n)
+/* |x - zero point| <= 255 and |w| <= 128, so a product fits int16. Sums stay in registers over the whole window. */
+LI_AVX2 static void li_avx2_taps_s8(int32_t *sums, const int8_t *x, int32_t zero_point, const int8_t *w,
+                                    const li_tap_grid *grid, size_t n)
 {
-    const __m128i zero = _mm_set1_epi16((short)zero_point);
-    size_t c = 0;
-    for (; c + 8 <= n; c += 8) {
-        const __m128i product = _mm_mullo_epi16(_mm_sub_epi16(li_avx2_widen8(x + c), zero), li_avx2_widen8(w + c));
-        __m256i *to = (__m256i *)(sums + c);
-        _mm256_storeu_si256(to, _mm256_add_epi32(_mm256_loadu_si256(to), _mm256_cvtepi16_epi32(product)));
+    const __m256i zero = _mm256_set1_epi16((short)zero_point);
+    size_t c = 0, i, j;
+    for (; c + 16 <= n; c += 16) {
+        __m256i low = _mm256_loadu_si256((const __m256i *)(sums + c)), high = _mm256_loadu_si256((const __m256i *)(sums + c + 8));
+        for (i = 0; i < grid->rows; ++i) {
+            const int8_t *from = x + c + i * grid->x_row, *by = w + c + i * grid->w_row;
+            for (j = 0; j < grid->columns; ++j, from += grid->x_column, by += grid->w_column) {
+                const __m256i product = _mm256_mullo_epi16(_mm256_sub_epi16(li_avx2_widen16(from), zero), li_avx2_widen16(by));
+                low = _mm256_add_epi32(low, _mm256_cvtepi16_epi32(_mm256_castsi256_si128(product)));
+                high = _mm256_add_epi32(high, _mm256_cvtepi16_epi32(_mm256_extracti128_si256(product, 1)));
+            }
+        }
+        _mm256_storeu_si256((__m256i *)(sums + c), low);
+        _mm256_storeu_si256((__m256i *)(sums + c + 8), high);
     }
-    for (; c < n; ++c) sums[c] += (x[c] - zero_point) * w[c];
+    for (; c + 8 <= n; c += 8) {
+        __m256i sum = _mm256_loadu_si256((const __m256i *)(sums + c));
+        for (i = 0; i < grid->rows; ++i) {
+            const int8_t *from = x + c + i * grid->x_row, *by = w + c + i * grid->w_row;
+            for (j = 0; j < grid->columns; ++j, from += grid->x_column, by += grid->w_column) {
+                const __m128i wide = _mm_sub_epi16(li_avx2_widen8(from), _mm256_castsi256_si128(zero));
+                sum = _mm256_add_epi32(sum, _mm256_cvtepi16_epi32(_mm_mullo_epi16(wide, li_avx2_widen8(by))));
+            }
+        }
+        _mm256_storeu_si256((__m256i *)(sums + c), sum);
+    }
+    if (c < n) li_ref_taps_s8(sums + c, x + c, zero_point, w + c, grid, n - c);
 }
 
 LI_AVX2 static inline __m256i li_avx2_scale8(const int32_t *sums, const float *multipliers, __m256 low, __m256 high)
@@ -265,11 +285,28 @@ LI_AVX2 static void li_avx2_dots_f32_packed(float *sums, const float *x, const f
     for (; c < channels; c += 8, w += step) li_avx2_block_f32(sums + c, x, w, n, channels - c < 8 ? channels - c : 8);
 }
 
+/* A depthwise window: 8 channels in a register over all taps. */
+LI_AVX2 static void li_avx2_taps_f32(float *sums, const float *x, const float *w, const li_tap_grid *grid, size_t n)
+{
+    size_t c = 0, i, j;
+    for (; c + 8 <= n; c += 8) {
+        __m256 sum = _mm256_loadu_ps(sums + c);
+        for (i = 0; i < grid->rows; ++i) {
+            const float *from = x + c + i * grid->x_row, *by = w + c + i * grid->w_row;
+            for (j = 0; j < grid->columns; ++j, from += grid->x_column, by += grid->w_column)
+                sum = _mm256_add_ps(sum, _mm256_mul_ps(_mm256_loadu_ps(from), _mm256_loadu_ps(by)));
+        }
+        _mm256_storeu_ps(sums + c, sum);
+    }
+    if (c < n) li_ref_taps_f32(sums + c, x + c, w + c, grid, n - c);
+}
+
 const li_kernels li_kernels_avx2 = {
     .name = "avx2",
     .isa = LI_ISA_AVX2,
     .dots_s8 = li_avx2_dots_s8,
     .taps_s8 = li_avx2_taps_s8,
+    .taps_f32 = li_avx2_taps_f32,
     .requantize_s8 = li_avx2_requantize_s8,
     .dots_f32 = li_ref_dots_f32,
     .pack_f32_bytes = li_avx2_pack_f32_bytes,
