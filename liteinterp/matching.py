@@ -50,8 +50,11 @@ class Matching:
 
 
 def match(ref: Engine, test: Engine) -> Matching:
-    """Layers by `liteinterp.provenance` in the test model, else by equal names. Raises UsageError when the outputs
-    cannot be told apart."""
+    """Layers by `liteinterp.provenance` in the test model; by equal names where the model has no provenance at all.
+
+    A tensor that provenance leaves out equals nothing in the source, whatever its name. Raises UsageError when the
+    outputs cannot be told apart.
+    """
     outputs = _outputs(ref, test)
     shown = {pair.test for pair in outputs}
     origins = dict(test.provenance)
@@ -62,7 +65,7 @@ def match(ref: Engine, test: Engine) -> Matching:
             continue
         origin = origins.get(name)
         source = origin.source if origin is not None else name
-        if source not in ref.tensors:
+        if source not in ref.tensors or (origins and origin is None):
             unmatched += 1
         elif source not in layers or test.tensors[layers[source].test].operator in _MOVES:
             layers.pop(source, None)

@@ -25,6 +25,8 @@ _ACCEPTED = (
     "py:module:callable, or random:"
 )
 _RANDOM_COUNT = 32
+#: The key that numpy.savez gives an array that was passed without one.
+UNNAMED = "arr_0"
 
 
 class Source(Protocol):
@@ -291,16 +293,12 @@ def _random(src: str, inputs: Sequence[InputSpec], note: Note) -> Source:
 def _choose(
     shapes: Mapping[str, tuple[int, ...]], inputs: Sequence[InputSpec], title: str, note: Note
 ) -> dict[str, str]:
-    """Input name -> key in the data. Keys are input names; a single input takes the only array that fits it."""
+    """Input name -> key in the data. Keys are input names; a single input also takes the only array without a name."""
     if all(spec.name in shapes for spec in inputs):
         return {spec.name: spec.name for spec in inputs}
-    if len(inputs) == 1:
-        fitting = [key for key, shape in shapes.items() if fits(shape[1:], inputs[0].shape)]
-        if len(shapes) == 1 or len(fitting) == 1:
-            key = fitting[0] if fitting else next(iter(shapes))
-            if fitting:
-                note(f"{title}: the array {key!r} is taken for the model's only input {inputs[0].name!r}")
-            return {inputs[0].name: key}
+    if len(inputs) == 1 and set(shapes) == {UNNAMED}:
+        note(f"{title}: its only array is taken for the model's only input {inputs[0].name!r}")
+        return {inputs[0].name: UNNAMED}
     missing = next(spec for spec in inputs if spec.name not in shapes)
     raise UsageError(
         f"{title} has no array for {missing}; it has {_shapes(shapes)}. Name the arrays as the inputs, or point to "

@@ -16,6 +16,8 @@ from ..ir.types import DType
 STAGE = "calibrate"
 #: Float inputs above this are raw sensor or pixel values more often than normalised ones; only a warning hangs on it.
 LARGE_VALUE = 1e4
+#: Nothing measured is larger: such data is uninitialised memory, or of another type than its file says.
+IMPLAUSIBLE_VALUE = 1e8
 
 
 class CheckedSamples:
@@ -43,6 +45,15 @@ class CheckedSamples:
             yield arrays
         if self.count == 0:
             raise UsageError.at(STAGE, "calibration data", "holds no sample", "Give at least one, better 100 or more")
+        spreads = [(low, high) for low, high in self._spread.values() if low <= high]
+        if spreads and all(low == high for low, high in spreads):
+            numbers = ", ".join(f"{low:g}" for low, _ in spreads)
+            raise UsageError.at(
+                STAGE,
+                "calibration data",
+                f"is {numbers} everywhere in all {self.count} samples",
+                "Ranges found with it would say nothing: give samples of what the model will see",
+            )
 
     def warnings(self) -> tuple[str, ...]:
         """What looks wrong, but may be meant."""
@@ -55,9 +66,7 @@ class CheckedSamples:
             elif self._constant[name] > 1:
                 found.append(f"input {name!r}: {self._constant[name]} of {self.count} calibration samples are constant")
             if max(abs(low), abs(high)) > LARGE_VALUE:
-                found.append(
-                    f"input {name!r} ranges over [{low:g}, {high:g}]: is it preprocessed as in training?"
-                )
+                found.append(f"input {name!r} ranges over [{low:g}, {high:g}]: is it preprocessed as in training?")
         return tuple(found)
 
     def _check(self, sample: Mapping[str, npt.ArrayLike]) -> Arrays:
@@ -102,6 +111,9 @@ class CheckedSamples:
             low, high = float(array.min()), float(array.max())
             if not (np.isfinite(low) and np.isfinite(high)):
                 return Blocker(where, "holds NaN or infinity", "Remove the sample or repair the preprocessing")
+            if max(abs(low), abs(high)) > IMPLAUSIBLE_VALUE:
+                remedy = f"Numbers beyond {IMPLAUSIBLE_VALUE:g} are no measurement: check how the data was written"
+                return Blocker(where, f"ranges over [{low:g}, {high:g}]", remedy)
             self._constant[name] += array.size > 1 and low == high
             before = self._spread[name]
             self._spread[name] = (min(before[0], low), max(before[1], high))
