@@ -47,8 +47,6 @@ def clip(node: OnnxNode, build: Builder) -> None:
 
 def _bound(node: OnnxNode, i: int, name: str, missing: float) -> float:
     """A bound: an input since opset 11, an attribute before."""
-    given = node.constant(i, name) if node.opset >= 11 else None
-    bound = float(given.reshape(-1)[0]) if given is not None else missing
-    if node.opset < 11:
-        bound = node.attributes.number(name, missing)
+    given = node.scalar(i, name) if node.opset >= 11 else node.attributes.number(name, missing)
+    bound = missing if given is None else given
     return math.copysign(math.inf, bound) if abs(bound) >= _UNBOUNDED else bound

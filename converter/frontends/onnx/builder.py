@@ -159,7 +159,10 @@ class Builder:
 
     def indices(self, name: str, numbers: npt.ArrayLike) -> Value:
         """A constant int32 operand: a shape, axes, paddings, a permutation."""
-        return self.new_constant(name, np.asarray(numbers, np.int32))
+        wide = np.asarray(numbers, np.int64)
+        if (np.abs(wide) >= 2**31).any():
+            raise Refusal(f"the numbers {wide.tolist()}", "They have to fit 32 bits")
+        return self.new_constant(name, wide.astype(np.int32))
 
     def transpose(self, value: Value, permutation: Sequence[int], *, to: Tensor | None = None, name: str = "") -> Value:
         wish = name or f"{value.name}_transposed"

@@ -79,8 +79,17 @@ class OnnxNode:
         if tensor is None:
             return None
         if tensor.data is None:
-            raise Refusal(f"its {role} ({tensor.name!r}) are computed at run time", f"Make the {role} a constant")
+            raise Refusal(f"its {role} ({tensor.name!r}) comes from a computation", f"Make the {role} a constant")
         return tensor.data
+
+    def scalar(self, i: int, role: str) -> float | None:
+        """A constant optional parameter that is one number."""
+        data = self.constant(i, role)
+        if data is None:
+            return None
+        if data.size != 1:
+            raise Refusal(f"its {role} has {data.size} elements", "It has to be one number")
+        return float(data.reshape(-1)[0])
 
 
 @dataclass(frozen=True)

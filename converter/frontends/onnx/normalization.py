@@ -21,14 +21,15 @@ def batch_normalization(node: OnnxNode, build: Builder) -> None:
     if node.opset < 9 and not node.attributes.integer("spatial", 1):
         raise Refusal("statistics per element (spatial = 0)", "Export with opset >= 9")
     source, result = node.input(0), node.output
-    scale, bias, mean, variance = (build.array(node.input(i)).astype(np.float64) for i in range(1, 5))
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):  # the builder finds what is not finite
+        scale, bias, mean, variance = (build.array(node.input(i)).astype(np.float64) for i in range(1, 5))
         factor = scale / np.sqrt(variance + node.attributes.number("epsilon", 1e-5))
         offset = bias - mean * factor
+        narrow = [array.astype(np.float32) for array in (factor, offset)]
     shape = (1, -1, *[1] * (source.rank - 2)) if source.rank > 1 else (-1,)
     constants = [
-        build.new_constant(f"{result.name}_{role}", array.astype(np.float32).reshape(shape))
-        for role, array in (("factor", factor), ("offset", offset))
+        build.new_constant(f"{result.name}_{role}", array.reshape(shape))
+        for role, array in zip(("factor", "offset"), narrow, strict=True)
     ]
     scaled = build.emit("MUL", [build.value(source), constants[0]], options_for(), name=f"{result.name}_scaled")
     build.emit("ADD", [scaled, constants[1]], options_for(), to=result)

@@ -46,5 +46,4 @@ def _paddings(node: OnnxNode, rank: int) -> list[tuple[int, int]]:
 def _fill(node: OnnxNode) -> float:
     if node.opset < 11:
         return node.attributes.number("value", 0.0)
-    value = node.constant(2, "value")
-    return float(value.reshape(-1)[0]) if value is not None and value.size else 0.0
+    return node.scalar(2, "value") or 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
@@ -62,6 +63,8 @@ def _check(model: onnx.ModelProto) -> None:
     """ONNX's own checker. Unknown operators are not its business here: the lowering reports them all."""
     if not model.graph.node and not model.graph.output:
         raise InvalidModelError.at(STAGE, "", "the model has no graph")
+    if any(isinstance(name, bytes) for name in _names(model.graph)):
+        raise InvalidModelError.at(STAGE, "", "a name in the model is no UTF-8 text: the file is damaged")
     for tensor in model.graph.initializer:
         refuse_external(tensor)
     try:
@@ -74,6 +77,14 @@ def _check(model: onnx.ModelProto) -> None:
         # More than 2 GiB with its external data: the checker cannot take it; what matters is checked on the way.
         if model.ByteSize() < 2**31:
             raise InvalidModelError.at(STAGE, "", f"the model cannot be checked: {error}") from error
+
+
+def _names(graph: onnx.GraphProto) -> Iterator[str | bytes]:
+    """Every name that a graph gives or refers to; protobuf hands out those that are no UTF-8 as bytes."""
+    for node in graph.node:
+        yield from (node.op_type, node.domain, node.name, *node.input, *node.output)
+        yield from (attribute.name for attribute in node.attribute)
+    yield from (value.name for value in (*graph.input, *graph.output, *graph.initializer))
 
 
 def _with_output_shapes(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -32,8 +32,7 @@ def squeeze(node: OnnxNode, build: Builder) -> None:
 @onnx_operator("Identity", "Dropout")
 def identity(node: OnnxNode, build: Builder) -> None:
     """Dropout does nothing in inference. Refuses a Dropout that is told to train."""
-    training = node.constant(2, "training mode") if node.op_type == "Dropout" and node.opset >= 12 else None
-    if training is not None and bool(training.reshape(-1)[0]):
+    if node.op_type == "Dropout" and node.opset >= 12 and node.scalar(2, "training mode"):
         raise Refusal("training mode", "Export in inference mode")
     build.bind(node.output, build.value(node.input(0)))
 

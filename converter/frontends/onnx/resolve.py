@@ -68,7 +68,7 @@ class _Walk:
         self._counts[proto.op_type] += 1
         inputs = [self.tensor(source, f"{proto.op_type} {name!r}") if source else None for source in proto.input]
         if proto.op_type == "If" and proto.domain in _OWN_DOMAINS and inputs[0] and inputs[0].data is not None:
-            self._branch(proto, bool(inputs[0].data.reshape(-1)[0]))
+            self._branch(proto, bool(inputs[0].data.all()))
             return
         attributes = read_attributes(proto, name)
         outputs = infer_outputs(proto, inputs, attributes, self.opset, self.options)

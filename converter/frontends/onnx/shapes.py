@@ -141,7 +141,7 @@ def infer_outputs(
         inferred = shape_inference.infer_node_outputs(
             schema, renamed, types, data, opset_imports=[helper.make_opsetid("", opset)]
         )
-    except (shape_inference.InferenceError, onnx.checker.ValidationError, RuntimeError) as error:
+    except (shape_inference.InferenceError, onnx.checker.ValidationError, RuntimeError, ValueError) as error:
         blocker = Blocker(f"{node.op_type} {node.name!r}", f"its inputs do not fit: {_first_line(error)}")
         if options.input_shape:
             raise UsageError(STAGE, [Blocker(blocker.where, blocker.found, "Check --input-shape")]) from error

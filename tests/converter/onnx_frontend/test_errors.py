@@ -216,3 +216,29 @@ def test_a_newer_opset_than_onnx_knows() -> None:
     model = one_node("Relu", {"x": (2,)})
     model.opset_import[0].version = 999
     refused(model, UnsupportedError, "opset 999", "Upgrade onnx")
+
+
+# Found by damaging models ---------------------------------------------------------------------------------------------
+
+
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    data = one_node("Relu", {"x": (2, 3)}).SerializeToString()
+    path = tmp_path / "model.onnx"
+    path.write_bytes(data.replace(b"Relu", b"R\xfflu"))
+    refused(path, InvalidModelError, "UTF-8")
+
+
+def test_an_input_without_an_element_type() -> None:
+    model = one_node("Relu", {"x": (2, 3)})
+    model.graph.input[0].type.tensor_type.elem_type = 99
+    refused(model, UnsupportedError, "input 'x'")
+
+
+def test_pads_beyond_32_bits() -> None:
+    model = one_node("Pad", {"x": (2, 3)}, {"p": np.array([2**40, 0, 0, 0], INTS)})
+    refused(model, UnsupportedError, "Pad 'node'")
+
+
+def test_a_bound_without_elements() -> None:
+    model = one_node("Clip", {"x": (2, 3)}, {"low": np.zeros(0, np.float32)})
+    refused(model, UnsupportedError, "Clip 'node': its min has 0 elements")
