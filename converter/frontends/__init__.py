@@ -13,7 +13,7 @@ from .detect import STAGE, Format, detect
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["Format", "detect", "load", "onnx_operators"]
+__all__ = ["Format", "detect", "load"]
 
 
 def load(model: Path | onnx.ModelProto, options: Options) -> Graph:
@@ -34,13 +34,6 @@ def load(model: Path | onnx.ModelProto, options: Options) -> Graph:
     from .onnx import load_onnx, parse
 
     return load_onnx(parse(data, model.parent), options)
-
-
-def onnx_operators() -> tuple[str, ...]:
-    """The ONNX operator types that can be converted, for `liteinterp inspect --operators`."""
-    from .onnx import supported_operators
-
-    return supported_operators()
 
 
 def _read(path: Path) -> bytes:
