@@ -7,11 +7,15 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SANITIZED := build/asan/libliteinterp.so
 ARGS ?=
+SEED ?= 1
+SIZE ?= size
 
+DEFINITION := -std=c11 -ffp-contract=off -Icsrc/include -Icsrc/src
+LIBRARY := $(addprefix csrc/,$(shell grep -v '^\#' csrc/sources.txt))
 C_SOURCES := $(shell find csrc -name '*.[ch]' -o -name '*.inc' -o -name CMakeLists.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test test-slow lint gen gen-check asan clean prerequisites
+.PHONY: help dev demo test test-slow lint gen gen-check asan checkkern sizes clean prerequisites
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -45,8 +49,20 @@ asan: $(READY) $(SANITIZED) ## run operators and Python interface on a library u
 
 $(SANITIZED): $(C_SOURCES) csrc/sources.txt
 	@mkdir -p $(dir $@)
-	$(CC) -std=c11 -O1 -g -ffp-contract=off -fsanitize=address,undefined -fno-sanitize-recover=all -shared -fPIC \
-	  -Icsrc/include -Icsrc/src -o $@ $(addprefix csrc/,$(shell grep -v '^\#' csrc/sources.txt))
+	$(CC) $(DEFINITION) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -shared -fPIC -o $@ $(LIBRARY)
+
+checkkern: build/checkkern ## compare every kernel with its definition (SEED=7 chooses the data)
+	build/checkkern $(SEED)
+
+build/checkkern: tests/checkkern/checkkern.c $(C_SOURCES)
+	@mkdir -p build
+	$(CC) $(DEFINITION) -O2 -o $@ $< csrc/src/li_math.c $(wildcard csrc/kernels/*/*.c) -lm
+
+sizes: ## print bytes of code and data, for another target with its CC, SIZE and CFLAGS
+	@rm -rf build/sizes && mkdir -p build/sizes
+	@cd build/sizes && $(CC) -std=c11 -ffp-contract=off -Os $(CFLAGS) -I../../csrc/include -I../../csrc/src \
+	  -c $(addprefix ../../,$(LIBRARY))
+	@$(SIZE) -t build/sizes/*.o
 
 prerequisites:
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing: apt install python3 python3-venv" >&2; exit 2; }

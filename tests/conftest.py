@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,17 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if "zoo" in getattr(item, "fixturenames", ()) and not ZOO_PRESENT:
         absent_tests.add(item.nodeid)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In the gate (CI=1) a test that lacks a tool fails: otherwise nobody would notice that it never runs."""
+    report = yield
+    if os.environ.get("CI") and report.skipped and isinstance(report.longrepr, tuple):
+        reason = report.longrepr[2].removeprefix("Skipped: ")
+        if reason.startswith("needs ") or reason.endswith("is not installed"):
+            report.outcome, report.longrepr = "failed", f"CI is set, so a tool must not be missing: {reason}"
+    return report
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
