@@ -74,7 +74,7 @@ static li_status li_pair_plan(li_net *net, li_node *node, uint32_t activation_sl
     return LI_OK;
 }
 
-/* What both operators prepare alike; `rule` belongs to the formula that was selected. */
+/* What both operators prepare alike; the rule of the limits belongs to the formula that was selected. */
 static void li_pair_prepare(li_net *net, const li_node *node, li_pair_state *s, int32_t kind, uint32_t activation_slot)
 {
     const li_tensor *a = li_node_input(net, node, 0), *b = li_node_input(net, node, 1), *out = li_node_output(net, node, 0);
