@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fbs import Schema
-from oplist import Op, Operand, fields_of
+from oplist import fields_of
+from opspec import OperandSpec, OpSpec
 
 _HEAD = """# Operators
 
@@ -27,11 +28,11 @@ _KINDS = {
 }
 
 
-def _marks(operand: Operand) -> str:
+def _marks(operand: OperandSpec) -> str:
     return operand.name + "!" * operand.constant + "?" * operand.optional + "*" * operand.variadic
 
 
-def _types(op: Op) -> str:
+def _types(op: OpSpec) -> str:
     """One entry per row, a row of equal types by that type alone."""
     entries: list[str] = []
     for row in op.types:
@@ -41,14 +42,14 @@ def _types(op: Op) -> str:
     return "<br>".join(entries) if any("→" in entry for entry in entries) else ", ".join(entries)
 
 
-def _row(op: Op) -> str:
+def _row(op: OpSpec) -> str:
     operands = ", ".join(_marks(o) for o in op.inputs) + " → " + ", ".join(_marks(o) for o in op.outputs)
     versions = ", ".join(f"{'other' if name == '*' else name} {version}" for name, version in op.versions)
     return (f"| {op.name} | {op.doc} | {operands} | {_types(op)} | {versions}; reads up to {op.max_version} "
             f"| {op.litert} | {op.tflm} |")
 
 
-def _options_row(op: Op, schema: Schema) -> str:
+def _options_row(op: OpSpec, schema: Schema) -> str:
     fields = ", ".join(f"`{field.name}`" for field in fields_of(schema, op.options)) or "none"
     notes = []
     if op.fixed:
@@ -64,7 +65,7 @@ def _options_row(op: Op, schema: Schema) -> str:
     return f"| {op.name} | {fields} | {_KINDS[op.quantize]} | {'; '.join(notes)} |"
 
 
-def ops_page(schema: Schema, ops: list[Op]) -> str:
+def ops_page(schema: Schema, ops: list[OpSpec]) -> str:
     lines = [_HEAD + "\n".join(_row(op) for op in ops)]
     lines += ["", "## Options and quantization", "", "| operator | options | int8 quantization | notes |"]
     lines.append("|---|---|---|---|")

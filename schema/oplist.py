@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fbs import Field, Schema, SchemaError
+from opspec import OperandSpec, OpSpec, TypeRow
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -23,62 +23,15 @@ _REQUIRED = {"doc", "family", "options", "inputs", "outputs", "types", "quantize
 _OPTIONAL = {"fixed", "channel_axis", "activation", "in_place", "alias", "broadcast"}
 
 
-@dataclass(frozen=True)
-class Operand:
-    name: str
-    optional: bool
-    constant: bool
-    variadic: bool
-
-
-@dataclass(frozen=True)
-class Types:
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Op:
-    name: str
-    code: int
-    family: str
-    options: str
-    options_tag: int
-    inputs: tuple[Operand, ...]
-    outputs: tuple[Operand, ...]
-    types: tuple[Types, ...]
-    quantize: str
-    fixed: tuple[int, int] | None
-    channel_axis: int | None
-    activation: bool
-    in_place: tuple[int, ...]
-    alias: bool
-    broadcast: bool
-    versions: tuple[tuple[str, int], ...]
-    max_version: int
-    litert: str
-    tflm: str
-    doc: str
-
-    @property
-    def variadic(self) -> bool:
-        return bool(self.inputs) and self.inputs[-1].variadic
-
-    @property
-    def min_inputs(self) -> int:
-        """Inputs up to the last that must be given."""
-        return max((i + 1 for i, operand in enumerate(self.inputs) if not operand.optional), default=0)
-
-
-def _operand(text: str) -> Operand:
+def _operand(text: str) -> OperandSpec:
     name = text.rstrip("?!*")
     marks = text[len(name):]
-    return Operand(name, "?" in marks, "!" in marks, "*" in marks)
+    return OperandSpec(name, "?" in marks, "!" in marks, "*" in marks)
 
 
-def _types(where: str, text: str, inputs: tuple[Operand, ...], outputs: tuple[Operand, ...]) -> Types:
+def _types(where: str, text: str, inputs: tuple[OperandSpec, ...], outputs: tuple[OperandSpec, ...]) -> TypeRow:
     left, arrow, right = text.partition("->")
-    row = Types(tuple(left.split()), tuple(right.split()))
+    row = TypeRow(tuple(left.split()), tuple(right.split()))
     if not arrow or len(row.inputs) != len(inputs) or len(row.outputs) != len(outputs):
         raise SchemaError(f"{where}: types {text!r} do not fit {len(inputs)} inputs and {len(outputs)} outputs")
     if unknown := set(row.inputs + row.outputs) - set(TYPE_NAMES):
@@ -88,7 +41,7 @@ def _types(where: str, text: str, inputs: tuple[Operand, ...], outputs: tuple[Op
     return row
 
 
-def _op(name: str, row: dict[str, Any], schema: Schema) -> Op:
+def _op(name: str, row: dict[str, Any], schema: Schema) -> OpSpec:
     where = f"ops.toml [{name}]"
     if missing := _REQUIRED - set(row):
         raise SchemaError(f"{where}: lacks {sorted(missing)}")
@@ -109,7 +62,7 @@ def _op(name: str, row: dict[str, Any], schema: Schema) -> Op:
     if row.get("activation") and "fused_activation_function" not in {f.name for f in fields_of(schema, row["options"])}:
         raise SchemaError(f"{where}: {row['options']} carries no fused_activation_function")
     fixed = row.get("fixed")
-    return Op(
+    return OpSpec(
         name=name, code=codes[name], family=row["family"], options=row["options"],
         options_tag=tags[row["options"]] if row["options"] else 0, inputs=inputs, outputs=outputs,
         types=tuple(_types(where, text, inputs, outputs) for text in row["types"]), quantize=row["quantize"],
@@ -125,14 +78,14 @@ def fields_of(schema: Schema, options: str) -> tuple[Field, ...]:
     return schema.tables[options].fields if options else ()
 
 
-def known_options(schema: Schema, ops: list[Op]) -> set[str]:
+def known_options(schema: Schema, ops: list[OpSpec]) -> set[str]:
     """Options tables whose fields are described: those that an operator of the list uses, and those with fields."""
     used = {op.options for op in ops if op.options}
     members = {name for union in ("BuiltinOptions", "BuiltinOptions2") for name, _ in schema.unions[union].members}
     return used | {name for name in members if schema.tables[name].fields}
 
 
-def load(path: Path, schema: Schema) -> list[Op]:
+def load(path: Path, schema: Schema) -> list[OpSpec]:
     """The operators in the order of the list."""
     rows = tomllib.loads(path.read_text(encoding="utf-8"))
     return [_op(name, row, schema) for name, row in rows.items()]

@@ -41,7 +41,7 @@ class OptionField:
 
 @dataclass(frozen=True)
 class OpSpec:
-    """One operator of schema/ops.toml, where the fields are explained."""
+    """One operator of schema/ops.toml, where the fields are explained; `option_fields`: those of its options table."""
 
     name: str
     code: int
@@ -63,6 +63,7 @@ class OpSpec:
     litert: str
     tflm: str
     doc: str
+    option_fields: tuple[OptionField, ...] = ()
 
     @property
     def variadic(self) -> bool:
@@ -77,11 +78,6 @@ class OpSpec:
     def input(self, i: int) -> OperandSpec:
         """The description of input i, where the last one repeats if it is variadic. Raises IndexError."""
         return self.inputs[-1] if self.variadic and i >= len(self.inputs) else self.inputs[i]
-
-    @property
-    def option_fields(self) -> tuple[OptionField, ...]:
-        """Fields of the options table; empty where there is none."""
-        return OPTION_FIELDS.get(self.options, ())
 
     def version(self, dtype: str) -> int:
         """The lowest operator version that says all we write, by the element type of input 0."""
@@ -178,6 +174,7 @@ OPS: Mapping[str, OpSpec] = {
         versions=(("float32", 1), ("int8", 3)), max_version=8,
         litert="1.0", tflm="yes",
         doc="2-D convolution, filter OHWI, stride, dilation, SAME or VALID, groups",
+        option_fields=OPTION_FIELDS["Conv2DOptions"],
     ),
     "DEPTHWISE_CONV_2D": OpSpec(
         name="DEPTHWISE_CONV_2D", code=4, family="depthwise",
@@ -193,6 +190,7 @@ OPS: Mapping[str, OpSpec] = {
         versions=(("float32", 1), ("int8", 3)), max_version=7,
         litert="1.0", tflm="yes",
         doc="2-D convolution of each input channel by itself, filter 1HW(C x multiplier)",
+        option_fields=OPTION_FIELDS["DepthwiseConv2DOptions"],
     ),
     "FULLY_CONNECTED": OpSpec(
         name="FULLY_CONNECTED", code=9, family="dense",
@@ -208,6 +206,7 @@ OPS: Mapping[str, OpSpec] = {
         versions=(("float32", 1), ("int8", 4)), max_version=12,
         litert="1.0", tflm="yes",
         doc="matrix product with constant weights [outputs, inputs], per tensor or per channel",
+        option_fields=OPTION_FIELDS["FullyConnectedOptions"],
     ),
     "ADD": OpSpec(
         name="ADD", code=0, family="elementwise",
@@ -223,6 +222,7 @@ OPS: Mapping[str, OpSpec] = {
         versions=(("float32", 1), ("int8", 2)), max_version=5,
         litert="1.0", tflm="yes",
         doc="sum of two tensors, with broadcasting",
+        option_fields=OPTION_FIELDS["AddOptions"],
     ),
     "MUL": OpSpec(
         name="MUL", code=18, family="elementwise",
@@ -238,6 +238,7 @@ OPS: Mapping[str, OpSpec] = {
         versions=(("float32", 1), ("int8", 2)), max_version=7,
         litert="1.0", tflm="yes",
         doc="product of two tensors, with broadcasting",
+        option_fields=OPTION_FIELDS["MulOptions"],
     ),
     "AVERAGE_POOL_2D": OpSpec(
         name="AVERAGE_POOL_2D", code=1, family="pool",
@@ -253,6 +254,7 @@ OPS: Mapping[str, OpSpec] = {
         versions=(("float32", 1), ("int8", 2)), max_version=3,
         litert="1.0", tflm="yes",
         doc="mean over a window; padding does not count",
+        option_fields=OPTION_FIELDS["Pool2DOptions"],
     ),
     "MAX_POOL_2D": OpSpec(
         name="MAX_POOL_2D", code=17, family="pool",
@@ -268,6 +270,7 @@ OPS: Mapping[str, OpSpec] = {
         versions=(("float32", 1), ("int8", 2)), max_version=3,
         litert="1.0", tflm="yes",
         doc="largest element of a window",
+        option_fields=OPTION_FIELDS["Pool2DOptions"],
     ),
     "MEAN": OpSpec(
         name="MEAN", code=40, family="reduce",
@@ -283,6 +286,7 @@ OPS: Mapping[str, OpSpec] = {
         versions=(("float32", 1), ("int8", 2)), max_version=3,
         litert="1.0", tflm="yes",
         doc="mean over constant axes",
+        option_fields=OPTION_FIELDS["ReducerOptions"],
     ),
     "SOFTMAX": OpSpec(
         name="SOFTMAX", code=25, family="softmax",
@@ -298,6 +302,7 @@ OPS: Mapping[str, OpSpec] = {
         versions=(("float32", 1), ("int8", 2)), max_version=3,
         litert="1.0", tflm="yes",
         doc="softmax over the last dimension",
+        option_fields=OPTION_FIELDS["SoftmaxOptions"],
     ),
     "LOGISTIC": OpSpec(
         name="LOGISTIC", code=14, family="activation",
@@ -363,6 +368,7 @@ OPS: Mapping[str, OpSpec] = {
         versions=(("*", 1),), max_version=1,
         litert="1.0", tflm="yes",
         doc="the same elements under another shape; the shape is a constant operand or an option",
+        option_fields=OPTION_FIELDS["ReshapeOptions"],
     ),
     "SQUEEZE": OpSpec(
         name="SQUEEZE", code=43, family="reshape",
@@ -383,6 +389,7 @@ OPS: Mapping[str, OpSpec] = {
         versions=(("*", 1),), max_version=2,
         litert="1.0", tflm="yes",
         doc="drops dimensions of size 1",
+        option_fields=OPTION_FIELDS["SqueezeOptions"],
     ),
     "TRANSPOSE": OpSpec(
         name="TRANSPOSE", code=39, family="transpose",
@@ -403,6 +410,7 @@ OPS: Mapping[str, OpSpec] = {
         versions=(("float32", 1), ("int8", 2), ("bool", 3), ("int16", 5), ("*", 1)), max_version=6,
         litert="1.0", tflm="yes",
         doc="permutes dimensions by a constant permutation",
+        option_fields=OPTION_FIELDS["TransposeOptions"],
     ),
     "CONCATENATION": OpSpec(
         name="CONCATENATION", code=2, family="concat",
@@ -423,6 +431,7 @@ OPS: Mapping[str, OpSpec] = {
         versions=(("float32", 1), ("int8", 2), ("int16", 3), ("*", 1)), max_version=4,
         litert="1.0", tflm="yes",
         doc="joins tensors along a dimension",
+        option_fields=OPTION_FIELDS["ConcatenationOptions"],
     ),
     "PAD": OpSpec(
         name="PAD", code=34, family="pad",
@@ -446,6 +455,7 @@ OPS: Mapping[str, OpSpec] = {
         versions=(("float32", 1), ("int8", 2), ("*", 1)), max_version=4,
         litert="1.0", tflm="yes",
         doc="surrounds with zeros (the zero point in int8)",
+        option_fields=OPTION_FIELDS["PadOptions"],
     ),
     "QUANTIZE": OpSpec(
         name="QUANTIZE", code=114, family="quantize",
@@ -464,6 +474,7 @@ OPS: Mapping[str, OpSpec] = {
         versions=(("*", 1),), max_version=3,
         litert="1.0", tflm="yes",
         doc="float32 to int8 or uint8, or one quantization to another",
+        option_fields=OPTION_FIELDS["QuantizeOptions"],
     ),
     "DEQUANTIZE": OpSpec(
         name="DEQUANTIZE", code=6, family="quantize",
@@ -480,5 +491,6 @@ OPS: Mapping[str, OpSpec] = {
         versions=(("int8", 2), ("uint8", 1), ("float16", 3)), max_version=6,
         litert="1.0", tflm="yes",
         doc="int8, uint8 or float16 to float32",
+        option_fields=OPTION_FIELDS["DequantizeOptions"],
     ),
 }
