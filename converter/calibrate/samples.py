@@ -121,7 +121,7 @@ class CheckedSamples:
             if not np.can_cast(array.dtype, wanted, casting="same_kind"):
                 return Blocker(where, f"holds {array.dtype}, the model takes {wanted}")
             array = array.astype(wanted)
-        return np.ascontiguousarray(array)
+        return np.ascontiguousarray(array).reshape(value.shape)  # which makes a vector of a scalar
 
 
 def _names(mapping: Mapping[str, object]) -> str:

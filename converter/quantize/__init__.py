@@ -49,7 +49,7 @@ def quantize(
     graph: Graph, calibration: Calibration, options: Options, executor: Executor, progress: Progress | None = None
 ) -> Quantized:
     """An int8 graph from a float one, which stays as it is."""
-    scheme = decide(graph, calibration.ranges)
+    scheme = decide(graph, calibration.ranges, float_borders=options.io == "float32")
     plain = apply(graph, scheme)
     plain_db = output_sqnr_db(plain.graph, calibration.held_out, executor)
     steps = [

@@ -18,7 +18,8 @@ def set_border_types(graph: Graph, io: IoType) -> tuple[str, ...]:
     notes = []
     for i, value in enumerate(graph.inputs):
         if value.dtype is DType.FLOAT32 and not _replace_input(graph, i, io):
-            notes.append(f"input {value.name!r} stays float32: float32 operators read it")
+            why = "float32 operators read it" if graph.consumers()[value] else "nothing reads it"
+            notes.append(f"input {value.name!r} stays float32: {why}")
     for i, value in enumerate(graph.outputs):
         if value.dtype is DType.FLOAT32 and not _replace_output(graph, i, io):
             notes.append(f"output {value.name!r} stays float32: a float32 operator makes it")

@@ -20,7 +20,7 @@ from ..gen.ops import OPS, OpSpec
 from ..ir.graph import Graph, Node, Value
 from ..ir.ranges import Range, Ranges
 from ..ir.types import DType, Quantization
-from .activations import activation_quantization
+from .activations import activation_quantization, representable
 from .bias import bias_limit, smallest_output_scale
 from .weights import channel_scales
 
@@ -46,13 +46,16 @@ class Scheme:
     kept_float: tuple[KeptFloat, ...]
 
 
-def decide(graph: Graph, ranges: Ranges) -> Scheme:
-    """Choose int8 nodes and the quantization of every value they touch."""
+def decide(graph: Graph, ranges: Ranges, *, float_borders: bool = False) -> Scheme:
+    """Choose int8 nodes and the quantization of every value they touch.
+
+    With `float_borders` the graph's inputs and outputs stay float32: what only copies one to the other does as well.
+    """
     reasons = {node: _why_not(node) for node in graph.nodes if _is_float(node)}
     chosen = {node for node, reason in reasons.items() if reason is None}
-    for node in _pointless_copies(graph, chosen):
+    for node in _pointless_copies(graph, chosen, float_borders):
         chosen.discard(node)
-        reasons[node] = "only moves values between float32 operators"
+        reasons[node] = "nothing but float32 is around it"
     groups = _Groups(graph, chosen, ranges)
     quantizations = _settle(graph, chosen, groups)
     kept = tuple(KeptFloat(node, reason) for node, reason in reasons.items() if reason is not None)
@@ -129,8 +132,8 @@ def _row_fits(row: tuple[str, ...], found: Iterable[str | None]) -> bool:
     return all(found_type is None or found_type == row[min(i, len(row) - 1)] for i, found_type in enumerate(found))
 
 
-def _pointless_copies(graph: Graph, chosen: set[Node]) -> set[Node]:
-    """Nodes of kind `same` in whose neighbourhood float nodes are, but no int8 node that computes."""
+def _pointless_copies(graph: Graph, chosen: set[Node], float_borders: bool) -> set[Node]:
+    """Nodes of kind `same` in whose neighbourhood float nodes or borders are, but no int8 node that computes."""
     producers, consumers = graph.producers(), graph.consumers()
 
     def neighbours(node: Node) -> Iterable[Node]:
@@ -145,7 +148,7 @@ def _pointless_copies(graph: Graph, chosen: set[Node]) -> set[Node]:
     for start in graph.nodes:
         if start not in chosen or start in seen or OPS[start.op].quantize != "same":
             continue
-        region, stack, computes, floats = {start}, [start], False, False
+        region, stack, floats, computes = {start}, [start], float_borders, False
         while stack:
             for other in neighbours(stack.pop()):
                 if other not in chosen:
@@ -226,10 +229,15 @@ class _Groups:
             self._fixed[a] = self._fixed[b]
 
     def _unite_many(self, node: Node) -> None:
-        """Join the operands of a concatenation. Where only some of them have a prescribed scale, those stay alone:
-        they are requantized at the node, as constants are quantized for it."""
+        """Join the operands of a concatenation. Where only some of them have a prescribed scale, or a constant does not
+        fit it, those stay alone: they are requantized at the node, as constants are quantized for it."""
         operands = [value for value in float_operands(node) if not value.is_constant]
-        uniform = len({self._fixed.get(self.root(value)) for value in operands}) == 1
+        prescribed = {self._fixed.get(self.root(value)) for value in operands}
+        uniform = len(prescribed) == 1
+        if uniform and (fixed := prescribed.pop()) is not None:
+            reach = representable(fixed)
+            constants = [self._range[value] for value in float_operands(node) if value.is_constant]
+            uniform = all(reach.low <= found.low and found.high <= reach.high for found in constants)
         output = node.outputs[0]
         for value in float_operands(node):
             if value.is_constant or (not uniform and self.is_fixed(value)):

@@ -37,3 +37,10 @@ def test_refuses(samples: list[dict[str, np.ndarray]], reason: str) -> None:
 def test_takes_what_fits() -> None:
     (arrays,) = CheckedSamples(graph(), [{"input": GOOD}])
     assert np.array_equal(arrays["x"], GOOD)
+
+
+def test_scalar_input_stays_one() -> None:
+    x, y = Value("x", ()), Value("y", ())
+    scalar = Graph([Node("RELU", [x], [y])], [x], [y], input_names=["input"], output_names=["output"])
+    arrays = [arrays["x"] for arrays in CheckedSamples(scalar, [{"input": 1.0}, {"input": np.float32(2)}])]
+    assert [(array.shape, float(array)) for array in arrays] == [((), 1.0), ((), 2.0)]

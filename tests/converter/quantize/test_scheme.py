@@ -168,3 +168,20 @@ def test_shared_weights_stay_shared() -> None:
     quantized = apply(graph, scheme_of(graph)).graph
     filters = {id(node.input(1)) for node in quantized.nodes if node.op == "FULLY_CONNECTED"}
     assert len(filters) == 1
+
+
+def test_constant_beyond_a_prescribed_scale_is_not_clipped_in_a_concatenation() -> None:
+    make = GraphMaker((1, 4))
+    soft, wide = make.op("LOGISTIC", [make.x]), make.constant(np.array([[-3, 5]], np.float32))
+    scheme = scheme_of(make.graph(joined := concat(make, soft, wide)))
+    assert scheme.quantizations[soft] == Quantization((1 / 256,), (-128,))
+    assert scheme.quantizations[joined].scale == float(np.float32(8 / 255))
+
+
+def test_input_copied_to_an_output_stays_float_between_float_borders() -> None:
+    make = GraphMaker((1, 4))
+    copied, computed = make.reshape(make.x, 2, 2), make.dense(make.x, 3)
+    graph = make.graph(copied, computed)
+    ranges = ranges_of(graph)
+    assert [kept.node.output for kept in decide(graph, ranges, float_borders=True).kept_float] == [copied]
+    assert not decide(graph, ranges).kept_float
