@@ -62,18 +62,17 @@ static size_t li_conv_group_bytes(const li_net *net, const li_conv_state *s)
 li_status li_conv_2d_plan(li_net *net, li_node *node)
 {
     const li_tensor *input = li_node_input(net, node, 0);
-    const int is_int8 = input->type == LI_INT8;
     li_conv_state s;
     int64_t dims[4];
 
     LI_TRY(li_conv_decode(net, node, &s));
+    LI_TRY(li_weights_state(net, node, sizeof s, (uint32_t)s.out_c));
     LI_TRY(li_weights_check(net, node, 0, (uint32_t)s.out_c, li_conv_taps(&s)));
     dims[0] = s.window.batches;
     dims[1] = s.window.out_h;
     dims[2] = s.window.out_w;
     dims[3] = s.out_c;
-    node->state_bytes = (uint32_t)(sizeof s + (is_int8 ? (size_t)s.out_c * sizeof(float) : 0));
-    if (!is_int8) {
+    if (input->type != LI_INT8) {
         const uint64_t packed = (uint64_t)li_conv_group_bytes(net, &s) * (uint64_t)s.groups;
         node->packed_bytes = packed <= INT32_MAX ? (uint32_t)packed : 0;     /* too large: used in place */
     }
@@ -199,6 +198,7 @@ li_status li_conv_2d_run(li_net *net, const li_node *node)
     size_t at = 0;
     int32_t b, oy, ox;
 
+    if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return LI_OK;    /* the other dimensions may be huge */
     for (b = 0; b < w->batches; ++b)
         for (oy = 0; oy < w->out_h; ++oy)
             for (ox = 0; ox < w->out_w; ++ox, at += (size_t)s->out_c) {

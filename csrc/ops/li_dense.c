@@ -41,12 +41,12 @@ static size_t li_dense_packed_bytes(const li_net *net, const li_dense_state *s)
 li_status li_fully_connected_plan(li_net *net, li_node *node)
 {
     const li_tensor *input = li_node_input(net, node, 0);
-    const int is_int8 = input->type == LI_INT8;
     li_dense_state s;
     int64_t dims[LI_MAX_RANK];
     uint32_t rank = 2, i;
 
     LI_TRY(li_dense_decode(net, node, &s));
+    LI_TRY(li_weights_state(net, node, sizeof s, (uint32_t)s.out_c));
     LI_TRY(li_weights_check(net, node, 0, (uint32_t)s.out_c, (uint64_t)s.in_c));
     if (li_option_i8(net, node, LI_SLOT_FullyConnectedOptions_keep_num_dims, 0) != 0) {
         rank = input->rank;
@@ -57,8 +57,7 @@ li_status li_fully_connected_plan(li_net *net, li_node *node)
         dims[0] = s.rows;
     }
     dims[rank - 1] = s.out_c;
-    node->state_bytes = (uint32_t)(sizeof s + (is_int8 ? (size_t)s.out_c * sizeof(float) : 0));
-    if (!is_int8) {
+    if (input->type != LI_INT8) {
         const uint64_t packed = li_dense_packed_bytes(net, &s);
         node->packed_bytes = packed <= INT32_MAX ? (uint32_t)packed : 0;     /* too large: used in place */
     }

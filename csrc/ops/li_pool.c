@@ -80,6 +80,7 @@ static void li_pool_run(li_net *net, const li_node *node, size_t element, li_poo
     char *out = li_tensor_data(li_node_output(net, node, 0));
     int32_t b, oy, ox;
 
+    if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return;       /* the other dimensions may be huge */
     for (b = 0; b < w->batches; ++b, image += li_pool_offset(s, w->in_h, 0) * element)
         for (oy = 0; oy < w->out_h; ++oy)
             for (ox = 0; ox < w->out_w; ++ox, out += (size_t)s->channels * element) {

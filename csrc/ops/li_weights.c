@@ -29,7 +29,7 @@ li_status li_weights_check(li_net *net, const li_node *node, uint32_t axis, uint
     const li_tensor *input = li_node_input(net, node, 0), *filter = li_node_input(net, node, 1);
     const li_tensor *bias = li_node_input(net, node, 2), *output = li_node_output(net, node, 0);
     uint64_t largest = 0;
-    uint32_t c, multipliers;
+    uint32_t c, coarsest = 0;
 
     if (bias != NULL && li_tensor_elements(bias) != channels)
         return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_SHAPE, node, bias, channels, li_tensor_elements(bias));
@@ -42,10 +42,21 @@ li_status li_weights_check(li_net *net, const li_node *node, uint32_t axis, uint
     if (taps > INT32_MAX || taps * (255 * 128) + largest > INT32_MAX)
         return li_fail(net, LI_UNSUPPORTED, LI_RULE_ACCUMULATOR_RANGE, node, filter, INT32_MAX,
                        taps > INT32_MAX ? INT64_MAX : (int64_t)(taps * (255 * 128) + largest));
-    multipliers = filter->scale_count > 1 ? channels : channels > 0 ? 1 : 0;
-    for (c = 0; c < multipliers; ++c)
-        if (!(li_weights_multiplier(net, node, c) < 256.0f))
-            return li_fail(net, LI_UNSUPPORTED, LI_RULE_MULTIPLIER_RANGE, node, filter, 256, c);
+    /* Rounding keeps order, so the channel with the largest scale has the largest multiplier. */
+    for (c = 1; c < filter->scale_count; ++c)
+        if (li_tensor_scale(net, filter, c) > li_tensor_scale(net, filter, coarsest)) coarsest = c;
+    if (!(li_weights_multiplier(net, node, coarsest) < 256.0f))
+        return li_fail(net, LI_UNSUPPORTED, LI_RULE_MULTIPLIER_RANGE, node, filter, 256, coarsest);
+    return LI_OK;
+}
+
+li_status li_weights_state(li_net *net, li_node *node, size_t fixed, uint32_t channels)
+{
+    const uint64_t per_channel = li_node_input(net, node, 0)->type == LI_INT8 ? sizeof(float) : 0;
+    const uint64_t bytes = li_size_add(fixed, li_size_mul(channels, per_channel));
+    if (!li_size_fits(bytes))
+        return li_fail(net, LI_UNSUPPORTED, LI_RULE_PART_LIMIT, node, li_node_input(net, node, 1), (int64_t)LI_BYTES_MAX, (int64_t)bytes);
+    node->state_bytes = (uint32_t)bytes;
     return LI_OK;
 }
 

@@ -11,6 +11,9 @@
  */
 li_status li_weights_check(li_net *net, const li_node *node, uint32_t axis, uint32_t channels, uint64_t taps);
 
+/* node->state_bytes: `fixed` bytes, and in int8 one multiplier per channel behind them; refused above 2 GiB. */
+li_status li_weights_state(li_net *net, li_node *node, size_t fixed, uint32_t channels);
+
 /* s[c] = fl32(fl32(input scale * filter scale[c]) / output scale), one per channel: NUMERICS.md, "requantize". */
 void li_weights_multipliers(li_net *net, const li_node *node, uint32_t channels, float *multipliers);
 

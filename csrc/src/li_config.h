@@ -24,6 +24,10 @@ _Static_assert(LI_MAX_TENSORS <= 32768, "the planner counts in 16 bits");
 #define LI_MAX_THREADS 256
 #endif
 
+/* Bytes of state that operators may take beyond 64 times the file. Checking and preparing them takes time in proportion,
+   and operators that share long constants need much of it: this keeps loading O(size). */
+#define LI_STATE_BUDGET ((uint64_t)64 << 20)
+
 /* Inputs whose element types a row of ops.toml can tell apart. */
 #define LI_MAX_TYPED_OPERANDS 4
 

@@ -108,8 +108,11 @@ static li_status li_check_input(li_net *net, const li_node *node, uint32_t i)
         return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_INDEX, node, NULL, net->tensor_count, index);
     }
     li_tensor *t = li_tensor_record(net, (uint32_t)index);
-    if ((t->flags & LI_TENSOR_SHAPED) == 0 && !li_is_empty_constant(net, t)) {
-        return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_ORDER, node, t, -1, -1);
+    if ((t->flags & LI_TENSOR_SHAPED) == 0) {
+        if (!li_is_empty_constant(net, t)) {
+            return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_ORDER, node, t, -1, -1);
+        }
+        LI_TRY(li_check_quantization(net, node, t));
     }
     if (masked && ((operation->constant >> i) & 1) != 0 && t->home != LI_HOME_MODEL) {
         return li_fail(net, LI_UNSUPPORTED, LI_RULE_OPERAND_CONSTANT, node, t, -1, -1);
@@ -196,8 +199,15 @@ li_status li_read_nodes(li_net *net)
     const uint32_t subgraphs = li_table_vector(file, li_load_u32(file), LI_SLOT_Model_subgraphs, &count);
     const uint32_t graph = li_vector_child(file, subgraphs, 0);
     const uint32_t operators = li_table_vector(file, graph, LI_SLOT_SubGraph_operators, &count);
+    const uint64_t budget = 64 * (uint64_t)net->size + LI_STATE_BUDGET;
+    uint64_t state = 0;
     for (uint32_t i = 0; i < count; i++) {
         LI_TRY(li_read_node(net, i, li_vector_child(file, operators, i)));
+        state = li_size_add(state, li_node_record(net, i)->state_bytes);
+        if (state > budget) {
+            return li_fail(net, LI_UNSUPPORTED, LI_RULE_STATE_BUDGET, li_node_record(net, i), NULL, (int64_t)budget,
+                           (int64_t)state);
+        }
     }
     return LI_OK;
 }

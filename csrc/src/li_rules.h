@@ -89,7 +89,8 @@
     X(OPTIONS_VALUE, "li_options has an unknown flag, or a count out of range") \
     X(PART_LIMIT, "a memory part would need more than 2 GiB") \
     X(NET_STATE, "the net is not open") \
-    X(OPERATOR_INDEX, "there is no operator of this index")
+    X(OPERATOR_INDEX, "there is no operator of this index") \
+    X(STATE_BUDGET, "operators share constants so often that preparing them exceeds the budget")
 
 enum li_rule {
 #define LI_RULE_ENUM(name, text) LI_RULE_##name,

@@ -100,6 +100,12 @@ static li_status li_read_tensor(li_net *net, li_tensor *t)
         if (t->bytes != bytes) {
             return li_fail(net, LI_BAD_MODEL, LI_RULE_TENSOR_DATA, NULL, t, t->bytes, bytes);
         }
+        /* The model itself is aligned to 4; wider elements are only copied. */
+        const uint32_t size = (uint32_t)li_type_bytes(type);
+        const uint32_t alignment = size > 4 ? 4 : (size == 0 ? 1 : size);
+        if (first % alignment != 0) {
+            return li_fail(net, LI_BAD_MODEL, LI_RULE_TENSOR_ALIGNMENT, NULL, t, alignment, first);
+        }
     }
     return LI_OK;
 }
