@@ -52,11 +52,10 @@ static size_t li_conv_taps(const li_conv_state *s)
 }
 
 /* Bytes of one group's packed weights; 0 when the kernels take them where they are. */
-static size_t li_conv_group_bytes(const li_net *net, const li_conv_state *s)
+static size_t li_conv_group_bytes(const li_net *net, const li_node *node, const li_conv_state *s)
 {
-    const li_kernels *k = li_kernels_of(net);
-    if (k->pack_f32_bytes == NULL || (net->flags & LI_NO_PACK) != 0) return 0;
-    return k->pack_f32_bytes(li_conv_taps(s), (size_t)(s->out_c / s->groups));
+    if (!li_weights_may_pack(net, node)) return 0;
+    return li_kernels_of(net)->pack_f32_bytes(li_conv_taps(s), (size_t)(s->out_c / s->groups));
 }
 
 li_status li_conv_2d_plan(li_net *net, li_node *node)
@@ -73,7 +72,7 @@ li_status li_conv_2d_plan(li_net *net, li_node *node)
     dims[2] = s.window.out_w;
     dims[3] = s.out_c;
     if (input->type != LI_INT8) {
-        const uint64_t packed = (uint64_t)li_conv_group_bytes(net, &s) * (uint64_t)s.groups;
+        const uint64_t packed = (uint64_t)li_conv_group_bytes(net, node, &s) * (uint64_t)s.groups;
         node->packed_bytes = packed <= INT32_MAX ? (uint32_t)packed : 0;     /* too large: used in place */
     }
     return li_set_shape(net, node, li_node_output(net, node, 0), 4, dims);
@@ -95,7 +94,7 @@ void li_conv_2d_prepare(li_net *net, const li_node *node)
         s->high = range.high;
         li_weights_multipliers(net, node, (uint32_t)s->out_c, (float *)(s + 1));
     } else if (node->packed_bytes != 0 && (net->flags & LI_PACKED_READY) == 0) {
-        const size_t taps = li_conv_taps(s), channels = (size_t)(s->out_c / s->groups), bytes = li_conv_group_bytes(net, s);
+        const size_t taps = li_conv_taps(s), channels = (size_t)(s->out_c / s->groups), bytes = li_conv_group_bytes(net, node, s);
         const float *w = li_tensor_data(li_node_input(net, node, 1));
         char *packed = li_node_packed(net, node);
         size_t g;
@@ -194,7 +193,7 @@ li_status li_conv_2d_run(li_net *net, const li_node *node)
     void *out = li_tensor_data(li_node_output(net, node, 0));
     const size_t in_bytes = (size_t)w->in_h * (size_t)w->in_w * (size_t)s->in_c;
     const char *packed = node->packed_bytes != 0 ? li_node_packed(net, node) : NULL;
-    const size_t group_bytes = packed != NULL ? li_conv_group_bytes(net, s) : 0;
+    const size_t group_bytes = packed != NULL ? li_conv_group_bytes(net, node, s) : 0;
     size_t at = 0;
     int32_t b, oy, ox;
 

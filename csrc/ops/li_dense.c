@@ -31,11 +31,10 @@ static li_status li_dense_decode(li_net *net, const li_node *node, li_dense_stat
     return LI_OK;
 }
 
-static size_t li_dense_packed_bytes(const li_net *net, const li_dense_state *s)
+static size_t li_dense_packed_bytes(const li_net *net, const li_node *node, const li_dense_state *s)
 {
-    const li_kernels *k = li_kernels_of(net);
-    if (k->pack_f32_bytes == NULL || (net->flags & LI_NO_PACK) != 0) return 0;
-    return k->pack_f32_bytes((size_t)s->in_c, (size_t)s->out_c);
+    if (!li_weights_may_pack(net, node)) return 0;
+    return li_kernels_of(net)->pack_f32_bytes((size_t)s->in_c, (size_t)s->out_c);
 }
 
 li_status li_fully_connected_plan(li_net *net, li_node *node)
@@ -58,7 +57,7 @@ li_status li_fully_connected_plan(li_net *net, li_node *node)
     }
     dims[rank - 1] = s.out_c;
     if (input->type != LI_INT8) {
-        const uint64_t packed = li_dense_packed_bytes(net, &s);
+        const uint64_t packed = li_dense_packed_bytes(net, node, &s);
         node->packed_bytes = packed <= INT32_MAX ? (uint32_t)packed : 0;     /* too large: used in place */
     }
     return li_set_shape(net, node, li_node_output(net, node, 0), rank, dims);

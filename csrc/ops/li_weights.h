@@ -14,6 +14,13 @@ li_status li_weights_check(li_net *net, const li_node *node, uint32_t axis, uint
 /* node->state_bytes: `fixed` bytes, and in int8 one multiplier per channel behind them; refused above 2 GiB. */
 li_status li_weights_state(li_net *net, li_node *node, size_t fixed, uint32_t channels);
 
+/* Float weights are packed when the kernels gain from it, the caller allows it, and they are known before the run. */
+static inline int li_weights_may_pack(const li_net *net, const li_node *node)
+{
+    return li_kernels_of(net)->pack_f32_bytes != NULL && (net->flags & LI_NO_PACK) == 0
+        && li_node_input(net, node, 1)->home == LI_HOME_MODEL;
+}
+
 /* s[c] = fl32(fl32(input scale * filter scale[c]) / output scale), one per channel: NUMERICS.md, "requantize". */
 void li_weights_multipliers(li_net *net, const li_node *node, uint32_t channels, float *multipliers);
 

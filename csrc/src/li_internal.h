@@ -166,7 +166,7 @@ typedef struct li_operation {
     uint8_t max_version;
     uint8_t min_inputs, max_inputs, min_outputs, max_outputs;    /* 255: any number */
     uint16_t optional;          /* bit i: input i may be -1 */
-    uint16_t constant;          /* bit i: input i must be a constant */
+    uint16_t constant;          /* bit i: input i must be a constant, unless it is float32 */
     uint16_t in_place;          /* bit i: the output may take the bytes of input i */
     uint8_t alias;              /* 1: the output is input 0 under another shape */
     uint8_t variadic;           /* 1: the last input may repeat */

@@ -114,7 +114,9 @@ static li_status li_check_input(li_net *net, const li_node *node, uint32_t i)
         }
         LI_TRY(li_check_quantization(net, node, t));
     }
-    if (masked && ((operation->constant >> i) & 1) != 0 && t->home != LI_HOME_MODEL) {
+    /* Float weights may be computed: files with float16 weights have a DEQUANTIZE in front of them. Everything else is
+       read while planning. */
+    if (masked && ((operation->constant >> i) & 1) != 0 && t->home != LI_HOME_MODEL && t->type != LI_FLOAT32) {
         return li_fail(net, LI_UNSUPPORTED, LI_RULE_OPERAND_CONSTANT, node, t, -1, -1);
     }
     return LI_OK;
