@@ -3,7 +3,7 @@
 #include "li_range.h"
 
 /* Which formula the scales select. */
-enum li_pair_kind { LI_PAIR_FLOAT, LI_PAIR_DIRECT, LI_PAIR_FIXED };
+enum li_pair_kind { LI_PAIR_FLOAT, LI_PAIR_DIRECT, LI_PAIR_FIXED, LI_PAIR_SQUARE };
 
 typedef struct li_pair_state {
     uint32_t rank;                       /* after joining dimensions that both inputs walk alike */
@@ -13,6 +13,7 @@ typedef struct li_pair_state {
     int32_t zero_a, zero_b, zero_out, low, high;
     int32_t factor_a, factor_b, bias, shift;   /* ADD, direct */
     float multiplier;                          /* MUL, direct */
+    float scale, inverse;                      /* MUL, square: of the input, 1 / of the output */
     li_fixed fixed_a, fixed_b, fixed_out;      /* fixed */
     float low_f32, high_f32;
 } li_pair_state;
@@ -86,7 +87,7 @@ static void li_pair_prepare(li_net *net, const li_node *node, li_pair_state *s, 
     s->high_f32 = range.high;
     if (li_tensor_elements(out) != 0) li_pair_walk(a, b, out, s);
     if (kind != LI_PAIR_FLOAT) {
-        const enum li_limit rule = kind == LI_PAIR_DIRECT ? LI_LIMIT_EVEN : LI_LIMIT_AWAY;
+        const enum li_limit rule = kind == LI_PAIR_FIXED ? LI_LIMIT_AWAY : LI_LIMIT_EVEN;
         li_range_s8 limits;
         s->zero_a = li_tensor_zero_point(net, a, 0);
         s->zero_b = li_tensor_zero_point(net, b, 0);
@@ -241,14 +242,18 @@ li_status li_mul_plan(li_net *net, li_node *node)
 
 void li_mul_prepare(li_net *net, const li_node *node)
 {
+    const li_tensor *a = li_node_input(net, node, 0);
     li_pair_state *s = li_node_state(net, node);
-    if (li_node_input(net, node, 0)->type != LI_INT8) {
+    int32_t kind = LI_PAIR_FIXED;
+    if (a->type != LI_INT8) {
         li_pair_prepare(net, node, s, LI_PAIR_FLOAT, LI_SLOT_MulOptions_fused_activation_function);
         return;
     }
     s->multiplier = li_mul_multiplier(net, node);
-    li_pair_prepare(net, node, s, li_mul_is_direct(s->multiplier) ? LI_PAIR_DIRECT : LI_PAIR_FIXED,
-                    LI_SLOT_MulOptions_fused_activation_function);
+    s->scale = li_tensor_scale(net, a, 0);
+    s->inverse = 1.0f / li_tensor_scale(net, li_node_output(net, node, 0), 0);
+    if (li_mul_is_direct(s->multiplier)) kind = a == li_node_input(net, node, 1) ? LI_PAIR_SQUARE : LI_PAIR_DIRECT;
+    li_pair_prepare(net, node, s, kind, LI_SLOT_MulOptions_fused_activation_function);
     s->fixed_out = li_fixed_from((double)s->multiplier);
 }
 
@@ -269,6 +274,20 @@ static void li_mul_line_s8(const li_pair_state *s, void *out, const void *a, con
         z[i] = (int8_t)li_requantize((*x - s->zero_a) * (*y - s->zero_b), s->multiplier, s->zero_out, s->low, s->high);
 }
 
+static void li_mul_line_square(const li_pair_state *s, void *out, const void *a, const void *b, int32_t n, int32_t step_a, int32_t step_b)
+{
+    const int8_t *x = a;
+    int8_t *z = out;
+    int32_t i;
+    (void)b;
+    (void)step_b;
+    for (i = 0; i < n; ++i, x += step_a) {
+        const float value = (float)(*x - s->zero_a) * s->scale;
+        const float scaled = value * value * s->inverse + (float)s->zero_out;
+        z[i] = (int8_t)li_clamp(li_round_even(li_clamp_f32(scaled, -128.0f, 127.0f)), s->low, s->high);
+    }
+}
+
 static void li_mul_line_fixed(const li_pair_state *s, void *out, const void *a, const void *b, int32_t n, int32_t step_a, int32_t step_b)
 {
     const int8_t *x = a, *y = b;
@@ -282,6 +301,7 @@ li_status li_mul_run(li_net *net, const li_node *node)
 {
     const li_pair_state *s = li_node_state_const(net, node);
     if (s->kind == LI_PAIR_FLOAT) li_pair_run(net, node, sizeof(float), li_mul_line_f32);
+    else if (s->kind == LI_PAIR_SQUARE) li_pair_run(net, node, 1, li_mul_line_square);
     else li_pair_run(net, node, 1, s->kind == LI_PAIR_DIRECT ? li_mul_line_s8 : li_mul_line_fixed);
     return LI_OK;
 }

@@ -49,9 +49,10 @@ def differing(
     inputs: Sequence[tuple[Array, Quantization | None]],
     output: tuple[str, Quantization],
     axes: Sequence[int] = (),
+    repeat: int = 1,
     **options: OptionValue,
 ) -> int:
-    """How many elements of a graph of one operator differ between LiteRT and us."""
+    """How many elements of a graph of one operator, fed its inputs `repeat` times, differ between LiteRT and us."""
     litert = pytest.importorskip("ai_edge_litert.interpreter", reason="needs ai-edge-litert as oracle")
     operands = [
         Value(f"input{i}", data.shape, DType(data.dtype.name), quantization=quantization)
@@ -59,7 +60,7 @@ def differing(
     ]
     constants = [Value("axes", (len(axes),), DType.INT32, data=np.array(axes, np.int32))] if axes else []
     result = Value("output", (), DType(output[0]))
-    node = Node(op, [*operands, *constants], [result], dict(options), op.lower())
+    node = Node(op, [*operands * repeat, *constants], [result], dict(options), op.lower())
     (result.shape,) = infer_shapes(node)
     result.quantization = output[1]
     names = [value.name for value in operands]
@@ -115,6 +116,18 @@ def test_mul(ratio: tuple[float, float], seed: int) -> None:
     inputs = [(PAIRS[i], draw.quantization(scales[i])) for i in range(2)]
     output = ("int8", draw.quantization(scales[0] * scales[1] / draw.scale(*ratio)))
     assert differing("MUL", inputs, output, fused_activation_function=draw.activation()) == 0
+
+
+@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("op", ["ADD", "MUL"])
+def test_operand_with_itself(op: str, seed: int) -> None:
+    draw = Draw(f"{op} itself", seed)
+    scale = draw.scale(0.01, 1)
+    whole = scale if op == "ADD" else scale**2
+    tie = int(draw.rng.integers(3, 200)) ** 2 / (int(draw.rng.integers(0, 200)) + 0.5)  # some result lies on a half
+    output = ("int8", draw.quantization(whole * (tie if op == "MUL" else draw.scale(0.5, 3))))
+    inputs = [(levels("int8"), draw.quantization(scale))]
+    assert differing(op, inputs, output, repeat=2, fused_activation_function=draw.activation()) == 0
 
 
 @pytest.mark.parametrize("exponent", [-17, -16, -15, 0, 7])
