@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from one_operator import one_operator_models
 from tiny_models import ModelMaker, chain, every_operator
+
+from converter.gen.ops import OPS
 
 if TYPE_CHECKING:
     from .conftest import Core
@@ -50,6 +53,28 @@ def test_damaged_small_models(program: Callable[..., Path], tmp_path: Path, make
     path.write_bytes(maker.bytes())
     refused, ran = replay(program, 20000, path)
     assert refused > 0 and ran > 0
+
+
+def damaged_operators(program: Callable[..., Path], tmp_path: Path, mutants: int) -> None:
+    for name, maker in one_operator_models().items():
+        path = tmp_path / f"{name.replace(' ', '_')}.tflite"
+        path.write_bytes(maker.bytes())
+        refused, ran = replay(program, mutants, path)
+        assert refused > 0 and ran > 0, name
+
+
+def test_damaged_operators(program: Callable[..., Path], tmp_path: Path) -> None:
+    damaged_operators(program, tmp_path, 1000)
+
+
+@pytest.mark.slow
+def test_damaged_operators_large_sample(program: Callable[..., Path], tmp_path: Path) -> None:
+    damaged_operators(program, tmp_path, 100000)
+
+
+def test_there_is_a_model_for_every_operator() -> None:
+    codes = {code.builtin_code for maker in one_operator_models().values() for code in maker.model.operator_codes}
+    assert codes == {spec.code for spec in OPS.values()}
 
 
 @pytest.mark.parametrize("name", ["mlperf_kws_int8_ref", "keypoint_classifier"])

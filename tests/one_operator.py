@@ -1,0 +1,201 @@
+"""One small model for each operator and way through it: what mutants of a larger model seldom reach."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from tiny_models import FLOAT16, FLOAT32, INT8, INT16, INT32, INT64, UINT8, ModelMaker
+
+from converter.gen import tflite
+
+Shape = Sequence[int]
+SAME, VALID = 0, 1
+
+
+class _Maker(ModelMaker):
+    """Values and constants with the quantization that their type needs, and random contents."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.random = np.random.default_rng(len(self.graph.tensors))
+
+    def value(self, shape: Shape, type: int, scale: float = 0.05, zero_point: int = 3) -> int:
+        quantized = type in (INT8, UINT8)
+        return self.tensor(shape, type, None, scale if quantized else None, zero_point)
+
+    def weights(self, shape: Shape, type: int, axis: int | None = None) -> int:
+        if type == FLOAT32:
+            return self.tensor(shape, type, self.random.normal(size=shape))
+        scales = [0.01 * (1 + i % 3) for i in range(shape[axis])] if axis is not None else 0.02
+        return self.tensor(shape, type, self.random.integers(-128, 128, shape), scales, axis=axis or 0)
+
+    def ints(self, values: Any, type: int = INT32) -> int:
+        array = np.asarray(values)
+        return self.tensor(array.shape, type, array)
+
+    def only(self, name: str, inputs: Sequence[int], output: int, options: Any = None, version: int = 1) -> ModelMaker:
+        """The model of one operator. Its inputs without data are the graph's."""
+        self.op(name, inputs, [output], options, version)
+        computed = [i for i in dict.fromkeys(inputs) if i >= 0 and self.graph.tensors[i].buffer == 0]
+        return self.ends(computed, [output])
+
+
+def _convolution(
+    type: int, shape: Shape, filter_shape: Shape, out: Shape, options: Any, axis: int | None
+) -> ModelMaker:
+    m = _Maker()
+    name = "DEPTHWISE_CONV_2D" if isinstance(options, tflite.DepthwiseConv2DOptions) else "CONV_2D"
+    channels = out[-1]
+    bias = m.ints(m.random.integers(-500, 500, channels)) if type == INT8 else m.weights((channels,), FLOAT32)
+    operands = [m.value(shape, type), m.weights(filter_shape, type, axis), bias]
+    return m.only(name, operands, m.value(out, type), options, 3)
+
+
+def _dense(type: int, keep: bool) -> ModelMaker:
+    m = _Maker()
+    bias = m.ints(m.random.integers(-500, 500, 5)) if type == INT8 else -1
+    operands = [m.value((2, 3, 7), type), m.weights((5, 7), type, 0 if keep else None), bias]
+    options = tflite.FullyConnectedOptions(3, keep_num_dims=keep)
+    return m.only("FULLY_CONNECTED", operands, m.value((2, 3, 5) if keep else (6, 5), type), options, 4)
+
+
+def _pair(name: str, type: int, a: Shape, b: Shape, scales: Sequence[float] = (0.05, 0.04, 0.06)) -> ModelMaker:
+    m = _Maker()
+    out = np.broadcast_shapes(tuple(a), tuple(b))
+    options = tflite.AddOptions(1) if name == "ADD" else tflite.MulOptions(3)
+    x, y, z = (m.value(shape, type, scale) for shape, scale in zip((a, b, out), scales, strict=True))
+    return m.only(name, [x, y], z, options, 2)
+
+
+def _pool(name: str, type: int, padding: int) -> ModelMaker:
+    m = _Maker()
+    out = (2, 3, 3, 5) if padding == SAME else (2, 2, 2, 5)
+    options = tflite.Pool2DOptions(padding, 2, 2, 3, 3, 3)
+    return m.only(name, [m.value((2, 6, 6, 5), type)], m.value(out, type), options, 2)
+
+
+def _same(name: str, type: int, shape: Shape, out: Shape, *constants: Any, options: Any = None) -> ModelMaker:
+    """An operator that moves elements; in int8 also what it computes has the input's scale."""
+    m = _Maker()
+    x = m.value(shape, type)
+    return m.only(
+        name,
+        [x, *(m.ints(c) for c in constants)],
+        m.value(out, type),
+        options,
+        2 if type == INT8 and name != "RESHAPE" else 1,
+    )
+
+
+def _joined(type: int, scales: Sequence[float]) -> ModelMaker:
+    m = _Maker()
+    parts = [m.value((2, n, 3), type, scale) for n, scale in zip((1, 4), scales, strict=True)]
+    parts.append(m.weights((2, 2, 3), type) if type in (INT8, FLOAT32) else parts[0])
+    out = m.value((2, 7 if type in (INT8, FLOAT32) else 6, 3), type, scales[0])
+    return m.only("CONCATENATION", parts, out, tflite.ConcatenationOptions(1), 2)
+
+
+def _recode(name: str, source: int, target: int, scale: float = 0.03) -> ModelMaker:
+    m = _Maker()
+    options = tflite.QuantizeOptions() if name == "QUANTIZE" else tflite.DequantizeOptions()
+    return m.only(name, [m.value((3, 5), source)], m.value((3, 5), target, scale, 5), options)
+
+
+def _constants() -> ModelMaker:
+    """Operators on nothing but constants, one tensor twice, and outputs that are an input, a constant, and repeated."""
+    m = _Maker()
+    x, a, b = m.value((2, 3), INT8), m.weights((2, 3), INT8), m.weights((3,), INT8)
+    s, t, u, v = m.value((2, 3), INT8), m.value((2, 3), INT8), m.value((4, 3), INT8), m.value((6,), INT8)
+    m.op("ADD", [a, b], [s], tflite.AddOptions(), 2)
+    m.op("MUL", [s, s], [t], tflite.MulOptions(), 2)
+    m.op("CONCATENATION", [a, a], [u], tflite.ConcatenationOptions(0), 2)
+    m.op("RESHAPE", [a, m.ints([-1])], [v])
+    return m.ends([x], [t, u, v, x, a, t, s])
+
+
+def _aliases() -> ModelMaker:
+    """A chain of shapes over one input, with results written into its bytes, and a branch that needs the old ones."""
+    m = _Maker()
+    shapes = [(1, 4, 6), (24,), (4, 6), (1, 4, 6)]
+    at = x = m.value((4, 6), FLOAT32)
+    made = []
+    for shape in shapes:
+        to = m.value(shape, FLOAT32)
+        m.op("RESHAPE", [at, m.ints(shape)], [to])
+        made.append(to)
+        at = to
+    relu, sum_, product = m.value((24,), FLOAT32), m.value((1, 4, 6), FLOAT32), m.value((1, 4, 6), FLOAT32)
+    m.op("RELU", [made[1]], [relu])
+    m.op("ADD", [made[3], made[0]], [sum_], tflite.AddOptions())
+    m.op("MUL", [sum_, sum_], [product], tflite.MulOptions())
+    m.op("SQUEEZE", [product], [m.value((4, 6), FLOAT32)], tflite.SqueezeOptions())
+    return m.ends([x], [relu, product, len(m.graph.tensors) - 1])
+
+
+def one_operator_models() -> dict[str, ModelMaker]:
+    models: dict[str, ModelMaker] = {"constants": _constants(), "aliases": _aliases()}
+    names = {
+        FLOAT32: "float32",
+        FLOAT16: "float16",
+        INT8: "int8",
+        UINT8: "uint8",
+        INT32: "int32",
+        INT16: "int16",
+        INT64: "int64",
+    }
+    conv, depthwise = tflite.Conv2DOptions, tflite.DepthwiseConv2DOptions
+    for type in (FLOAT32, INT8):
+        n = names[type]
+        models |= {
+            f"conv {n}": _convolution(type, (2, 5, 6, 3), (9, 3, 2, 3), (2, 3, 3, 9), conv(SAME, 2, 2, 1), 0),
+            f"conv groups {n}": _convolution(
+                type, (1, 5, 5, 4), (6, 3, 3, 2), (1, 1, 1, 6), conv(VALID, 1, 1, 0, 2, 2), 0
+            ),
+            f"conv 1x1 {n}": _convolution(
+                type, (1, 3, 3, 17), (18, 1, 1, 17), (1, 3, 3, 18), conv(VALID, 1, 1, 3), None
+            ),
+            f"depthwise {n}": _convolution(
+                type, (2, 5, 5, 9), (1, 3, 3, 9), (2, 3, 3, 9), depthwise(SAME, 2, 2, 1, 1), 3
+            ),
+            f"depthwise many {n}": _convolution(
+                type, (1, 5, 4, 2), (1, 2, 2, 6), (1, 5, 4, 6), depthwise(SAME, 1, 1, 3, 0, 2, 2), 3
+            ),
+            f"dense {n}": _dense(type, False),
+            f"dense keep {n}": _dense(type, True),
+            f"add {n}": _pair("ADD", type, (2, 3, 4), (3, 1)),
+            f"mul {n}": _pair("MUL", type, (2, 1, 4), (2, 3, 4)),
+            f"average {n}": _pool("AVERAGE_POOL_2D", type, SAME),
+            f"max {n}": _pool("MAX_POOL_2D", type, VALID),
+            f"mean {n}": _same("MEAN", type, (2, 3, 4, 5), (2, 1, 1, 5), [1, -2], options=tflite.ReducerOptions(True)),
+            f"mean all {n}": _same("MEAN", type, (3, 4), (), [0, 1], options=tflite.ReducerOptions()),
+            f"softmax {n}": _same("SOFTMAX", type, (3, 7), (3, 7), options=tflite.SoftmaxOptions(0.7)),
+            f"logistic {n}": _same("LOGISTIC", type, (3, 7), (3, 7)),
+            f"relu {n}": _same("RELU", type, (3, 7), (3, 7)),
+            f"relu6 {n}": _same("RELU6", type, (3, 7), (3, 7)),
+            f"concat {n}": _joined(type, (0.05, 0.03)),
+            f"pad {n}": _same("PAD", type, (2, 3), (5, 4), [[1, 2], [0, 1]], options=tflite.PadOptions()),
+        }
+    models["add fixed"] = _pair("ADD", INT8, (2, 3), (2, 3), (1e-5, 0.9, 1.0))
+    models["mul fixed"] = _pair("MUL", INT8, (2, 3), (2, 3), (1e-4, 1e-4, 0.5))
+    for type in (FLOAT32, INT8, UINT8, INT16, INT32, INT64):
+        n = names[type]
+        models |= {
+            f"reshape {n}": _same("RESHAPE", type, (2, 3, 4), (6, 4), [6, -1]),
+            f"reshape option {n}": _same(
+                "RESHAPE", type, (2, 3), (6,), options=tflite.ReshapeOptions(np.array([6], np.int32))
+            ),
+            f"squeeze {n}": _same(
+                "SQUEEZE", type, (1, 3, 1), (3, 1), options=tflite.SqueezeOptions(np.array([0], np.int32))
+            ),
+            f"transpose {n}": _same(
+                "TRANSPOSE", type, (2, 3, 4), (4, 2, 3), [2, 0, 1], options=tflite.TransposeOptions()
+            ),
+        }
+    models["concat uint8"] = _joined(UINT8, (0.05, 0.05))
+    for source, target in ((FLOAT32, INT8), (FLOAT32, UINT8), (INT8, INT8), (UINT8, INT8), (INT8, UINT8)):
+        models[f"quantize {names[source]} {names[target]}"] = _recode("QUANTIZE", source, target)
+    for source in (INT8, UINT8, FLOAT16):
+        models[f"dequantize {names[source]}"] = _recode("DEQUANTIZE", source, FLOAT32)
+    return models
