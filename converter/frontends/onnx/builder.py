@@ -198,8 +198,8 @@ class Builder:
 
     def _copy(self, value: Value, name: str) -> Value:
         self._node_name = name
-        if value.name == name:  # a constant; the output is what users know by this name
-            value.name = self._unique(f"{name}_constant")
+        if value.name == name:  # the output is what users know by this name; an input keeps it in the signature
+            value.name = self._unique(f"{name}_{'constant' if value.is_constant else 'input'}")
         output = self.reshape(value, value.shape, name=f"{name}_copy")
         output.name = name
         output.origin = Origin(name)

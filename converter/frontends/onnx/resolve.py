@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from itertools import count
 
 import onnx
 
@@ -107,11 +108,38 @@ class _Walk:
     def _branch(self, proto: onnx.NodeProto, taken: bool) -> None:
         """Inline the branch of an If whose condition is known."""
         wanted = "then_branch" if taken else "else_branch"
-        body = next(attribute.g for attribute in proto.attribute if attribute.name == wanted)
+        found = next(attribute.g for attribute in proto.attribute if attribute.name == wanted)
+        body = _with_new_names(found, self.scope)
         self.initializers(body)
         self.nodes(body.node)
         for outer, inner in zip(proto.output, body.output, strict=True):
             self.scope[outer] = self.tensor(inner.name, f"If {proto.name!r}")
+
+
+def _with_new_names(body: onnx.GraphProto, taken: Container[str]) -> onnx.GraphProto:
+    """A branch whose tensors have names of their own: two branches that lie side by side may use the same ones."""
+    new: dict[str, str] = {}
+    for name in (*(tensor.name for tensor in body.initializer), *(name for node in body.node for name in node.output)):
+        if name and name in taken:
+            new[name] = next(alias for i in count(1) if (alias := f"{name}.branch_{i}") not in taken)
+    if not new:
+        return body
+    renamed = onnx.GraphProto()
+    renamed.CopyFrom(body)
+    _rename(renamed, new)
+    return renamed
+
+
+def _rename(graph: onnx.GraphProto, new: Mapping[str, str]) -> None:
+    """Rename tensors in a graph and in those inside it."""
+    for item in (*graph.initializer, *graph.output):
+        item.name = new.get(item.name, item.name)
+    for node in graph.node:
+        node.input[:] = [new.get(name, name) for name in node.input]
+        node.output[:] = [new.get(name, name) for name in node.output]
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                _rename(attribute.g, new)
 
 
 def _live(nodes: Sequence[OnnxNode], outputs: Sequence[tuple[str, Tensor]]) -> tuple[OnnxNode, ...]:

@@ -110,6 +110,21 @@ def test_a_branch_that_is_decided_is_inlined(taken: bool) -> None:
     assert operators(graph) == ["RELU" if taken else "LOGISTIC", "ADD"]
 
 
+def test_branches_may_share_names() -> None:
+    def branch(factor: float) -> onnx.GraphProto:
+        output = helper.make_tensor_value_info("out", TensorProto.FLOAT, [2, 3])
+        nodes = [helper.make_node("Mul", ["x", "k"], ["t"]), helper.make_node("Relu", ["t"], ["out"])]
+        constant = numpy_helper.from_array(np.array([factor], np.float32), "k")
+        return helper.make_graph(nodes, "body", [], [output], [constant])
+
+    nodes = [
+        helper.make_node("If", ["c"], ["i"], then_branch=branch(2.0), else_branch=branch(3.0)),
+        helper.make_node("If", ["c"], ["j"], then_branch=branch(-5.0), else_branch=branch(7.0)),
+        helper.make_node("Add", ["i", "j"], ["y"]),
+    ]
+    check(make_model(nodes, {"x": (2, 3)}, ["y"], {"c": np.array(True)}))
+
+
 def test_functions_of_the_model_are_inlined() -> None:
     double_relu = helper.make_function(
         "local",
