@@ -38,11 +38,12 @@ class EliminateIdentity(Pass):
             if len(node.outputs) != 1 or not node.inputs or node.inputs[0] is None:
                 continue
             context.at(node)
-            if not (_gives_back_input(graph, node) or _is_implied(graph, node)):
+            equal = _gives_back_input(graph, node)
+            if not equal and not _is_implied(graph, node):
                 continue
             if node.input(0).is_constant:
                 continue  # fold_constants takes it
-            if bypass(graph, node):
+            if bypass(graph, node, equal=equal):
                 context.applied(node)
             else:
                 context.rejected(node, "it joins a graph input or output to another graph output")

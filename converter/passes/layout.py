@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..ir.graph import Graph, Node, Value
-from .layout_problem import Labels, Problem, form, make_problem, present_cost
+from .layout_problem import Labels, Problem, form, make_problem
 from .layout_solver import solve
 from .manager import Context, Pass, describe
 from .rewrite import (
@@ -25,10 +25,10 @@ from .rewrite import (
 class Layout(Pass):
     """Moves every transpose to where it moves fewest bytes, or away.
 
-    1. All transposes are taken out, and the order of axes that each movable operator stores its result in is chosen so
-       that the transposes that must be put back move the fewest bytes (`layout_problem`, `layout_solver`).
-    2. Operators that change their order get their constants, axes, paddings and weights permuted (`layout_rules`).
-    3. A transpose that only moves axes of size 1 is put back as a RESHAPE.
+    1. A transpose that only moves axes of size 1 becomes a RESHAPE.
+    2. All other transposes are taken out, and the order of axes in which each movable operator stores its result is
+       chosen so that the transposes to put back move the fewest bytes (`layout_problem`, `layout_solver`).
+    3. Operators that change their order get their constants, axes, paddings and weights permuted (`layout_rules`).
     4. What stays is reported with the reason.
 
     Nothing changes when that would not save bytes or operators.
@@ -37,17 +37,26 @@ class Layout(Pass):
     name = "layout"
 
     def run(self, graph: Graph, context: Context) -> None:
-        present = present_cost(graph)
-        if not present.operators:
-            return
+        for node in list(graph.nodes):
+            if _moves_unit_axes(context.at(node)):  # 1
+                plain = reshape_node(graph, node.input(0), node.output, node.name)
+                node.op, node.inputs, node.options = plain.op, plain.inputs, plain.options
+                context.applied(node)
         problem = make_problem(graph)
-        labels = solve(problem)  # 1
-        if problem.cost(labels) < present:
-            _Rebuild(graph, context, problem, labels).run()
-            gone = present.operators - present_cost(graph).operators
+        if not problem.transposes:
+            return
+        labels = solve(problem)  # 2
+        if problem.cost(labels) < problem.present_cost():
+            _Rebuild(graph, context, problem, labels).run()  # 3
+            gone = len(problem.transposes) - len(make_problem(graph).transposes)
             for node in problem.transposes[: max(gone, 1)]:
                 context.applied(node)
         _explain(graph, context)  # 4
+
+
+def _moves_unit_axes(node: Node) -> bool:
+    permutation = transpose_permutation(node)
+    return permutation is not None and not moves_data(node.input(0).shape, permutation)
 
 
 class _Rebuild:
@@ -139,7 +148,7 @@ class _Rebuild:
         versions = self.versions[root]
         versions.append((wanted, result))
         for p, value in versions[:-1]:
-            if essence(root.shape, p) == essence(root.shape, wanted):  # 3
+            if essence(root.shape, p) == essence(root.shape, wanted):
                 return reshape_node(self.graph, value, result, name)
         stored, source = versions[0]
         return transpose_node(self.graph, source, result, compose(inverse(stored), wanted), name)
@@ -170,7 +179,7 @@ def _explain(graph: Graph, context: Context) -> None:
     producers, readers = graph.producers(), graph.consumers()
     for node in graph.nodes:
         permutation = transpose_permutation(node)
-        if permutation is None or not moves_data(node.input(0).shape, permutation):
+        if permutation is None:
             continue
         producer = producers.get(node.input(0))
         before = describe(producer) if producer is not None else f"input {node.input(0).name!r}"

@@ -15,8 +15,11 @@ from ..ir.graph import Graph, Node, Value
 from ..ir.types import Shape
 from .layout_rule import LayoutRule
 from .layout_rules import find_rule
-from .rewrite import Permutation, compose, essence, identity, moves_data, permuted, same_representation
+from .rewrite import Permutation, compose, essence, identity, permuted, same_representation
 from .rewrite import transpose_permutation as permutation_of
+
+#: Weight of a transpose beside its bytes, more than any place in a graph adds.
+ONE_OPERATOR = 1 << 16
 
 #: Labels of the variables, in the order of `Problem.rules`.
 Labels = tuple[Permutation, ...]
@@ -24,13 +27,13 @@ Labels = tuple[Permutation, ...]
 
 @dataclass(frozen=True)
 class Cost:
-    """Bytes that transposes move, then how many operators do it; compared in this order."""
+    """Bytes that transposes move, then what the operators that do it weigh; compared in this order."""
 
     moved_bytes: int
-    operators: int
+    weight: int
 
     def __lt__(self, other: Cost) -> bool:
-        return (self.moved_bytes, self.operators) < (other.moved_bytes, other.operators)
+        return (self.moved_bytes, self.weight) < (other.moved_bytes, other.weight)
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,14 @@ class Use:
 
 @dataclass(frozen=True)
 class Root:
-    """A value that is stored in one order, and its readers. `producer` is the variable that writes it, if one does."""
+    """A value that is stored in one order, and its readers. `producer` is the variable that writes it, if one does.
+
+    `weight` is what a transpose of it weighs beside its bytes: ONE_OPERATOR, and less than that for its place.
+    """
 
     value: Value
     producer: int | None
+    weight: int
     uses: tuple[Use, ...]
 
     @property
@@ -87,7 +94,7 @@ class Problem:
     def cost(self, labels: Sequence[Permutation]) -> Cost:
         """What labels cost: one transpose for each order other than the stored one that a root is demanded in."""
         moved = sum(rule.cost(label) for rule, label in zip(self.rules, labels, strict=True))
-        operators = 0
+        weight = 0
         for root in self.roots:
             stored = self.stored(root, labels)
             orders = {essence(root.shape, stored)}
@@ -98,8 +105,14 @@ class Problem:
                 if not self.takes_any_shape(use):
                     forms.add(form(root.shape, demand))
             moved += (len(orders) - 1) * root.value.size_bytes
-            operators += max(len(orders), len(forms)) - 1
-        return Cost(moved, operators)
+            weight += (max(len(orders), len(forms)) - 1) * root.weight
+        return Cost(moved, weight)
+
+    def present_cost(self) -> Cost:
+        """What the transposes cost where they were; not less than `cost` of identity labels."""
+        weights = {root.value: root.weight for root in self.roots}
+        moved = sum(node.output.size_bytes for node in self.transposes)
+        return Cost(moved, sum(weights[self.sources[node.input(0)][0]] for node in self.transposes))
 
     def takes_any_shape(self, use: Use) -> bool:
         return use.variable is not None and self.rules[use.variable].any_shape
@@ -110,19 +123,8 @@ def form(shape: Shape, p: Permutation) -> tuple[Permutation, Shape]:
     return essence(shape, p), permuted(shape, p)
 
 
-def present_cost(graph: Graph) -> Cost:
-    """What the graph's own transposes cost; those that only move axes of size 1 count as operators."""
-    moved = operators = 0
-    for node in graph.nodes:
-        permutation = permutation_of(node)
-        if permutation is not None:
-            operators += 1
-            moved += node.output.size_bytes if moves_data(node.input(0).shape, permutation) else 0
-    return Cost(moved, operators)
-
-
 def make_problem(graph: Graph) -> Problem:
-    """Take the transposes out of a graph. The graph does not change."""
+    """Take the transposes out of a graph, all of which must move data. The graph does not change."""
     sources: dict[Value, tuple[Value, Permutation]] = {}
     transposes: list[Node] = []
     for value in graph.values():
@@ -159,11 +161,27 @@ def make_problem(graph: Graph) -> Problem:
         root, permutation = sources[value]
         uses.setdefault(root, []).append(Use(permutation, None))
 
+    places = _places(graph)
     roots = []
     for value, its_uses in uses.items():
         producer = producers.get(value)
         variable = variable_of.get(id(producer)) if producer is not None else None
         if variable is not None and not rules[variable].moves_output:
             variable = None
-        roots.append(Root(value, variable, tuple(its_uses)))
+        roots.append(Root(value, variable, ONE_OPERATOR + places.get(value, 0), tuple(its_uses)))
     return Problem(tuple(transposes), sources, tuple(rules), tuple(roots))
+
+
+def _places(graph: Graph) -> dict[Value, int]:
+    """How far from the end of the graph each computed value is written.
+
+    Among equal solutions this prefers transposes of graph inputs, then late ones: a transpose right behind an operator
+    with weights would keep affine operators and activations from folding into it. Reshapes do not count, so that what
+    this pass adds and removes does not change the measure.
+    """
+    places: dict[Value, int] = {}
+    place = 0
+    for node in reversed(graph.nodes):
+        places.update((value, place + 1) for value in node.outputs)
+        place += node.op not in ("TRANSPOSE", "RESHAPE")
+    return places

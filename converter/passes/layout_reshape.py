@@ -20,6 +20,7 @@ class Reshape(LayoutRule):
     """
 
     any_shape = True
+    constrained = True
 
     def __init__(self, node: Node) -> None:
         super().__init__(node)
@@ -53,6 +54,7 @@ class Flatten(LayoutRule):
 
     moves_output = False
     any_shape = True
+    constrained = True
 
     def __init__(self, node: Node, readers: list[Node]) -> None:
         super().__init__(node)
@@ -94,6 +96,8 @@ class DenseInput(Flatten):
 
 class Unflatten(LayoutRule):
     """RESHAPE of rows that only it reads from a FULLY_CONNECTED: the rows of the constant weights and the bias move."""
+
+    constrained = True
 
     def __init__(self, node: Node, producer: Node) -> None:
         super().__init__(node)

@@ -8,12 +8,16 @@ options. p is the node's label.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from itertools import permutations
 
 from ..ir.graph import Graph, Node
-from .rewrite import Permutation
+from .rewrite import Permutation, essence
 
 #: Cost in bytes of what cannot be done.
 IMPOSSIBLE = 1 << 50
+
+#: Up to this rank all permutations are tried where that is the only way.
+_MOST_AXES = 5
 
 
 class LayoutRule(ABC):
@@ -42,6 +46,19 @@ class LayoutRule(ABC):
     def label_for(self, demand: Permutation) -> Permutation | None:
         """The label under which the ports are permuted like this, None when there is none."""
         return demand
+
+    def possible_label_for(self, demand: Permutation) -> Permutation | None:
+        """Like `label_for`; where that label is impossible, one that differs in axes of size 1 and is not."""
+        label = self.label_for(demand)
+        if label is None or self.cost(label) < IMPOSSIBLE or self.rank > _MOST_AXES or not self.ports:
+            return label
+        shape = self.node.input(self.ports[0]).shape
+        wanted = essence(shape, demand)
+        others = (p for p in permutations(range(self.rank)) if self.cost(p) < IMPOSSIBLE)
+        return next((p for p in others if essence(shape, self.demand(p)) == wanted), label)
+
+    #: Whether some labels are impossible, so that the node's neighbours may have to follow it.
+    constrained = False
 
     #: Whether the ports may come in any shape that holds the elements in the demanded order.
     any_shape = False

@@ -105,6 +105,7 @@ class Mean(LayoutRule):
     def __init__(self, node: Node) -> None:
         super().__init__(node)
         self.moves_output = bool_option(node, "keep_dims")
+        self.constrained = not self.moves_output
         self._axes = {normal_axis(axis, self.rank) for axis in constant_ints(node, 1)}
 
     @property
@@ -127,6 +128,8 @@ class Mean(LayoutRule):
 
 class Softmax(LayoutRule):
     """Works along the last axis, which must stay there."""
+
+    constrained = True
 
     @property
     def ports(self) -> Shape:

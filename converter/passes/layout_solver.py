@@ -16,8 +16,8 @@ from .layout_problem import Cost, Labels, Problem, Root, form
 from .min_cut import Network
 from .rewrite import Permutation, compose, essence, identity, inverse
 
-#: Weight of a moved byte against an operator.
-_BYTE = 1 << 16
+#: Price of a moved byte, so that weights only decide between equals.
+_BYTE = 1 << 48
 
 #: Starts that are tried besides the graph as it is: the cheapest proposals.
 _STARTS = 3
@@ -36,7 +36,7 @@ def solve(problem: Problem) -> Labels:
 
 
 def _rank(cost: Cost) -> tuple[int, int]:
-    return cost.moved_bytes, cost.operators
+    return cost.moved_bytes, cost.weight
 
 
 def _descend(problem: Problem, labels: Labels, choices: Sequence[Labels]) -> Labels:
@@ -53,7 +53,7 @@ def _descend(problem: Problem, labels: Labels, choices: Sequence[Labels]) -> Lab
 
 
 def proposals(problem: Problem) -> list[Labels]:
-    """The present labels, and labellings that follow from orders that something fixed gives or demands.
+    """The present labels, and labellings that follow from orders that something fixed or constrained gives or demands.
 
     Parts of the graph that share no root do not depend on each other, so their proposals are put side by side.
     """
@@ -69,8 +69,13 @@ def proposals(problem: Problem) -> list[Labels]:
             orders.add(identity(len(root.shape)))
         for order in sorted(orders):
             seed = _implied(problem, root, order)
-            if not _covers(dict(enumerate(present)), seed) and not any(_covers(labels, seed) for labels in found):
+            if not any(_covers(labels, seed) for labels in found):
                 _put_aside(found, _spread(problem, of_variable, seed))
+    for variable, rule in enumerate(problem.rules):
+        if rule.constrained:
+            labels = _spread(problem, of_variable, {variable: present[variable]})
+            if not any(_covers(other, labels) for other in found):
+                _put_aside(found, labels)
     return [present, *(tuple(labels.get(i, label) for i, label in enumerate(present)) for labels in found)]
 
 
@@ -94,7 +99,7 @@ def _implied(problem: Problem, root: Root, order: Permutation) -> dict[int, Perm
         implied[root.producer] = order
     for use in root.uses:
         if use.variable is not None and use.variable not in implied:
-            label = problem.rules[use.variable].label_for(compose(inverse(use.permutation), order))
+            label = problem.rules[use.variable].possible_label_for(compose(inverse(use.permutation), order))
             if label is not None:
                 implied[use.variable] = label
     return implied
@@ -132,7 +137,7 @@ def fuse(problem: Problem, labels: Labels, proposal: Labels) -> Labels:
             network.pay_if_zero(i, rule.cost(labels[i]) * _BYTE)
     for root in problem.roots:
         _add_root(network, problem, root, labels, proposal, partial(essence, root.shape), root.value.size_bytes * _BYTE)
-        _add_root(network, problem, root, labels, proposal, partial(form, root.shape), 1)
+        _add_root(network, problem, root, labels, proposal, partial(form, root.shape), root.weight)
     ones = network.ones()
     return tuple(proposal[i] if i in ones else labels[i] for i in range(len(labels)))
 

@@ -147,16 +147,18 @@ def transposed_constant(graph: Graph, value: Value, permutation: Permutation) ->
     return result
 
 
-def bypass(graph: Graph, node: Node) -> bool:
-    """Take out a node whose only output equals its input 0. False when both are fixed by the graph's interface.
+def bypass(graph: Graph, node: Node, *, equal: bool = True) -> bool:
+    """Let readers of a node's only output read its input 0. False when both are fixed by the graph's interface.
 
-    Where the output is a graph output, the input's producer takes it over, so that its name stays.
+    Where the output is a graph output, the input's producer takes it over, so that its name stays. `equal` says that
+    both values are the same, not only to these readers.
     """
     source, result = node.input(0), node.output
     if not is_output(graph, result):
         graph.remove([node])
         graph.replace_uses(result, source)
-        source.origin = source.origin or result.origin
+        if equal:
+            source.origin = source.origin or result.origin
         return True
     producer = graph.producers().get(source)
     if producer is None or is_output(graph, source):
