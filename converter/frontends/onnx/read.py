@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,6 +66,9 @@ def _check(model: onnx.ModelProto) -> None:
         raise InvalidModelError.at(STAGE, "", "the model has no graph")
     if any(isinstance(name, bytes) for name in _names(model.graph)):
         raise InvalidModelError.at(STAGE, "", "a name in the model is no UTF-8 text: the file is damaged")
+    outputs = [output.name for output in model.graph.output]
+    if repeated := [name for name, count in Counter(outputs).items() if count > 1]:
+        raise InvalidModelError.at(STAGE, f"output {repeated[0]!r}", "is listed twice", "Remove one of the two")
     for tensor in model.graph.initializer:
         refuse_external(tensor)
     try:

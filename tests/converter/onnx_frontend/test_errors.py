@@ -242,3 +242,8 @@ def test_pads_beyond_32_bits() -> None:
 def test_a_bound_without_elements() -> None:
     model = one_node("Clip", {"x": (2, 3)}, {"low": np.zeros(0, np.float32)})
     refused(model, UnsupportedError, "Clip 'node': its min has 0 elements")
+
+
+def test_an_output_that_is_listed_twice() -> None:
+    model = make_model([helper.make_node("Relu", ["x"], ["y"])], {"x": (2, 3)}, ["y", "y"])
+    refused(model, InvalidModelError, "output 'y'", "listed twice")
