@@ -154,6 +154,8 @@ def find_rule(
     rule: LayoutRule | None = None
     if len(node.outputs) != 1 or node.inputs[0] is None or any(v.elements == 0 for v in node.outputs):
         return None
+    if all(value is None or value.is_constant for value in node.inputs):
+        return None  # what makes a constant a graph output
     if node.op == "RESHAPE":
         rule = _reshape_rule(graph, node, producers, readers)
     elif node.op == "FULLY_CONNECTED":
