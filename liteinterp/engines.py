@@ -55,7 +55,8 @@ class Engine(Protocol):
 
     title: str
     inputs: tuple[InputSpec, ...]
-    #: Source-level output name -> tensor name.
+    #: Source-level input or output name -> tensor name.
+    input_tensors: Mapping[str, str]
     outputs: Mapping[str, str]
     tensors: Mapping[str, TensorInfo]
     provenance: tuple[tuple[str, Provenance], ...]
@@ -107,6 +108,7 @@ class _FileTensors:
                 self.index.setdefault(file.tensor_name(index), index)
         self.inputs = tuple(_input_spec(file, name, index) for name, index in file.input_names().items())
         self.input_index = dict(zip((spec.name for spec in self.inputs), file.inputs, strict=True))
+        self.input_tensors: Mapping[str, str] = {name: file.tensor_name(i) for name, i in self.input_index.items()}
         self.outputs: Mapping[str, str] = {name: file.tensor_name(index) for name, index in file.output_names().items()}
         self.tensors: Mapping[str, TensorInfo] = {
             name: _tensor_info(file, name, index, producers.get(index, "input")) for name, index in self.index.items()

@@ -32,11 +32,12 @@ class Pair:
 
     def aligned(self, ref: Array, shape: tuple[int, ...]) -> Array | None:
         """The reference in the test tensor's axes; None where the shapes do not fit each other."""
-        if self.permutation is not None and len(self.permutation) == ref.ndim:
-            moved: Array = ref.transpose(self.permutation)
-            if moved.shape == shape:
-                return moved
-        return reshape(ref, shape, self.name, lambda text: None)
+        if self.permutation is None:
+            return reshape(ref, shape, self.name, lambda text: None)
+        if len(self.permutation) != ref.ndim:
+            return None
+        moved: Array = ref.transpose(self.permutation)
+        return moved if moved.shape == shape else None
 
 
 @dataclass(frozen=True)
@@ -109,15 +110,17 @@ class InputBridge:
                 f"the models have different inputs: {', '.join(by_name)} and "
                 f"{', '.join(spec.name for spec in test.inputs)}; they are not the same network"
             )
+        origins = dict(test.provenance)
+        #: By input name. Other tensors of the file may hold the same source tensor in another order.
         self._permutations: Mapping[str, tuple[int, ...] | None] = {
-            origin.source: origin.permutation for _, origin in test.provenance
+            name: origins[tensor].permutation for name, tensor in test.input_tensors.items() if tensor in origins
         }
 
     def __call__(self, sample: Mapping[str, Array]) -> dict[str, Array]:
         return {to.name: self._translate(sample[given.name], given, to) for given, to in self._pairs}
 
     def _translate(self, array: Array, given: InputSpec, to: InputSpec) -> Array:
-        pair = Pair(to.name, given.name, to.name, self._permutations.get(given.name))
+        pair = Pair(to.name, given.name, to.name, self._permutations.get(to.name))
         moved = pair.aligned(array, to.shape)
         if moved is None:
             raise UsageError(f"{given} of the reference does not fit {to} of the test model")

@@ -91,6 +91,7 @@ class _OnnxEngine:
     def __init__(self, model: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> None:
         self.model = model
         self.inputs = onnx_inputs(model, shapes)
+        self.input_tensors: Mapping[str, str] = {spec.name: spec.name for spec in self.inputs}
         self.outputs: Mapping[str, str] = {value.name: value.name for value in model.graph.output}
         self.provenance: tuple[tuple[str, Provenance], ...] = ()
         self.tensors: Mapping[str, TensorInfo] = _infos(model, self.inputs)
@@ -192,4 +193,6 @@ def _infos(model: onnx.ModelProto, inputs: tuple[InputSpec, ...]) -> dict[str, T
     for node in model.graph.node:
         for name in filter(None, node.output):
             infos[name] = TensorInfo(name, node.op_type, None, 0, np.dtype(np.float32))
+    for value in model.graph.output:  # a constant may be one as well
+        infos.setdefault(value.name, TensorInfo(value.name, "constant", None, 0, np.dtype(np.float32)))
     return infos

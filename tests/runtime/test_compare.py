@@ -59,10 +59,13 @@ def lowered(factor: float = 2.0, provenance: Any = None) -> bytes:
         {"tensor": scaled, "name": "scaled", "source": "twice", "permutation": [0, 2, 3, 1]},
         {"tensor": flat, "name": "flat", "source": "flat", "permutation": None},
     ]
-    text = rows if isinstance(rows, bytes) else json.dumps(rows).encode()
+    add_provenance(maker, rows if isinstance(rows, bytes) else json.dumps(rows).encode())
+    return maker.bytes()
+
+
+def add_provenance(maker: ModelMaker, text: bytes) -> None:
     maker.model.metadata.append(tflite.Metadata("liteinterp.provenance", len(maker.model.buffers)))
     maker.model.buffers.append(tflite.Buffer(data=np.frombuffer(text, np.uint8)))
-    return maker.bytes()
 
 
 def drift(folder: Path, test: bytes, data: Any = DATA, **options: Any) -> Drift:
@@ -135,6 +138,35 @@ def test_batch_normalization_of_old_opsets_runs_in_inference_mode(tmp_path: Path
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 9)], ir_version=8), tmp_path / "m.onnx")
     found = compare(tmp_path / "m.onnx", tmp_path / "m.onnx", DATA, ref_engine="onnx-reference")
     assert found.outputs[0].error.sqnr_db > 120
+
+
+def test_a_tensor_that_holds_the_input_in_another_order_does_not_turn_the_data(tmp_path: Path) -> None:
+    """With equal sides no shape gives the mistake away; a constant among the outputs does not disturb."""
+    helper, shape = onnx.helper, (1, 3, 3, 3)
+    nodes = [helper.make_node("Sigmoid", ["x"], ["y"])]
+    c = onnx.numpy_helper.from_array(np.ones(2, np.float32), "c")
+    ends = [helper.make_tensor_value_info(name, 1, dims) for name, dims in (("x", shape), ("y", shape), ("c", (2,)))]
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], [c])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.save(model, tmp_path / "ref.onnx")
+
+    maker = ModelMaker()
+    x, moved, one = maker.tensor(shape), maker.tensor(shape), maker.tensor((2,), data=[1, 1])
+    y, back, copy = maker.tensor(shape), maker.tensor(shape), maker.tensor((2,))
+    orders = [maker.tensor((4,), 2, order) for order in ([0, 2, 3, 1], [0, 3, 1, 2])]
+    maker.op("TRANSPOSE", [x, orders[0]], [moved], tflite.TransposeOptions())
+    maker.op("LOGISTIC", [moved], [y])
+    maker.op("TRANSPOSE", [y, orders[1]], [back], tflite.TransposeOptions())
+    maker.op("RESHAPE", [one], [copy], tflite.ReshapeOptions(np.array([2], np.int32)))
+    maker.ends([x], [back, copy])
+    for index, name in {x: "x", moved: "moved", back: "y", copy: "c"}.items():
+        maker.graph.tensors[index].name = name
+    row = {"tensor": moved, "name": "moved", "source": "x", "permutation": [0, 2, 3, 1]}
+    add_provenance(maker, json.dumps([row]).encode())
+    data = {"x": np.random.default_rng(5).normal(size=(2, *shape[1:])).astype(np.float32)}
+    found = drift(tmp_path, maker.bytes(), data)
+    assert [row.name for row in (*found.outputs, *found.layers)] == ["y", "c", "x"]
+    assert all(row.error.max_abs < 1e-6 for row in (*found.outputs, *found.layers))
 
 
 def test_labels_make_accuracy_the_metric(folder: Path) -> None:
