@@ -26,6 +26,7 @@ from .weights import channel_scales
 
 #: Positions of the operands of a weighted layer.
 INPUT, FILTER, BIAS = 0, 1, 2
+POOLS = ("AVERAGE_POOL_2D", "MAX_POOL_2D")
 WANTED = {DType.FLOAT32: DType.INT8}
 
 
@@ -133,7 +134,8 @@ def _row_fits(row: tuple[str, ...], found: Iterable[str | None]) -> bool:
 
 
 def _pointless_copies(graph: Graph, chosen: set[Node], float_borders: bool) -> set[Node]:
-    """Nodes of kind `same` in whose neighbourhood float nodes or borders are, but no int8 node that computes."""
+    """Nodes of kind `same` without an int8 node that computes in their neighbourhood, but with float nodes or, where
+    they only move elements, nothing but float borders."""
     producers, consumers = graph.producers(), graph.consumers()
 
     def neighbours(node: Node) -> Iterable[Node]:
@@ -148,7 +150,7 @@ def _pointless_copies(graph: Graph, chosen: set[Node], float_borders: bool) -> s
     for start in graph.nodes:
         if start not in chosen or start in seen or OPS[start.op].quantize != "same":
             continue
-        region, stack, floats, computes = {start}, [start], float_borders, False
+        region, stack, computes, floats = {start}, [start], False, False
         while stack:
             for other in neighbours(stack.pop()):
                 if other not in chosen:
@@ -159,6 +161,7 @@ def _pointless_copies(graph: Graph, chosen: set[Node], float_borders: bool) -> s
                     region.add(other)
                     stack.append(other)
         seen |= region
+        floats = floats or (float_borders and not any(node.op in POOLS for node in region))
         if floats and not computes:
             pointless |= region
     return pointless

@@ -178,6 +178,12 @@ def test_constant_beyond_a_prescribed_scale_is_not_clipped_in_a_concatenation() 
     assert scheme.quantizations[joined].scale == float(np.float32(8 / 255))
 
 
+def test_pooling_between_float_borders_is_int8() -> None:
+    make = GraphMaker((1, 4, 4, 2))
+    graph = make.graph(make.op("AVERAGE_POOL_2D", [make.x], POOL))
+    assert not decide(graph, ranges_of(graph), float_borders=True).kept_float
+
+
 def test_input_copied_to_an_output_stays_float_between_float_borders() -> None:
     make = GraphMaker((1, 4))
     copied, computed = make.reshape(make.x, 2, 2), make.dense(make.x, 3)
