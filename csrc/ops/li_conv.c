@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CONV_2D: input NHWC, filter OHWI, groups = input channels / filter channels. */
-#include "li_range.h"
 #include "li_weights.h"
 #include "li_window.h"
 
@@ -8,20 +7,20 @@ typedef struct li_conv_state {        /* in int8 one float multiplier per output
     li_window window;
     int32_t in_c, out_c, filter_c;    /* filter_c: input channels of one group */
     int32_t groups;
-    int32_t in_zero, out_zero, low, high;
-    float low_f32, high_f32;
+    int32_t activation;
+    li_epilogue end;
 } li_conv_state;
 
 /* Options and shapes; fails when they contradict each other. */
 static li_status li_conv_decode(li_net *net, const li_node *node, li_conv_state *s)
 {
     const li_tensor *input = li_node_input(net, node, 0), *filter = li_node_input(net, node, 1);
-    const int32_t activation = li_option_i8(net, node, LI_SLOT_Conv2DOptions_fused_activation_function, LI_ACTIVATION_NONE);
     const int32_t padding = li_option_i8(net, node, LI_SLOT_Conv2DOptions_padding, LI_PADDING_SAME);
 
     LI_TRY(li_need_rank(net, node, input, 4));
     LI_TRY(li_need_rank(net, node, filter, 4));
-    LI_TRY(li_range_check(net, node, activation));
+    s->activation = li_option_i8(net, node, LI_SLOT_Conv2DOptions_fused_activation_function, LI_ACTIVATION_NONE);
+    LI_TRY(li_range_check(net, node, s->activation));
     s->in_c = input->dims[3];
     s->out_c = filter->dims[0];
     s->filter_c = filter->dims[3];
@@ -41,8 +40,6 @@ static li_status li_conv_decode(li_net *net, const li_node *node, li_conv_state 
     s->window.dilation_w = li_option_i32(net, node, LI_SLOT_Conv2DOptions_dilation_w_factor, 1);
     LI_TRY(li_window_place(net, node, input, padding, &s->window));
 
-    s->low_f32 = li_range_of_f32(activation).low;
-    s->high_f32 = li_range_of_f32(activation).high;
     return LI_OK;
 }
 
@@ -80,20 +77,11 @@ li_status li_conv_2d_plan(li_net *net, li_node *node)
 
 void li_conv_2d_prepare(li_net *net, const li_node *node)
 {
-    const li_tensor *input = li_node_input(net, node, 0), *output = li_node_output(net, node, 0);
     li_conv_state *s = li_node_state(net, node);
 
     if (li_conv_decode(net, node, s) != LI_OK) return;
-    if (input->type == LI_INT8) {
-        const int32_t activation = li_option_i8(net, node, LI_SLOT_Conv2DOptions_fused_activation_function, LI_ACTIVATION_NONE);
-        li_range_s8 range;
-        s->in_zero = li_tensor_zero_point(net, input, 0);
-        s->out_zero = li_tensor_zero_point(net, output, 0);
-        range = li_range_of_s8(activation, li_tensor_scale(net, output, 0), s->out_zero, LI_LIMIT_EVEN);
-        s->low = range.low;
-        s->high = range.high;
-        li_weights_multipliers(net, node, (uint32_t)s->out_c, (float *)(s + 1));
-    } else if (node->packed_bytes != 0 && (net->flags & LI_PACKED_READY) == 0) {
+    li_epilogue_prepare(net, node, s->activation, (uint32_t)s->out_c, &s->end, (float *)(s + 1));
+    if (node->packed_bytes != 0 && (net->flags & LI_PACKED_READY) == 0) {
         const size_t taps = li_conv_taps(s), channels = (size_t)(s->out_c / s->groups), bytes = li_conv_group_bytes(net, node, s);
         const float *w = li_tensor_data(li_node_input(net, node, 1));
         char *packed = li_node_packed(net, node);
@@ -130,15 +118,15 @@ static void li_conv_pixel_s8(const li_kernels *kernels, const li_conv_state *s, 
                 if (whole_rows) {
                     const size_t n = (size_t)(columns.end - columns.begin) * filter_c;
                     if (n == 0) continue;
-                    kernels->dots_s8(sums, image + (y + (size_t)(x0 + columns.begin)) * in_c, s->in_zero,
+                    kernels->dots_s8(sums, image + (y + (size_t)(x0 + columns.begin)) * in_c, s->end.in_zero,
                                      rows_of_c + (tap + (size_t)columns.begin) * filter_c, taps, n, count);
                     continue;
                 }
                 for (kx = columns.begin; kx < columns.end; ++kx)
-                    kernels->dots_s8(sums, image + (y + (size_t)(x0 + kx * w->dilation_w)) * in_c + g * filter_c, s->in_zero,
+                    kernels->dots_s8(sums, image + (y + (size_t)(x0 + kx * w->dilation_w)) * in_c + g * filter_c, s->end.in_zero,
                                      rows_of_c + (tap + (size_t)kx) * filter_c, taps, filter_c, count);
             }
-            kernels->requantize_s8(out + channel, sums, multipliers + channel, s->out_zero, s->low, s->high, count);
+            li_finish_s8(kernels, out + channel, sums, multipliers + channel, count, &s->end);
         }
     }
 }
@@ -177,7 +165,7 @@ static void li_conv_pixel_f32(const li_kernels *kernels, const li_conv_state *s,
                     if (whole_rows) break;
                 }
             }
-            li_finish_f32(out + channel, sums, bias, channel, count, s->low_f32, s->high_f32);
+            li_finish_f32(out + channel, sums, bias, channel, count, &s->end);
         }
     }
 }

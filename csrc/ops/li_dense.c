@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* FULLY_CONNECTED: input [..., K] seen as rows of K, filter [N, K], output [rows, N] or [..., N]. */
-#include "li_range.h"
 #include "li_weights.h"
 
 typedef struct li_dense_state {       /* in int8 one float multiplier per output channel follows */
     int32_t rows, in_c, out_c;
-    int32_t in_zero, out_zero, low, high;
-    float low_f32, high_f32;
+    int32_t activation;
+    li_epilogue end;
 } li_dense_state;
 
 static li_status li_dense_decode(li_net *net, const li_node *node, li_dense_state *s)
 {
     const li_tensor *input = li_node_input(net, node, 0), *filter = li_node_input(net, node, 1);
-    const int32_t activation = li_option_i8(net, node, LI_SLOT_FullyConnectedOptions_fused_activation_function, LI_ACTIVATION_NONE);
     const int32_t format = li_option_i8(net, node, LI_SLOT_FullyConnectedOptions_weights_format, 0);
     const uint32_t elements = li_tensor_elements(input);
 
     LI_TRY(li_need_rank(net, node, filter, 2));
-    LI_TRY(li_range_check(net, node, activation));
+    s->activation = li_option_i8(net, node, LI_SLOT_FullyConnectedOptions_fused_activation_function, LI_ACTIVATION_NONE);
+    LI_TRY(li_range_check(net, node, s->activation));
     if (format != 0) return li_fail(net, LI_UNSUPPORTED, LI_RULE_OPTION_RANGE, node, filter, 0, format);
     s->out_c = filter->dims[0];
     s->in_c = filter->dims[1];
@@ -26,8 +25,6 @@ static li_status li_dense_decode(li_net *net, const li_node *node, li_dense_stat
     if (input->rank == 0 || elements % (uint32_t)s->in_c != 0)
         return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_SHAPE, node, input, s->in_c, elements);
     s->rows = (int32_t)(elements / (uint32_t)s->in_c);
-    s->low_f32 = li_range_of_f32(activation).low;
-    s->high_f32 = li_range_of_f32(activation).high;
     return LI_OK;
 }
 
@@ -65,20 +62,11 @@ li_status li_fully_connected_plan(li_net *net, li_node *node)
 
 void li_fully_connected_prepare(li_net *net, const li_node *node)
 {
-    const li_tensor *input = li_node_input(net, node, 0), *output = li_node_output(net, node, 0);
     li_dense_state *s = li_node_state(net, node);
 
     if (li_dense_decode(net, node, s) != LI_OK) return;
-    if (input->type == LI_INT8) {
-        const int32_t activation = li_option_i8(net, node, LI_SLOT_FullyConnectedOptions_fused_activation_function, LI_ACTIVATION_NONE);
-        li_range_s8 range;
-        s->in_zero = li_tensor_zero_point(net, input, 0);
-        s->out_zero = li_tensor_zero_point(net, output, 0);
-        range = li_range_of_s8(activation, li_tensor_scale(net, output, 0), s->out_zero, LI_LIMIT_EVEN);
-        s->low = range.low;
-        s->high = range.high;
-        li_weights_multipliers(net, node, (uint32_t)s->out_c, (float *)(s + 1));
-    } else if (node->packed_bytes != 0 && (net->flags & LI_PACKED_READY) == 0) {
+    li_epilogue_prepare(net, node, s->activation, (uint32_t)s->out_c, &s->end, (float *)(s + 1));
+    if (node->packed_bytes != 0 && (net->flags & LI_PACKED_READY) == 0) {
         li_kernels_of(net)->pack_f32(li_node_packed(net, node), li_tensor_data(li_node_input(net, node, 1)), (size_t)s->in_c,
                                      (size_t)s->out_c);
     }
@@ -94,8 +82,8 @@ static void li_dense_row_s8(const li_kernels *kernels, const li_dense_state *s, 
     for (c = 0; c < out_c; c += count) {
         count = out_c - c < LI_CHANNEL_BLOCK ? out_c - c : LI_CHANNEL_BLOCK;
         li_bias_s32(sums, bias, c, count);
-        kernels->dots_s8(sums, x, s->in_zero, filter + c * in_c, in_c, in_c, count);
-        kernels->requantize_s8(out + c, sums, (const float *)(s + 1) + c, s->out_zero, s->low, s->high, count);
+        kernels->dots_s8(sums, x, s->end.in_zero, filter + c * in_c, in_c, in_c, count);
+        li_finish_s8(kernels, out + c, sums, (const float *)(s + 1) + c, count, &s->end);
     }
 }
 
@@ -111,7 +99,7 @@ static void li_dense_row_f32(const li_kernels *kernels, const li_dense_state *s,
         li_fill(sums, 0, count * sizeof *sums);
         if (packed != NULL) kernels->dots_f32_packed(sums, x, packed + c * in_c, in_c, 0, in_c, count);
         else kernels->dots_f32(sums, x, filter + c * in_c, in_c, in_c, count);
-        li_finish_f32(out + c, sums, bias, c, count, s->low_f32, s->high_f32);
+        li_finish_f32(out + c, sums, bias, c, count, &s->end);
     }
 }
 

@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DEPTHWISE_CONV_2D: filter [1, h, w, input channels * multiplier]; output channel = input channel * multiplier + m. */
-#include "li_range.h"
 #include "li_weights.h"
 #include "li_window.h"
 
 typedef struct li_depthwise_state {   /* in int8 one float multiplier per output channel follows */
     li_window window;
     int32_t in_c, out_c, multiplier;
-    int32_t in_zero, out_zero, low, high;
-    float low_f32, high_f32;
+    int32_t activation;
+    li_epilogue end;
 } li_depthwise_state;
 
 /* The stored depth_multiplier is redundant, and zero in some files: the shapes decide. */
 static li_status li_depthwise_decode(li_net *net, const li_node *node, li_depthwise_state *s)
 {
     const li_tensor *input = li_node_input(net, node, 0), *filter = li_node_input(net, node, 1);
-    const int32_t activation = li_option_i8(net, node, LI_SLOT_DepthwiseConv2DOptions_fused_activation_function, LI_ACTIVATION_NONE);
     const int32_t padding = li_option_i8(net, node, LI_SLOT_DepthwiseConv2DOptions_padding, LI_PADDING_SAME);
 
     LI_TRY(li_need_rank(net, node, input, 4));
     LI_TRY(li_need_rank(net, node, filter, 4));
-    LI_TRY(li_range_check(net, node, activation));
+    s->activation = li_option_i8(net, node, LI_SLOT_DepthwiseConv2DOptions_fused_activation_function, LI_ACTIVATION_NONE);
+    LI_TRY(li_range_check(net, node, s->activation));
     s->in_c = input->dims[3];
     s->out_c = filter->dims[3];
     if (filter->dims[0] != 1)
@@ -37,8 +36,6 @@ static li_status li_depthwise_decode(li_net *net, const li_node *node, li_depthw
     s->window.dilation_w = li_option_i32(net, node, LI_SLOT_DepthwiseConv2DOptions_dilation_w_factor, 1);
     LI_TRY(li_window_place(net, node, input, padding, &s->window));
 
-    s->low_f32 = li_range_of_f32(activation).low;
-    s->high_f32 = li_range_of_f32(activation).high;
     return LI_OK;
 }
 
@@ -59,20 +56,10 @@ li_status li_depthwise_conv_2d_plan(li_net *net, li_node *node)
 
 void li_depthwise_conv_2d_prepare(li_net *net, const li_node *node)
 {
-    const li_tensor *input = li_node_input(net, node, 0), *output = li_node_output(net, node, 0);
     li_depthwise_state *s = li_node_state(net, node);
 
     if (li_depthwise_decode(net, node, s) != LI_OK) return;
-    if (input->type == LI_INT8) {
-        const int32_t activation = li_option_i8(net, node, LI_SLOT_DepthwiseConv2DOptions_fused_activation_function, LI_ACTIVATION_NONE);
-        li_range_s8 range;
-        s->in_zero = li_tensor_zero_point(net, input, 0);
-        s->out_zero = li_tensor_zero_point(net, output, 0);
-        range = li_range_of_s8(activation, li_tensor_scale(net, output, 0), s->out_zero, LI_LIMIT_EVEN);
-        s->low = range.low;
-        s->high = range.high;
-        li_weights_multipliers(net, node, (uint32_t)s->out_c, (float *)(s + 1));
-    }
+    li_epilogue_prepare(net, node, s->activation, (uint32_t)s->out_c, &s->end, (float *)(s + 1));
 }
 
 /* The taps of one output pixel that lie inside the image. */
@@ -136,9 +123,9 @@ static void li_depthwise_pixel_s8(const li_kernels *kernels, const li_depthwise_
     for (c = 0; c < out_c; c += count) {
         count = out_c - c < LI_CHANNEL_BLOCK ? out_c - c : LI_CHANNEL_BLOCK;
         li_bias_s32(sums, bias, c, count);
-        if (s->multiplier == 1) kernels->taps_s8(sums, image + t->x + c, s->in_zero, filter + t->w + c, &t->grid, count);
-        else li_depthwise_many_s8(sums, image + t->x, s->in_zero, filter + t->w, &t->grid, c, count, (uint32_t)s->multiplier);
-        kernels->requantize_s8(out + c, sums, (const float *)(s + 1) + c, s->out_zero, s->low, s->high, count);
+        if (s->multiplier == 1) kernels->taps_s8(sums, image + t->x + c, s->end.in_zero, filter + t->w + c, &t->grid, count);
+        else li_depthwise_many_s8(sums, image + t->x, s->end.in_zero, filter + t->w, &t->grid, c, count, (uint32_t)s->multiplier);
+        li_finish_s8(kernels, out + c, sums, (const float *)(s + 1) + c, count, &s->end);
     }
 }
 
@@ -154,7 +141,7 @@ static void li_depthwise_pixel_f32(const li_kernels *kernels, const li_depthwise
         li_fill(sums, 0, count * sizeof *sums);
         if (s->multiplier == 1) kernels->taps_f32(sums, image + t->x + c, filter + t->w + c, &t->grid, count);
         else li_depthwise_many_f32(sums, image + t->x, filter + t->w, &t->grid, c, count, (uint32_t)s->multiplier);
-        li_finish_f32(out + c, sums, bias, c, count, s->low_f32, s->high_f32);
+        li_finish_f32(out + c, sums, bias, c, count, &s->end);
     }
 }
 

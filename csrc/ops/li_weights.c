@@ -60,18 +60,33 @@ li_status li_weights_state(li_net *net, li_node *node, size_t fixed, uint32_t ch
     return LI_OK;
 }
 
-void li_weights_multipliers(li_net *net, const li_node *node, uint32_t channels, float *multipliers)
+void li_epilogue_prepare(li_net *net, const li_node *node, int32_t activation, uint32_t channels, li_epilogue *e,
+                         float *multipliers)
 {
+    const li_tensor *input = li_node_input(net, node, 0), *output = li_node_output(net, node, 0);
+    const li_range_f32 limits = li_range_of_f32(activation);
     uint32_t c;
-    for (c = 0; c < channels; ++c) multipliers[c] = li_weights_multiplier(net, node, c);
+
+    li_fill(e, 0, sizeof *e);
+    e->low_f32 = limits.low;
+    e->high_f32 = limits.high;
+    if (input->type == LI_INT8) {
+        const int32_t out_zero = li_tensor_zero_point(net, output, 0);
+        const li_range_s8 range = li_range_of_s8(activation, li_tensor_scale(net, output, 0), out_zero, LI_LIMIT_EVEN);
+        e->in_zero = li_tensor_zero_point(net, input, 0);
+        e->out_zero = out_zero;
+        e->low = range.low;
+        e->high = range.high;
+        for (c = 0; c < channels; ++c) multipliers[c] = li_weights_multiplier(net, node, c);
+    }
 }
 
-void li_finish_f32(float *out, const float *sums, const float *bias, uint32_t first, uint32_t count, float low, float high)
+void li_finish_f32(float *out, const float *sums, const float *bias, uint32_t first, uint32_t count, const li_epilogue *e)
 {
     uint32_t c;
     if (bias == NULL) {
-        for (c = 0; c < count; ++c) out[c] = li_clamp_f32(sums[c], low, high);
+        for (c = 0; c < count; ++c) out[c] = li_clamp_f32(sums[c], e->low_f32, e->high_f32);
         return;
     }
-    for (c = 0; c < count; ++c) out[c] = li_clamp_f32(sums[c] + bias[first + c], low, high);
+    for (c = 0; c < count; ++c) out[c] = li_clamp_f32(sums[c] + bias[first + c], e->low_f32, e->high_f32);
 }

@@ -3,7 +3,7 @@
 #ifndef LI_WEIGHTS_H
 #define LI_WEIGHTS_H
 
-#include "li_ops.h"
+#include "li_range.h"
 
 /*
  * The bias has one element per output channel. In int8: input and output have one scale each, the filter one or one
@@ -21,8 +21,23 @@ static inline int li_weights_may_pack(const li_net *net, const li_node *node)
         && li_node_input(net, node, 1)->home == LI_HOME_MODEL;
 }
 
-/* s[c] = fl32(fl32(input scale * filter scale[c]) / output scale), one per channel: NUMERICS.md, "requantize". */
-void li_weights_multipliers(li_net *net, const li_node *node, uint32_t channels, float *multipliers);
+/* What happens to a sum of products before it is stored: in int8 requantization, in float32 the limits alone. */
+typedef struct li_epilogue {
+    int32_t in_zero, out_zero, low, high;
+    float low_f32, high_f32;
+} li_epilogue;
+
+/* Fills the epilogue and, in int8, one multiplier per channel:
+   fl32(fl32(input scale * filter scale[c]) / output scale), NUMERICS.md, "requantize". */
+void li_epilogue_prepare(li_net *net, const li_node *node, int32_t activation, uint32_t channels, li_epilogue *e,
+                         float *multipliers);
+
+/* out[c] = requantized sums[c]: the end of every int8 sum of products. */
+static inline void li_finish_s8(const li_kernels *kernels, int8_t *out, const int32_t *sums, const float *multipliers,
+                                uint32_t count, const li_epilogue *e)
+{
+    kernels->requantize_s8(out, sums, multipliers, e->out_zero, e->low, e->high, count);
+}
 
 /* The bias or zeros, for channels [first, first + count). */
 static inline void li_bias_s32(int32_t *sums, const int32_t *bias, uint32_t first, uint32_t count)
@@ -32,7 +47,7 @@ static inline void li_bias_s32(int32_t *sums, const int32_t *bias, uint32_t firs
 }
 
 /* out[c] = clamp(sums[c] + bias[first + c]): the end of every float sum of products. */
-void li_finish_f32(float *out, const float *sums, const float *bias, uint32_t first, uint32_t count, float low, float high);
+void li_finish_f32(float *out, const float *sums, const float *bias, uint32_t first, uint32_t count, const li_epilogue *e);
 
 /* The bytes of an optional operand, NULL when it is left out. */
 static inline const void *li_optional_data(const li_net *net, const li_node *node, uint32_t i)
