@@ -20,7 +20,8 @@
  * model to 4.
  *
  * Safety. Any bytes may be passed as a model: the answer is an error or a net that stays inside the declared memory.
- * A failing call changes nothing but the memory parts' contents and fills li_fault with numbers that locate the cause.
+ * A failing call writes nothing but the memory parts and its results, which become 0 or NULL, and fills li_fault with
+ * numbers that locate the cause. A net whose state part is opened again is gone, even when that fails.
  */
 #ifndef LITEINTERP_H
 #define LITEINTERP_H
@@ -184,14 +185,15 @@ LI_API int32_t li_tensor_index(const li_tensor *tensor);                        
 LI_API int32_t li_tensor_is_constant(const li_tensor *tensor);
 LI_API int32_t li_tensor_is_variable(const li_tensor *tensor);
 
-/* One pass over the operators. The only failures are LI_BAD_INPUT and LI_CANCELLED. */
+/* One pass over the operators. The only failures of an open net are LI_BAD_INPUT and LI_CANCELLED. */
 LI_API li_status li_run(li_net *net);
 /* One operator, by index; with LI_KEEP_TENSORS, for stepping and for tools. */
 LI_API li_status li_run_operator(li_net *net, int32_t i);
 /* Variables back to their start: int8 and uint8 to the zero point, others to 0. li_open does this too. */
 LI_API li_status li_reset(li_net *net);
 
-/* Called before (when = 0) and after (when = 1) each operator of li_run; an answer other than 0 stops the run. */
+/* Called before (when = 0) and after (when = 1) each operator of li_run and li_run_operator; an answer other than 0 stops
+   the run. */
 typedef int32_t (*li_hook_fn)(void *context, li_net *net, int32_t operation, int32_t when);
 LI_API void li_hook(li_net *net, li_hook_fn hook, void *context);   /* NULL: none */
 

@@ -1,0 +1,138 @@
+"""Sentences of liteinterp.h that no other test holds the runtime to."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from one_operator import one_operator_models
+from tiny_models import ModelMaker, chain, every_operator, int8_conv_net
+
+from liteinterp.gen.cdef import ffi
+
+if TYPE_CHECKING:
+    from .conftest import Core, Net
+
+KEEP_TENSORS, KEEP_INPUTS, EXACT, IGNORE_PLAN, NO_PACK = 1, 2, 4, 8, 16
+Bytes = npt.NDArray[np.uint8]
+
+
+def view(net: Net, tensor: Any) -> Bytes:
+    """The tensor's bytes where they are."""
+    size = net.lib.li_tensor_bytes(tensor)
+    data = net.lib.li_tensor_data(tensor)
+    return np.frombuffer(ffi.buffer(data, size), np.uint8) if size else np.empty(0, np.uint8)
+
+
+def outputs(net: Net, *inputs: Bytes) -> list[Bytes]:
+    for i, data in enumerate(inputs):
+        view(net, net.lib.li_input(net.net, i))[:] = data
+    assert net.lib.li_run(net.net) == 0
+    return [view(net, net.lib.li_output(net.net, i)).copy() for i in range(net.lib.li_outputs(net.net))]
+
+
+def moderate(random: np.random.Generator, net: Net, i: int = 0) -> Bytes:
+    """Random contents for an input: any bytes for integers, numbers around 0 for floats."""
+    tensor = net.lib.li_input(net.net, i)
+    size = net.lib.li_tensor_bytes(tensor)
+    if net.lib.li_tensor_type(tensor) == 0:
+        return random.normal(size=size // 4).astype(np.float32).view(np.uint8)
+    return random.integers(0, 256, size, np.uint8)
+
+
+#: Models whose operators treat the first dimension as a batch.
+BATCHED = ["conv", "conv groups", "conv 1x1", "depthwise", "depthwise many", "dense keep", "average", "max", "softmax"]
+
+
+@pytest.mark.parametrize("kind", ["int8", "float32"])
+@pytest.mark.parametrize("name", BATCHED)
+@pytest.mark.parametrize("flags", [0, NO_PACK])
+def test_a_batch_equals_single_runs(core: Core, name: str, kind: str, flags: int) -> None:
+    maker = one_operator_models()[f"{name} {kind}"]
+    data, x, y = maker.bytes(), int(maker.graph.inputs[0]), int(maker.graph.outputs[0])
+    shape = core.open(data).dims(x)[1:]
+    single = core.open(data, flags, {0: (1, *shape)})
+    batch = core.open(data, flags, {0: (5, *shape)})
+    assert batch.dims(x)[0] == batch.dims(y)[0] == 5
+    random = np.random.default_rng(1)
+    samples = [moderate(random, single) for _ in range(5)]
+    expected = np.concatenate([outputs(single, sample)[0] for sample in samples])
+    np.testing.assert_array_equal(outputs(batch, np.concatenate(samples))[0], expected)
+
+
+@pytest.mark.parametrize("maker", [int8_conv_net(), every_operator(True)], ids=["conv", "every"])
+def test_operators_one_by_one_equal_a_run(core: Core, maker: ModelMaker) -> None:
+    net = core.open(maker.bytes(), KEEP_TENSORS)
+    random = np.random.default_rng(2)
+    whole = outputs(net, moderate(random, net))
+    for i in range(net.lib.li_outputs(net.net)):
+        view(net, net.lib.li_output(net.net, i))[:] = 0x55
+    for i in range(net.lib.li_operations(net.net)):
+        assert net.lib.li_run_operator(net.net, i) == 0
+    for i, expected in enumerate(whole):
+        np.testing.assert_array_equal(view(net, net.lib.li_output(net.net, i)), expected)
+
+
+def test_hooks_see_single_operators_too(core: Core) -> None:
+    net = core.open(chain("RELU", "LOGISTIC").bytes(), KEEP_TENSORS)
+    seen: list[tuple[int, int]] = []
+
+    @ffi.callback("int32_t(void *, li_net *, int32_t, int32_t)")
+    def hook(_context: object, _net: object, operation: int, when: int) -> int:
+        seen.append((operation, when))
+        return 0
+
+    net.lib.li_hook(net.net, hook, ffi.NULL)
+    assert net.lib.li_run_operator(net.net, 1) == 0
+    assert seen == [(1, 0), (1, 1)]
+
+
+@pytest.mark.parametrize("flags", [0, KEEP_INPUTS, KEEP_TENSORS, IGNORE_PLAN, NO_PACK | EXACT])
+@pytest.mark.parametrize("name", sorted(one_operator_models()))
+def test_inputs_and_constants_survive_what_they_should(core: Core, name: str, flags: int) -> None:
+    """Constants always; inputs with LI_KEEP_INPUTS; and a second run on the same inputs gives the same bytes."""
+    net = core.open(one_operator_models()[name].bytes(), flags)
+    random = np.random.default_rng(3)
+    inputs = [moderate(random, net, i) for i in range(net.lib.li_inputs(net.net))]
+    model = bytes(ffi.buffer(net._model))
+    first = outputs(net, *inputs)
+    if flags & (KEEP_INPUTS | KEEP_TENSORS):
+        for i, data in enumerate(inputs):
+            np.testing.assert_array_equal(view(net, net.lib.li_input(net.net, i)), data)
+    for again, expected in zip(outputs(net, *inputs), first, strict=True):
+        np.testing.assert_array_equal(again, expected)
+    assert bytes(ffi.buffer(net._model)) == model
+
+
+def test_failing_calls_say_so_in_their_results(core: Core) -> None:
+    """On failure counts and needs are 0 and there is no net."""
+    lib, fault = core.lib, ffi.new("li_fault *")
+    data = core._model(chain("RELU").bytes())
+    size = len(chain("RELU").bytes())
+    info, need, net = ffi.new("li_info *"), ffi.new("li_need *"), ffi.new("li_net **")
+    assert lib.li_check(data, size, info, fault) == 0 and info.tensors == 2
+    work = ffi.new("char[]", info.work_bytes + 16)
+    aligned = work + -int(ffi.cast("uintptr_t", work)) % 16
+    assert lib.li_plan(data, size, ffi.NULL, aligned, info.work_bytes, need, fault) == 0 and need.state > 0
+    options, _ = core.options(isa=99)
+    assert lib.li_plan(data, size, options, aligned, info.work_bytes, need, fault) != 0
+    assert bytes(ffi.buffer(need)) == bytes(ffi.sizeof("li_need"))
+    net[0] = ffi.cast("li_net *", aligned)
+    assert lib.li_open(net, data, size, ffi.new("li_memory *"), ffi.NULL, fault) != 0 and net[0] == ffi.NULL
+    assert lib.li_check(data, size - 1, info, fault) != 0
+    assert bytes(ffi.buffer(info)) == bytes(ffi.sizeof("li_info"))
+
+
+def test_nets_on_several_threads_share_packed_weights(program: Callable[..., Path], zoo: Path, tmp_path: Path) -> None:
+    models = [zoo / "models" / f"{name}.tflite" for name in ("mlperf_kws_int8_ref", "mlperf_ic_resnet8")]
+    for name in ("conv float32", "dense float32"):
+        models.append(tmp_path / f"{name}.tflite")
+        models[-1].write_bytes(one_operator_models()[name].bytes())
+    path = program("threads", "-fsanitize=thread", "-pthread")
+    done = subprocess.run([path, *models], capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
