@@ -116,7 +116,7 @@ typedef struct li_options {
     void *pool;                      /* first argument of parallel */
     const li_input_dims *input_dims; /* input_dims_count entries, read during the call only */
     int32_t input_dims_count;
-    int32_t reserved;
+    int32_t reserved;                /* 0 */
 } li_options;
 
 /* What li_check found. */

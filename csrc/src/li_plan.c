@@ -29,6 +29,9 @@ static li_status li_take_options(li_net *net, const li_options *options)
         if ((options->flags & ~known) != 0) {
             return li_fail(net, LI_BAD_ARGUMENT, LI_RULE_OPTIONS_VALUE, NULL, NULL, known, options->flags);
         }
+        if (options->reserved != 0) {
+            return li_fail(net, LI_BAD_ARGUMENT, LI_RULE_OPTIONS_VALUE, NULL, NULL, 0, options->reserved);
+        }
         if (options->threads < 0 || options->threads > LI_MAX_THREADS) {
             return li_fail(net, LI_BAD_ARGUMENT, LI_RULE_OPTIONS_VALUE, NULL, NULL, LI_MAX_THREADS, options->threads);
         }
