@@ -64,6 +64,7 @@ def test_every_source_compiles_and_core_functions_need_little_stack(cc: str, tmp
     assert {where: size for where, size in core.items() if size > STACK_LIMIT} == {}
 
 
+@pytest.mark.slow
 def test_other_compiler_accepts_the_sources(tmp_path: Path) -> None:
     compiler = next((c for c in ("clang", "clang-19", "clang-14") if shutil.which(c)), None)
     if compiler is None:
@@ -116,12 +117,14 @@ def test_amalgamation_builds_and_runs(cc: str, tmp_path: Path) -> None:
     subprocess.run([str(program), str(model)], check=True)
 
 
+@pytest.mark.slow
 def test_an_operator_can_be_left_out(cc: str, tmp_path: Path) -> None:
     objects = [o for o in compile_all(cc, tmp_path, "-DLI_WITHOUT_TRANSPOSE") if o.stem != "li_transpose"]
     nm = subprocess.run(["nm", *map(str, objects)], check=True, capture_output=True, text=True).stdout
     assert "li_transpose_plan" not in nm
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 def test_other_targets_need_the_same_arena_and_state(program: Callable[..., Path], tmp_path: Path, target: str) -> None:
     """Also the outputs: ``layout`` prints memory needs and a hash of the outputs for every flag."""

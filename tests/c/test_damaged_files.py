@@ -39,6 +39,7 @@ def replay(program: Callable[..., Path], mutants: int, model: Path) -> tuple[int
     return int(counts[damaged]["refused"]), int(counts[damaged]["ran"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "maker",
     [

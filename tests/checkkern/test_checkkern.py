@@ -29,7 +29,7 @@ def check(command: list[str], seed: int) -> None:
     assert "ok ref" in found.stdout
 
 
-@pytest.mark.parametrize("optimization", ["-O2", "-O3"])
+@pytest.mark.parametrize("optimization", ["-O2", pytest.param("-O3", marks=pytest.mark.slow)])
 def test_natively(optimization: str, tmp_path: Path) -> None:
     compiler = os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:

@@ -27,6 +27,7 @@ int main(void)
 """
 
 
+@pytest.mark.slow
 def test_static_library_by_add_subdirectory(repository: Path, tmp_path: Path) -> None:
     if shutil.which("cmake") is None:
         pytest.skip("needs cmake")

@@ -22,7 +22,7 @@ def moved_bytes(graph: Graph) -> int:
 
 
 relaxed = settings(
-    max_examples=150,
+    max_examples=100,
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -39,7 +39,7 @@ def test_random_graphs_keep_their_meaning_and_move_no_more_bytes(graph: Graph) -
     assert check_pass(Layout(), graph).applied == 0, "a second run still finds something"
 
 
-@settings(relaxed, max_examples=100)
+@settings(relaxed, max_examples=50)
 @given(graphs())
 def test_no_labels_are_cheaper_on_small_graphs(graph: Graph) -> None:
     problem = make_problem(graph)

@@ -11,7 +11,7 @@ from converter.ir.graph import Graph
 from converter.passes import optimize
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(graphs())
 def test_random_graphs_keep_their_meaning_after_each_pass(graph: Graph) -> None:
     inputs = random_inputs(graph)
