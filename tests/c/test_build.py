@@ -125,6 +125,12 @@ def test_an_operator_can_be_left_out(cc: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_kernel_set_can_be_left_out(cc: str, tmp_path: Path) -> None:
+    objects = compile_all(cc, tmp_path, "-DLI_WITHOUT_AVX2")
+    nm = subprocess.run(["nm", *map(str, objects)], check=True, capture_output=True, text=True).stdout
+    assert "li_kernels_ref" in nm and "avx2" not in nm
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_other_targets_need_the_same_arena_and_state(program: Callable[..., Path], tmp_path: Path, target: str) -> None:
     """Also the outputs: ``layout`` prints memory needs and a hash of the outputs for every flag."""

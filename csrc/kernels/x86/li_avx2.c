@@ -5,7 +5,7 @@
  */
 #include "../../src/li_port.h"
 
-#if LI_X86
+#if LI_X86 && !defined(LI_WITHOUT_AVX2)
 
 #include <immintrin.h>
 
@@ -315,5 +315,5 @@ const li_kernels li_kernels_avx2 = {
 };
 
 #else
-typedef int li_avx2_is_for_x86;      /* an empty translation unit is not C */
+typedef int li_avx2_is_left_out;      /* an empty translation unit is not C */
 #endif
