@@ -79,7 +79,7 @@ def pytest_testnodedown(node: Any, error: object) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if absent_tests:
         terminalreporter.write_line(
-            f"zoo: absent, so {len(absent_tests)} tests on real trained models did not run (accuracy, equality with "
+            f"zoo: absent, so tests on real trained models did not run: {len(absent_tests)} (accuracy, equality with "
             "other engines on their files); operators and stages are covered by models made here. LITEINTERP_ZOO "
             "locates it."
         )
