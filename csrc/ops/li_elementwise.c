@@ -284,7 +284,7 @@ static void li_mul_line_square(const li_pair_state *s, void *out, const void *a,
     for (i = 0; i < n; ++i, x += step_a) {
         const float value = (float)(*x - s->zero_a) * s->scale;
         const float scaled = value * value * s->inverse + (float)s->zero_out;
-        z[i] = (int8_t)li_clamp(li_round_even(li_clamp_f32(scaled, -128.0f, 127.0f)), s->low, s->high);
+        z[i] = (int8_t)li_clamp(li_quantize(scaled, 0, -128, 127), s->low, s->high);
     }
 }
 

@@ -110,6 +110,19 @@ def test_constants_without_elements_are_checked_too(core, scale: float, zero_poi
         assert fails(core, data) == (rule, BAD_MODEL)
 
 
+def test_a_square_that_is_no_number_is_the_same_everywhere(core) -> None:
+    """1 / 1e-40 is infinite: the square of 0 by it is a NaN, whose sign depends on the processor."""
+    maker = ModelMaker()
+    x, y = maker.tensor((3,), INT8, None, 1e-20, 5), maker.tensor((3,), INT8, None, 1e-40, 7)
+    maker.op("MUL", [x, x], [y], tflite.MulOptions(), 2)
+    net = core.open(maker.ends([x], [y]).bytes())
+    data = ffi.cast("int8_t *", net.lib.li_tensor_data(net.lib.li_tensor_at(net.net, x)))
+    data[0], data[1], data[2] = 5, 6, -7
+    assert net.lib.li_run(net.net) == 0
+    result = ffi.cast("int8_t *", net.lib.li_tensor_data(net.lib.li_tensor_at(net.net, y)))
+    assert [result[i] for i in range(3)] == [0, 127, 127]
+
+
 @pytest.mark.parametrize("shape", [(2**30 - 1, 0, 1, 1), (1, 2**30 - 1, 0, 1), (2**30 - 1, 1, 0, 1)])
 @pytest.mark.parametrize("name", ["CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D"])
 def test_nothing_takes_no_time(core, name: str, shape: tuple[int, ...]) -> None:
