@@ -346,6 +346,8 @@ def _softmax(m: RandomModel) -> None:
 @_grower(3)
 def _transpose(m: RandomModel) -> None:
     x = m.value()
+    if not m.shape(x):
+        raise Unfit
     m.emit("Transpose", [x], perm=[int(axis) for axis in m.rng.permutation(len(m.shape(x)))])
 
 
@@ -371,6 +373,8 @@ def _concat(m: RandomModel) -> None:
 @_grower(2)
 def _pad(m: RandomModel) -> None:
     x = m.value()
+    if not m.shape(x):
+        raise Unfit
     pads = [m.integer(0, 2) if m.chance(0.4) else 0 for _ in range(2 * len(m.shape(x)))]
     if m.opset >= 11:
         m.emit("Pad", [x, m.constant(np.array(pads, np.int64))])

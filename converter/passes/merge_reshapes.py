@@ -22,7 +22,7 @@ from .rewrite import (
 class MergeReshapes(Pass):
     """Brings RESHAPEs together and leaves one of each chain.
 
-    1. SQUEEZE and EXPAND_DIMS become RESHAPE, the normal form that other passes look for.
+    1. SQUEEZE and EXPAND_DIMS become RESHAPE, the normal form that other passes look for; SQUEEZE to a scalar stays.
     2. RESHAPE of a RESHAPE reads the first one's input.
     3. RESHAPE before an elementwise operator with one input moves behind it, where it meets others.
     4. The same for ADD and MUL with a constant that has one element, or one for each element of a last axis that the
@@ -35,7 +35,7 @@ class MergeReshapes(Pass):
     def run(self, graph: Graph, context: Context) -> None:
         for node in list(graph.nodes):
             context.at(node)
-            if node.op in RESHAPES and node.op != "RESHAPE":  # 1
+            if node.op in RESHAPES and node.op != "RESHAPE" and node.output.shape:  # 1
                 _normalize(graph, node)
                 context.applied(node)
             if node.op == "RESHAPE" and _skip_reshape(graph, node):  # 2

@@ -125,7 +125,12 @@ def per_channel(array: npt.NDArray[np.float64], channels: int) -> npt.NDArray[np
 
 
 def reshape_node(graph: Graph, source: Value, result: Value, name: str) -> Node:
-    """A RESHAPE from one value to another of as many elements, its shape as an operand and as an option."""
+    """A RESHAPE from one value to another of as many elements, its shape as an operand and as an option.
+
+    To a scalar it is a SQUEEZE: a file cannot hold a shape operand without elements.
+    """
+    if not result.shape:
+        return Node("SQUEEZE", [source], [result], {"squeeze_dims": tuple(range(len(source.shape)))}, name)
     shape = graph.constant(f"{result.name}/shape", np.array(result.shape, np.int32))
     return Node("RESHAPE", [source, shape], [result], {"new_shape": result.shape}, name)
 
