@@ -39,7 +39,7 @@ def clip(node: OnnxNode, build: Builder) -> None:
         build.emit("RELU6", [source], to=result)
     elif (low, high) == (-1.0, 1.0):
         # This range exists only fused into another operator; times one is the cheapest.
-        one = build.new_constant(f"{result.name}_one", np.ones(1, np.float32))
+        one = build.new_constant(f"{result.name}_one", np.ones((), np.float32))
         build.emit("MUL", [source, one], options_for("RELU_N1_TO_1"), to=result)
     else:
         raise Refusal(f"a range of [{low:g}, {high:g}]", "Supported so far: [0, 6] (ReLU6), [0, inf) and [-1, 1]")

@@ -94,5 +94,5 @@ def _scaled(build: Builder, addend: Tensor, beta: float) -> Value:
         return build.value(addend)
     if addend.data is not None:
         return build.new_constant(f"{addend.name}_scaled", build.array(addend) * np.float32(beta))
-    factor = build.new_constant(f"{addend.name}_beta", np.array([beta], np.float32))
+    factor = build.new_constant(f"{addend.name}_beta", np.array(beta, np.float32))
     return build.emit("MUL", [build.value(addend), factor], options_for(), name=f"{addend.name}_scaled")

@@ -46,7 +46,7 @@ def _negated(build: Builder, tensor: Tensor) -> Value:
     _only_float(tensor)
     if tensor.data is not None:
         return build.new_constant(f"{tensor.name}_negated", -build.array(tensor))
-    minus_one = build.new_constant(f"{tensor.name}_sign", np.array([-1], np.float32))
+    minus_one = build.new_constant(f"{tensor.name}_sign", np.array(-1, np.float32))
     return build.emit("MUL", [build.value(tensor), minus_one], options_for(), name=f"{tensor.name}_negated")
 
 

@@ -79,3 +79,9 @@ def test_batch_normalization(opset: int, shape: tuple[int, ...]) -> None:
     constants["var"] = np.abs(_array(3)) + 0.1
     graph = check(one_node("BatchNormalization", {"x": shape}, constants, opset, epsilon=1e-3))
     assert operators(graph) == ["MUL", "ADD"]
+
+
+def test_scalars() -> None:
+    low, high = np.float32(-1), np.float32(1)
+    check(one_node("Clip", {"x": ()}, {"low": low, "high": high}), inputs={"x": np.array(-3, np.float32)})
+    check(one_node("Sub", {"a": (), "b": ()}), inputs={"a": np.array(2, np.float32), "b": np.array(5, np.float32)})
