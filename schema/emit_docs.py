@@ -25,6 +25,7 @@ _KINDS = {
     "same": "input and output share scale and zero point",
     "fixed": "the output's scale and zero point are prescribed",
     "table": "a function of one int8 input, evaluated as 256 entries",
+    "keep": "stays in float32 at conversion: LiteRT has no int8 form, or one with another meaning",
     "none": "changes the element type itself",
 }
 

@@ -14,7 +14,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]
 
-QUANTIZE_KINDS = ("weights", "free", "same", "fixed", "table", "none")
+QUANTIZE_KINDS = ("weights", "free", "same", "fixed", "table", "keep", "none")
 #: Element types by their name in ops.toml and in the IR; the format writes them in capitals.
 TYPE_NAMES = ("float32", "float16", "int32", "uint8", "int64", "bool", "int16", "int8", "int4")
 MAX_TYPED_INPUTS = 4

@@ -12,6 +12,8 @@ from converter.gen import tflite
 
 Shape = Sequence[int]
 SAME, VALID = 0, 1
+#: Operators that have no second version, or none that int8 needs.
+VERSION_1 = ("RESHAPE", "ELU", "LEAKY_RELU", "HARD_SWISH", "NEG", "SQUARE")
 
 
 class _Maker(ModelMaker):
@@ -64,7 +66,12 @@ def _dense(type: int, keep: bool) -> ModelMaker:
 def _pair(name: str, type: int, a: Shape, b: Shape, scales: Sequence[float] = (0.05, 0.04, 0.06)) -> ModelMaker:
     m = _Maker()
     out = np.broadcast_shapes(tuple(a), tuple(b))
-    options = tflite.AddOptions(1) if name == "ADD" else tflite.MulOptions(3)
+    options = {
+        "ADD": tflite.AddOptions(1),
+        "SUB": tflite.SubOptions(1),
+        "MUL": tflite.MulOptions(3),
+        "DIV": tflite.DivOptions(2),
+    }.get(name, tflite.MaximumMinimumOptions())
     x, y, z = (m.value(shape, type, scale) for shape, scale in zip((a, b, out), scales, strict=True))
     return m.only(name, [x, y], z, options, 2)
 
@@ -85,7 +92,7 @@ def _same(name: str, type: int, shape: Shape, out: Shape, *constants: Any, optio
         [x, *(m.ints(c) for c in constants)],
         m.value(out, type),
         options,
-        2 if type == INT8 and name != "RESHAPE" else 1,
+        2 if type == INT8 and name not in VERSION_1 else 1,
     )
 
 
@@ -166,12 +173,27 @@ def one_operator_models() -> dict[str, ModelMaker]:
             f"dense keep {n}": _dense(type, True),
             f"add {n}": _pair("ADD", type, (2, 3, 4), (3, 1)),
             f"mul {n}": _pair("MUL", type, (2, 1, 4), (2, 3, 4)),
+            f"sub {n}": _pair("SUB", type, (2, 3, 1), (3, 5)),
+            f"div {n}": _pair("DIV", type, (4, 1), (3,)),
+            f"maximum {n}": _pair("MAXIMUM", type, (2, 3, 4), (4,), (0.05,) * 3),
+            f"minimum {n}": _pair("MINIMUM", type, (1, 4), (3, 1), (0.05,) * 3),
             f"average {n}": _pool("AVERAGE_POOL_2D", type, SAME),
             f"max {n}": _pool("MAX_POOL_2D", type, VALID),
             f"mean {n}": _same("MEAN", type, (2, 3, 4, 5), (2, 1, 1, 5), [1, -2], options=tflite.ReducerOptions(True)),
             f"mean all {n}": _same("MEAN", type, (3, 4), (), [0, 1], options=tflite.ReducerOptions()),
             f"softmax {n}": _same("SOFTMAX", type, (3, 7), (3, 7), options=tflite.SoftmaxOptions(0.7)),
             f"logistic {n}": _same("LOGISTIC", type, (3, 7), (3, 7)),
+            f"tanh {n}": _same("TANH", type, (3, 7), (3, 7)),
+            f"elu {n}": _same("ELU", type, (3, 7), (3, 7)),
+            f"leaky relu {n}": _same("LEAKY_RELU", type, (3, 7), (3, 7), options=tflite.LeakyReluOptions(0.2)),
+            f"hard swish {n}": _same("HARD_SWISH", type, (3, 7), (3, 7), options=tflite.HardSwishOptions()),
+            f"abs {n}": _same("ABS", type, (3, 7), (3, 7), options=tflite.AbsOptions()),
+            f"neg {n}": _same("NEG", type, (3, 7), (3, 7), options=tflite.NegOptions()),
+            f"square {n}": _same("SQUARE", type, (3, 7), (3, 7), options=tflite.SquareOptions()),
+            f"sqrt {n}": _same("SQRT", type, (3, 7), (3, 7)),
+            f"rsqrt {n}": _same("RSQRT", type, (3, 7), (3, 7)),
+            f"exp {n}": _same("EXP", type, (3, 7), (3, 7), options=tflite.ExpOptions()),
+            f"log {n}": _same("LOG", type, (3, 7), (3, 7)),
             f"relu {n}": _same("RELU", type, (3, 7), (3, 7)),
             f"relu6 {n}": _same("RELU6", type, (3, 7), (3, 7)),
             f"concat {n}": _joined(type, (0.05, 0.03)),

@@ -41,6 +41,8 @@ class Case:
     options: Mapping[str, OptionValue]
     #: Why LiteRT is no oracle here; empty: it is.
     litert_lacks: str = ""
+    #: Whether no operand is below 0.
+    not_negative: bool = False
 
     @property
     def name(self) -> str:
@@ -55,12 +57,13 @@ def cases_of(op: str) -> list[Case]:
     """Every case of an operator's file."""
     sweeps = tomllib.loads((CASES / f"{op.lower()}.toml").read_text())["sweep"]
     return [
-        Case(op, row, shapes, values, options, sweep.get("litert_lacks", ""))
+        Case(op, row, shapes, values, options, sweep.get("litert_lacks", ""), sweep.get("not_negative", False))
         for sweep in sweeps
         for shapes in together(sweep["shapes"])
         for values in products(sweep.get("values", {}))
         for options in products(sweep.get("options", {}))
         for row in OPS[op].types
+        if row.inputs[0] in sweep.get("types", row.inputs)
     ]
 
 
@@ -130,6 +133,9 @@ def build(case: Case) -> OneOperator:
             value = make_operand(rng, spec, operand, f"{operand.name}{i or ''}", shape, dtype, case)
             if dtype in QUANTIZED and value.quantization is None:
                 value.quantization = shared if spec.quantize == "same" else any_quantization(rng, dtype)
+                if case.not_negative:
+                    lowest = int(np.iinfo(dtype.numpy).min)
+                    value.quantization = Quantization.per_tensor(value.quantization.scale, lowest)
             operands.append(value)
             if value.data is None:
                 inputs.append(value)
@@ -145,6 +151,8 @@ def build(case: Case) -> OneOperator:
     names = [value.name for value in inputs]
     graph = Graph([node], inputs, [output], input_names=names, output_names=["output"])
     data = tuple(random_data(rng, value.shape, value.dtype) for value in inputs)
+    if case.not_negative:
+        data = tuple(np.abs(array) if array.dtype.kind == "f" else array for array in data)
     return OneOperator(node, with_operands(backend.write(graph), len(operands)), data)
 
 

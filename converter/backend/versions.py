@@ -61,6 +61,15 @@ def _mul(node: Node) -> int:
     return 3 if len(scales) == 3 and scales[0] * scales[1] >= scales[2] else 1
 
 
+def _broadcast(version: int) -> Callable[[Node], int]:
+    """A version of its own where tensors of more than four dimensions are broadcast."""
+
+    def rule(node: Node) -> int:
+        return version if len(node.output.shape) > 4 and node.input(0).shape != node.input(1).shape else 1
+
+    return rule
+
+
 def _transpose(node: Node) -> int:
     rank = len(node.input(0).shape)
     if rank > 5:
@@ -75,8 +84,12 @@ def _pad(node: Node) -> int:
 _RULES: Mapping[str, Callable[[Node], int]] = {
     "CONV_2D": _conv_2d,
     "DEPTHWISE_CONV_2D": _depthwise_conv_2d,
+    "DIV": _broadcast(2),
     "FULLY_CONNECTED": _fully_connected,
+    "MAXIMUM": _broadcast(3),
+    "MINIMUM": _broadcast(3),
     "MUL": _mul,
     "PAD": _pad,
+    "SUB": _broadcast(3),
     "TRANSPOSE": _transpose,
 }

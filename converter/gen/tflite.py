@@ -402,6 +402,52 @@ class MulOptions:
 
 
 @dataclass(eq=False, slots=True)
+class SubOptions:
+    fused_activation_function: int = 0
+    pot_scale_int16: bool = True
+
+
+@dataclass(eq=False, slots=True)
+class DivOptions:
+    fused_activation_function: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class MaximumMinimumOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class LeakyReluOptions:
+    alpha: float = 0.0
+
+
+@dataclass(eq=False, slots=True)
+class HardSwishOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class AbsOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class NegOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class ExpOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class SquareOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
 class Pool2DOptions:
     padding: int = 0
     stride_w: int = 0
@@ -547,9 +593,18 @@ BuiltinOptions = (
     | PadOptions
     | TransposeOptions
     | ReducerOptions
+    | SubOptions
+    | DivOptions
     | SqueezeOptions
+    | ExpOptions
     | DequantizeOptions
+    | MaximumMinimumOptions
+    | NegOptions
+    | SquareOptions
+    | LeakyReluOptions
+    | AbsOptions
     | QuantizeOptions
+    | HardSwishOptions
     | Opaque
 )
 
@@ -934,6 +989,58 @@ def _read_mul_options(file: _File, at: int) -> MulOptions:
     )
 
 
+def _read_sub_options(file: _File, at: int) -> SubOptions:
+    t = file.table(at, "SubOptions")
+    return SubOptions(
+        fused_activation_function=t.integer(0, _I8, 0),
+        pot_scale_int16=t.boolean(1, True),
+    )
+
+
+def _read_div_options(file: _File, at: int) -> DivOptions:
+    t = file.table(at, "DivOptions")
+    return DivOptions(
+        fused_activation_function=t.integer(0, _I8, 0),
+    )
+
+
+def _read_maximum_minimum_options(file: _File, at: int) -> MaximumMinimumOptions:
+    file.table(at, "MaximumMinimumOptions")
+    return MaximumMinimumOptions()
+
+
+def _read_leaky_relu_options(file: _File, at: int) -> LeakyReluOptions:
+    t = file.table(at, "LeakyReluOptions")
+    return LeakyReluOptions(
+        alpha=t.real(0, 0.0),
+    )
+
+
+def _read_hard_swish_options(file: _File, at: int) -> HardSwishOptions:
+    file.table(at, "HardSwishOptions")
+    return HardSwishOptions()
+
+
+def _read_abs_options(file: _File, at: int) -> AbsOptions:
+    file.table(at, "AbsOptions")
+    return AbsOptions()
+
+
+def _read_neg_options(file: _File, at: int) -> NegOptions:
+    file.table(at, "NegOptions")
+    return NegOptions()
+
+
+def _read_exp_options(file: _File, at: int) -> ExpOptions:
+    file.table(at, "ExpOptions")
+    return ExpOptions()
+
+
+def _read_square_options(file: _File, at: int) -> SquareOptions:
+    file.table(at, "SquareOptions")
+    return SquareOptions()
+
+
 def _read_pool2_doptions(file: _File, at: int) -> Pool2DOptions:
     t = file.table(at, "Pool2DOptions")
     return Pool2DOptions(
@@ -1104,9 +1211,18 @@ _BUILTIN_OPTIONS: Mapping[int, Callable[[_File, int], BuiltinOptions]] = {
     22: _read_pad_options,
     26: _read_transpose_options,
     27: _read_reducer_options,
+    28: _read_sub_options,
+    29: _read_div_options,
     30: _read_squeeze_options,
+    33: _read_exp_options,
     38: _read_dequantize_options,
+    39: _read_maximum_minimum_options,
+    42: _read_neg_options,
+    66: _read_square_options,
+    75: _read_leaky_relu_options,
+    78: _read_abs_options,
     89: _read_quantize_options,
+    91: _read_hard_swish_options,
 }
 
 
@@ -1340,6 +1456,55 @@ def _write_mul_options(b: flatbuffers.Builder, t: MulOptions) -> int:
     return int(b.EndObject())
 
 
+def _write_sub_options(b: flatbuffers.Builder, t: SubOptions) -> int:
+    b.StartObject(2)
+    b.PrependInt8Slot(0, t.fused_activation_function, 0)
+    b.PrependBoolSlot(1, t.pot_scale_int16, True)
+    return int(b.EndObject())
+
+
+def _write_div_options(b: flatbuffers.Builder, t: DivOptions) -> int:
+    b.StartObject(1)
+    b.PrependInt8Slot(0, t.fused_activation_function, 0)
+    return int(b.EndObject())
+
+
+def _write_maximum_minimum_options(b: flatbuffers.Builder, t: MaximumMinimumOptions) -> int:
+    b.StartObject(0)
+    return int(b.EndObject())
+
+
+def _write_leaky_relu_options(b: flatbuffers.Builder, t: LeakyReluOptions) -> int:
+    b.StartObject(1)
+    b.PrependFloat32Slot(0, t.alpha, 0.0)
+    return int(b.EndObject())
+
+
+def _write_hard_swish_options(b: flatbuffers.Builder, t: HardSwishOptions) -> int:
+    b.StartObject(0)
+    return int(b.EndObject())
+
+
+def _write_abs_options(b: flatbuffers.Builder, t: AbsOptions) -> int:
+    b.StartObject(0)
+    return int(b.EndObject())
+
+
+def _write_neg_options(b: flatbuffers.Builder, t: NegOptions) -> int:
+    b.StartObject(0)
+    return int(b.EndObject())
+
+
+def _write_exp_options(b: flatbuffers.Builder, t: ExpOptions) -> int:
+    b.StartObject(0)
+    return int(b.EndObject())
+
+
+def _write_square_options(b: flatbuffers.Builder, t: SquareOptions) -> int:
+    b.StartObject(0)
+    return int(b.EndObject())
+
+
 def _write_pool2_doptions(b: flatbuffers.Builder, t: Pool2DOptions) -> int:
     b.StartObject(6)
     b.PrependInt8Slot(0, t.padding, 0)
@@ -1541,12 +1706,30 @@ def _write_builtin_options(b: flatbuffers.Builder, item: BuiltinOptions | None) 
         return 26, _write_transpose_options(b, item)
     if isinstance(item, ReducerOptions):
         return 27, _write_reducer_options(b, item)
+    if isinstance(item, SubOptions):
+        return 28, _write_sub_options(b, item)
+    if isinstance(item, DivOptions):
+        return 29, _write_div_options(b, item)
     if isinstance(item, SqueezeOptions):
         return 30, _write_squeeze_options(b, item)
+    if isinstance(item, ExpOptions):
+        return 33, _write_exp_options(b, item)
     if isinstance(item, DequantizeOptions):
         return 38, _write_dequantize_options(b, item)
+    if isinstance(item, MaximumMinimumOptions):
+        return 39, _write_maximum_minimum_options(b, item)
+    if isinstance(item, NegOptions):
+        return 42, _write_neg_options(b, item)
+    if isinstance(item, SquareOptions):
+        return 66, _write_square_options(b, item)
+    if isinstance(item, LeakyReluOptions):
+        return 75, _write_leaky_relu_options(b, item)
+    if isinstance(item, AbsOptions):
+        return 78, _write_abs_options(b, item)
     if isinstance(item, QuantizeOptions):
         return 89, _write_quantize_options(b, item)
+    if isinstance(item, HardSwishOptions):
+        return 91, _write_hard_swish_options(b, item)
     return item.tag, _opaque(b)
 
 

@@ -1,4 +1,4 @@
-"""Functions of one element: the shape stays."""
+"""Activation functions of one element: the shape stays."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ..ir.types import Shape
 from .registry import Rule, operator
 
 
-@operator("LOGISTIC", "RELU", "RELU6")
+@operator("LOGISTIC", "TANH", "RELU", "RELU6", "ELU", "LEAKY_RELU", "HARD_SWISH")
 class Activation(Rule):
     def infer_shapes(self, node: Node) -> list[Shape]:
         return [node.input(0).shape]

@@ -1,4 +1,4 @@
-"""ADD and MUL, with numpy broadcasting."""
+"""Operators on two tensors, with numpy broadcasting."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def broadcast_shape(a: Shape, b: Shape) -> Shape:
     return tuple(n if m == 1 else m for m, n in zip(left, right, strict=True))
 
 
-@operator("ADD")
-class Add(Rule):
+@operator("ADD", "SUB", "DIV", "MAXIMUM", "MINIMUM")
+class Elementwise(Rule):
     def infer_shapes(self, node: Node) -> list[Shape]:
         return [broadcast_shape(node.input(0).shape, node.input(1).shape)]
 

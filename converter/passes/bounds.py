@@ -22,6 +22,9 @@ ACTIVATION_BOUNDS: Mapping[str, Bounds] = {
     "LOGISTIC": (0.0, 1.0),
     "SOFTMAX": (0.0, 1.0),
     "TANH": (-1.0, 1.0),
+    "ABS": (0.0, inf),
+    "EXP": (0.0, inf),
+    "ELU": (-1.0, inf),
 }
 
 #: Operators whose outputs are among their inputs' elements or means of them.

@@ -74,7 +74,8 @@ def moved_quantization(quantization: Quantization | None, permutation: Permutati
 def is_unary(node: Node) -> bool:
     """An elementwise operator on one tensor: a function of each element, a change of its type."""
     spec = OPS[node.op]
-    return len(spec.inputs) == 1 and (spec.quantize == "table" or spec.family == "quantize") and len(node.inputs) == 1
+    one_element = spec.quantize in ("table", "keep") or spec.family == "quantize"
+    return len(spec.inputs) == 1 and one_element and len(node.inputs) == 1
 
 
 def same_representation(a: Value, b: Value) -> bool:

@@ -6,6 +6,7 @@ An operator's `quantize` kind in ops.toml says what its int8 form asks for:
   table    any scales, or a prescribed one of the output
   fixed    the output's scale is prescribed
   same     input and output share one scale: they form a group
+  keep     stays in float32
   none     changes types itself; left alone
 """
 
@@ -97,6 +98,8 @@ def _why_not(node: Node) -> str | None:
     spec = OPS.get(node.op)
     if spec is None:
         return "the operator is not in the list of operators"
+    if spec.quantize == "keep":
+        return "LiteRT has no int8 form of it that could be trusted"
     if not _has_int8_row(node, spec):
         return "the operator has no int8 form for these operands"
     if any(value.is_variable for value in (*node.inputs, *node.outputs) if value is not None):

@@ -1,88 +1,61 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* LOGISTIC, RELU and RELU6 as operators of their own. In int8 each is a table of 256 entries: NUMERICS.md, "Tables". */
+/* Activations as operators of their own. In int8 each is a table of 256 entries: docs/NUMERICS.md, "Tables". */
 #include "li_range.h"
+#include "li_table.h"
 
-typedef struct li_table_state { int8_t entries[256]; } li_table_state;     /* entries[x + 128] */
-
-static li_status li_activation_plan(li_net *net, li_node *node)
-{
-    const li_tensor *input = li_node_input(net, node, 0);
-    li_tensor *output = li_node_output(net, node, 0);
-
-    LI_TRY(li_set_shape_like(net, node, output, input));
-    node->state_bytes = 0;
-    if (input->type != LI_INT8) return LI_OK;
-    LI_TRY(li_need_quantized(net, node, input));
-    LI_TRY(li_need_quantized(net, node, output));
-    node->state_bytes = sizeof(li_table_state);
-    return LI_OK;
-}
-
-/* In place when both pointers are equal. */
-static void li_activation_look_up(li_net *net, const li_node *node)
-{
-    const int8_t *entries = ((const li_table_state *)li_node_state_const(net, node))->entries;
-    const int8_t *x = li_tensor_data(li_node_input(net, node, 0));
-    int8_t *out = li_tensor_data(li_node_output(net, node, 0));
-    const uint32_t n = li_tensor_elements(li_node_output(net, node, 0));
-    uint32_t i;
-    for (i = 0; i < n; ++i) out[i] = entries[x[i] + 128];
-}
-
-/* ---- LOGISTIC ---- */
+/* ---- LOGISTIC, TANH, ELU ---- */
 
 li_status li_logistic_plan(li_net *net, li_node *node)
 {
-    return li_activation_plan(net, node);
+    return li_table_plan(net, node);
 }
 
 void li_logistic_prepare(li_net *net, const li_node *node)
 {
-    const li_tensor *input = li_node_input(net, node, 0), *output = li_node_output(net, node, 0);
-    li_table_state *s = li_node_state(net, node);
-    float scale, inverse;
-    int32_t q, zero, out_zero;
-
-    if (input->type != LI_INT8) return;
-    scale = li_tensor_scale(net, input, 0);
-    inverse = 1.0f / li_tensor_scale(net, output, 0);
-    zero = li_tensor_zero_point(net, input, 0);
-    out_zero = li_tensor_zero_point(net, output, 0);
-    for (q = -128; q < 128; ++q) {
-        const float x = (float)(q - zero) * scale;
-        const float y = (float)li_logistic((double)x);
-        const float scaled = y * inverse;
-        s->entries[q + 128] = (int8_t)li_quantize(scaled + (float)out_zero, 0, -128, 127);
-    }
+    li_table_fill(net, node, li_logistic, LI_TABLE_EVEN);
 }
 
 li_status li_logistic_run(li_net *net, const li_node *node)
 {
-    const li_tensor *input = li_node_input(net, node, 0);
-    if (input->type == LI_INT8) {
-        li_activation_look_up(net, node);
-    } else {
-        const float *x = li_tensor_data(input);
-        float *out = li_tensor_data(li_node_output(net, node, 0));
-        const uint32_t n = li_tensor_elements(input);
-        uint32_t i;
-        for (i = 0; i < n; ++i) out[i] = (float)li_logistic((double)x[i]);
-    }
-    return LI_OK;
+    return li_table_run(net, node, li_logistic);
+}
+
+li_status li_tanh_plan(li_net *net, li_node *node)
+{
+    return li_table_plan(net, node);
+}
+
+void li_tanh_prepare(li_net *net, const li_node *node)
+{
+    li_table_fill(net, node, li_tanh, LI_TABLE_EVEN);
+}
+
+li_status li_tanh_run(li_net *net, const li_node *node)
+{
+    return li_table_run(net, node, li_tanh);
+}
+
+static double li_elu(double x)
+{
+    return x > 0.0 ? x : li_expm1(x);
+}
+
+li_status li_elu_plan(li_net *net, li_node *node)
+{
+    return li_table_plan(net, node);
+}
+
+void li_elu_prepare(li_net *net, const li_node *node)
+{
+    li_table_fill(net, node, li_elu, LI_TABLE_EVEN);
+}
+
+li_status li_elu_run(li_net *net, const li_node *node)
+{
+    return li_table_run(net, node, li_elu);
 }
 
 /* ---- RELU, RELU6 ---- */
-
-static li_status li_limit_plan(li_net *net, li_node *node)
-{
-    LI_TRY(li_activation_plan(net, node));
-    if (li_node_input(net, node, 0)->type == LI_INT8) {
-        const float ratio = li_tensor_scale(net, li_node_input(net, node, 0), 0) / li_tensor_scale(net, li_node_output(net, node, 0), 0);
-        if (!(ratio < 65536.0f))
-            return li_fail(net, LI_UNSUPPORTED, LI_RULE_MULTIPLIER_RANGE, node, li_node_output(net, node, 0), 65536, -1);
-    }
-    return LI_OK;
-}
 
 static void li_limit_prepare(li_net *net, const li_node *node, int32_t activation)
 {
@@ -107,7 +80,7 @@ static void li_limit_run(li_net *net, const li_node *node, int32_t activation)
 {
     const li_tensor *input = li_node_input(net, node, 0);
     if (input->type == LI_INT8) {
-        li_activation_look_up(net, node);
+        li_table_look_up(net, node);
     } else {
         const li_range_f32 range = li_range_of_f32(activation);
         const float *x = li_tensor_data(input);
@@ -120,7 +93,7 @@ static void li_limit_run(li_net *net, const li_node *node, int32_t activation)
 
 li_status li_relu_plan(li_net *net, li_node *node)
 {
-    return li_limit_plan(net, node);
+    return li_table_plan_rescaled(net, node);
 }
 
 void li_relu_prepare(li_net *net, const li_node *node)
@@ -136,7 +109,7 @@ li_status li_relu_run(li_net *net, const li_node *node)
 
 li_status li_relu6_plan(li_net *net, li_node *node)
 {
-    return li_limit_plan(net, node);
+    return li_table_plan_rescaled(net, node);
 }
 
 void li_relu6_prepare(li_net *net, const li_node *node)
@@ -148,4 +121,162 @@ li_status li_relu6_run(li_net *net, const li_node *node)
 {
     li_limit_run(net, node, LI_ACTIVATION_RELU6);
     return LI_OK;
+}
+
+/* ---- LEAKY_RELU ---- */
+
+static float li_leaky_alpha(const li_net *net, const li_node *node)
+{
+    return node->options != 0 ? li_table_f32(li_file(net), node->options, LI_SLOT_LeakyReluOptions_alpha, 0.0f) : 0.0f;
+}
+
+li_status li_leaky_relu_plan(li_net *net, li_node *node)
+{
+    LI_TRY(li_table_plan_rescaled(net, node));
+    if (li_node_input(net, node, 0)->type == LI_INT8) {
+        const float scale = li_tensor_scale(net, li_node_input(net, node, 0), 0) * li_leaky_alpha(net, node);
+        const float slope = scale / li_tensor_scale(net, li_node_output(net, node, 0), 0);
+        if (!(slope > -65536.0f && slope < 65536.0f))
+            return li_fail(net, LI_UNSUPPORTED, LI_RULE_MULTIPLIER_RANGE, node, li_node_output(net, node, 0), 65536, -1);
+    }
+    return LI_OK;
+}
+
+/* factor may be 0 or negative. */
+static int32_t li_leaky_fixed(int32_t value, float factor)
+{
+    if (factor == 0.0f) return 0;
+    return factor > 0.0f ? li_fixed_multiply(value, li_fixed_from((double)factor))
+                         : li_fixed_multiply(-value, li_fixed_from(-(double)factor));
+}
+
+void li_leaky_relu_prepare(li_net *net, const li_node *node)
+{
+    const li_tensor *input = li_node_input(net, node, 0), *output = li_node_output(net, node, 0);
+    li_table_state *s = li_node_state(net, node);
+    float alpha, ratio, slope, steep;
+    int32_t q, zero, out_zero, direct;
+
+    if (input->type != LI_INT8) return;
+    alpha = li_leaky_alpha(net, node);
+    ratio = li_tensor_scale(net, input, 0) / li_tensor_scale(net, output, 0);
+    slope = ratio * alpha;
+    steep = slope < 0.0f ? -slope : slope;
+    direct = ratio >= 1.0f / 256 && ratio <= 128.0f && steep >= 1.0f / 256 && slope <= 128.0f && slope > -128.0f;
+    zero = li_tensor_zero_point(net, input, 0);
+    out_zero = li_tensor_zero_point(net, output, 0);
+    for (q = -128; q < 128; ++q) {
+        const int32_t x = q - zero;
+        int32_t y;
+        if (direct) {
+            y = li_shift_right(x * li_round_even(256.0f * (x >= 0 ? ratio : slope)) + 128, 8);
+        } else if (x >= 0) {
+            y = li_leaky_fixed(x, ratio);
+        } else {
+            const float scale = li_tensor_scale(net, input, 0) * alpha;
+            y = li_leaky_fixed(x, scale / li_tensor_scale(net, output, 0));
+        }
+        s->entries[q + 128] = (int8_t)li_clamp(y + out_zero, -128, 127);
+    }
+}
+
+li_status li_leaky_relu_run(li_net *net, const li_node *node)
+{
+    const li_tensor *input = li_node_input(net, node, 0);
+    if (input->type == LI_INT8) {
+        li_table_look_up(net, node);
+    } else {
+        const float alpha = li_leaky_alpha(net, node);
+        const float *x = li_tensor_data(input);
+        float *out = li_tensor_data(li_node_output(net, node, 0));
+        const uint32_t n = li_tensor_elements(input);
+        uint32_t i;
+        for (i = 0; i < n; ++i) out[i] = x[i] >= 0.0f ? x[i] : x[i] * alpha;
+    }
+    return LI_OK;
+}
+
+/* ---- HARD_SWISH ---- */
+
+static double li_hard_swish(double x)
+{
+    const double gate = x + 3.0;
+    return x * (gate < 0.0 ? 0.0 : gate > 6.0 ? 6.0 : gate) / 6.0;
+}
+
+/* The input's scale, of 1/128 of its step, over another scale. */
+static li_fixed li_hard_swish_factor(const li_net *net, const li_node *node, float scale)
+{
+    const float fine = (1.0f / 128.0f) * li_tensor_scale(net, li_node_input(net, node, 0), 0);
+    return li_fixed_from((double)(fine / scale));
+}
+
+li_status li_hard_swish_plan(li_net *net, li_node *node)
+{
+    const li_tensor *output = li_node_output(net, node, 0);
+    LI_TRY(li_table_plan(net, node));
+    if (li_node_input(net, node, 0)->type == LI_INT8 && li_hard_swish_factor(net, node, li_tensor_scale(net, output, 0)).shift > 0)
+        return li_fail(net, LI_UNSUPPORTED, LI_RULE_MULTIPLIER_RANGE, node, output, 128, -1);
+    return LI_OK;
+}
+
+static int32_t li_saturate16(int32_t value)
+{
+    return li_clamp(value, -32768, 32767);
+}
+
+/* Multiplier of 15 bits from one of 31. */
+static int32_t li_multiplier16(li_fixed factor)
+{
+    return factor.multiplier >= INT32_MAX - (1 << 15) ? INT16_MAX : (factor.multiplier + (1 << 15)) >> 16;
+}
+
+/* a * b / 2^15, to nearest, ties upward. */
+static int32_t li_product16(int32_t a, int32_t b)
+{
+    return li_shift_right(a * b + (1 << 14), 15);
+}
+
+/* value * 2^n, saturated at 16 bits; n from 0 on. */
+static int32_t li_left16(int32_t value, int32_t n)
+{
+    return value == 0 ? 0 : n > 15 ? (value > 0 ? 32767 : -32768) : li_saturate16(value * (1 << n));
+}
+
+/* value / 2^n, to nearest, ties away from zero; n from 0 to 31. */
+static int32_t li_right_away(int32_t value, int32_t n)
+{
+    const int32_t magnitude = value < 0 ? -value : value;
+    const int32_t rounded = n == 0 ? magnitude : n > 17 ? 0 : (magnitude + (1 << (n - 1))) >> n;
+    return value < 0 ? -rounded : rounded;
+}
+
+void li_hard_swish_prepare(li_net *net, const li_node *node)
+{
+    const li_tensor *input = li_node_input(net, node, 0), *output = li_node_output(net, node, 0);
+    li_table_state *s = li_node_state(net, node);
+    li_fixed scaled, gated;
+    int32_t q, zero, out_zero;
+
+    if (input->type != LI_INT8) return;
+    scaled = li_hard_swish_factor(net, node, li_tensor_scale(net, output, 0));
+    gated = li_hard_swish_factor(net, node, 3.0f / 32768.0f);
+    zero = li_tensor_zero_point(net, input, 0);
+    out_zero = li_tensor_zero_point(net, output, 0);
+    for (q = -128; q < 128; ++q) {
+        const int32_t fine = (q - zero) * 128;
+        const int32_t value = li_product16(fine, li_multiplier16(scaled));
+        int32_t gate = gated.shift > 0 ? li_left16(fine, gated.shift - 1) : fine;
+        int32_t product;
+        gate = li_product16(gate, li_multiplier16(gated));
+        gate = gated.shift > 0 ? li_left16(gate, 1) : li_right_away(gate, -gated.shift);
+        gate = li_shift_right(gate + (1 << 15), 1);
+        product = gate * value / (1 << 15);
+        s->entries[q + 128] = (int8_t)li_clamp(li_right_away(product, -scaled.shift) + out_zero, -128, 127);
+    }
+}
+
+li_status li_hard_swish_run(li_net *net, const li_node *node)
+{
+    return li_table_run(net, node, li_hard_swish);
 }

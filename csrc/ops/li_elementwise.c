@@ -1,136 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ADD and MUL with broadcasting. Formulas and their gates: docs/NUMERICS.md, "ADD" and "MUL". */
-#include "li_range.h"
+/* ADD, SUB, MUL, DIV, MAXIMUM and MINIMUM with broadcasting. Formulas and their gates: docs/NUMERICS.md. */
+#include "li_pair.h"
 
-/* Which formula the scales select. */
-enum li_pair_kind { LI_PAIR_FLOAT, LI_PAIR_DIRECT, LI_PAIR_FIXED, LI_PAIR_SQUARE };
+enum { LI_PAIR_SHIFT = 20 };   /* ADD and SUB: bits of headroom in both formulas */
 
-typedef struct li_pair_state {
-    uint32_t rank;                       /* after joining dimensions that both inputs walk alike */
-    int32_t dims[LI_MAX_RANK];           /* of the output */
-    int32_t step_a[LI_MAX_RANK], step_b[LI_MAX_RANK];   /* elements; 0 where the input is broadcast */
-    int32_t kind;
-    int32_t zero_a, zero_b, zero_out, low, high;
-    int32_t factor_a, factor_b, bias, shift;   /* ADD, direct */
-    float multiplier;                          /* MUL, direct */
-    float scale, inverse;                      /* MUL, square: of the input, 1 / of the output */
-    li_fixed fixed_a, fixed_b, fixed_out;      /* fixed */
-    float low_f32, high_f32;
-} li_pair_state;
+/* The line of one float32 operator: its value of *x and *y, then the fused activation. */
+#define LI_PAIR_LINE_F32(name, value)                                                                                  \
+    static void name(const li_pair_state *s, void *out, const void *a, const void *b, int32_t n, int32_t step_a,       \
+                     int32_t step_b)                                                                                   \
+    {                                                                                                                  \
+        const float *x = a, *y = b;                                                                                    \
+        float *z = out;                                                                                                \
+        int32_t i;                                                                                                     \
+        for (i = 0; i < n; ++i, x += step_a, y += step_b) z[i] = li_clamp_f32(value, s->low_f32, s->high_f32);         \
+    }
 
-enum { LI_PAIR_SHIFT = 20 };   /* ADD: bits of headroom in both formulas */
+/* The line of one int8 operator, whose value is clamped to the limits of the output. */
+#define LI_PAIR_LINE_S8(name, value)                                                                                   \
+    static void name(const li_pair_state *s, void *out, const void *a, const void *b, int32_t n, int32_t step_a,       \
+                     int32_t step_b)                                                                                   \
+    {                                                                                                                  \
+        const int8_t *x = a, *y = b;                                                                                   \
+        int8_t *z = out;                                                                                               \
+        int32_t i;                                                                                                     \
+        for (i = 0; i < n; ++i, x += step_a, y += step_b) z[i] = (int8_t)li_clamp(value, s->low, s->high);             \
+    }
 
-/* Joins neighbouring dimensions and drops those of size 1; at least one dimension stays. */
-static void li_pair_walk(const li_tensor *a, const li_tensor *b, const li_tensor *out, li_pair_state *s)
+static int32_t li_pair_activation(const li_net *net, const li_node *node, uint32_t slot)
 {
-    int32_t dims[LI_MAX_RANK], steps_a[LI_MAX_RANK], steps_b[LI_MAX_RANK];
-    int32_t along_a = 1, along_b = 1;
-    uint32_t rank = 0, i, d;
-
-    for (i = 0; i < out->rank; ++i) {                     /* from the last dimension to the first */
-        const int32_t size = out->dims[out->rank - 1u - i];
-        const int32_t size_a = i < a->rank ? a->dims[a->rank - 1u - i] : 1;
-        const int32_t size_b = i < b->rank ? b->dims[b->rank - 1u - i] : 1;
-        if (size == 1) continue;
-        if (rank > 0 && (steps_a[rank - 1] == 0) == (size_a == 1) && (steps_b[rank - 1] == 0) == (size_b == 1)) {
-            dims[rank - 1] *= size;
-        } else {
-            dims[rank] = size;
-            steps_a[rank] = size_a == 1 ? 0 : along_a;
-            steps_b[rank] = size_b == 1 ? 0 : along_b;
-            ++rank;
-        }
-        along_a *= size_a;
-        along_b *= size_b;
-    }
-    if (rank == 0) {
-        dims[0] = 1;
-        steps_a[0] = steps_b[0] = 1;
-        rank = 1;
-    }
-    s->rank = rank;
-    for (d = 0; d < rank; ++d) {
-        s->dims[d] = dims[rank - 1 - d];
-        s->step_a[d] = steps_a[rank - 1 - d];
-        s->step_b[d] = steps_b[rank - 1 - d];
-    }
+    return li_option_i8(net, node, slot, LI_ACTIVATION_NONE);
 }
 
-static li_status li_pair_plan(li_net *net, li_node *node, uint32_t activation_slot)
-{
-    const li_tensor *a = li_node_input(net, node, 0), *b = li_node_input(net, node, 1);
-    li_tensor *out = li_node_output(net, node, 0);
-    int64_t dims[LI_MAX_RANK];
-    uint32_t rank;
+/* ---- ADD, SUB ---- */
 
-    LI_TRY(li_range_check(net, node, li_option_i8(net, node, activation_slot, LI_ACTIVATION_NONE)));
-    LI_TRY(li_broadcast_shape(net, node, a, b, dims, &rank));
-    LI_TRY(li_set_shape(net, node, out, rank, dims));
-    if (a->type == LI_INT8) {
-        LI_TRY(li_need_quantized(net, node, a));
-        LI_TRY(li_need_quantized(net, node, b));
-        LI_TRY(li_need_quantized(net, node, out));
-    }
-    node->state_bytes = sizeof(li_pair_state);
-    return LI_OK;
-}
-
-/* What both operators prepare alike; the rule of the limits belongs to the formula that was selected. */
-static void li_pair_prepare(li_net *net, const li_node *node, li_pair_state *s, int32_t kind, uint32_t activation_slot)
-{
-    const li_tensor *a = li_node_input(net, node, 0), *b = li_node_input(net, node, 1), *out = li_node_output(net, node, 0);
-    const int32_t activation = li_option_i8(net, node, activation_slot, LI_ACTIVATION_NONE);
-    const li_range_f32 range = li_range_of_f32(activation);
-
-    s->kind = kind;
-    s->low_f32 = range.low;
-    s->high_f32 = range.high;
-    if (li_tensor_elements(out) != 0) li_pair_walk(a, b, out, s);
-    if (kind != LI_PAIR_FLOAT) {
-        const enum li_limit rule = kind == LI_PAIR_FIXED ? LI_LIMIT_AWAY : LI_LIMIT_EVEN;
-        li_range_s8 limits;
-        s->zero_a = li_tensor_zero_point(net, a, 0);
-        s->zero_b = li_tensor_zero_point(net, b, 0);
-        s->zero_out = li_tensor_zero_point(net, out, 0);
-        limits = li_range_of_s8(activation, li_tensor_scale(net, out, 0), s->zero_out, rule);
-        s->low = limits.low;
-        s->high = limits.high;
-    }
-}
-
-/* One run along the innermost dimension. */
-typedef void (*li_pair_line)(const li_pair_state *s, void *out, const void *a, const void *b, int32_t n, int32_t step_a,
-                             int32_t step_b);
-
-static void li_pair_run(li_net *net, const li_node *node, size_t element, li_pair_line line)
-{
-    const li_pair_state *s = li_node_state_const(net, node);
-    const char *a = li_tensor_data(li_node_input(net, node, 0)), *b = li_tensor_data(li_node_input(net, node, 1));
-    char *out = li_tensor_data(li_node_output(net, node, 0));
-    const uint32_t last = s->rank - 1;
-    int32_t index[LI_MAX_RANK] = { 0 };
-    size_t at_a = 0, at_b = 0;
-    uint32_t d;
-
-    if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return;
-    for (;;) {
-        line(s, out, a + at_a * element, b + at_b * element, s->dims[last], s->step_a[last], s->step_b[last]);
-        out += (size_t)s->dims[last] * element;
-        for (d = last; d-- > 0;) {
-            at_a += (size_t)s->step_a[d];
-            at_b += (size_t)s->step_b[d];
-            if (++index[d] < s->dims[d]) break;
-            at_a -= (size_t)s->step_a[d] * (size_t)s->dims[d];
-            at_b -= (size_t)s->step_b[d] * (size_t)s->dims[d];
-            index[d] = 0;
-        }
-        if (d == UINT32_MAX) return;
-    }
-}
-
-/* ---- ADD ---- */
-
-static int li_add_is_direct(const li_net *net, const li_node *node)
+static int li_sum_is_direct(const li_net *net, const li_node *node)
 {
     const float out = li_tensor_scale(net, li_node_output(net, node, 0), 0);
     const float a = li_tensor_scale(net, li_node_input(net, node, 0), 0) / out;
@@ -139,29 +42,31 @@ static int li_add_is_direct(const li_net *net, const li_node *node)
 }
 
 /* The factor by which the fixed formula brings the sum to the output's scale. */
-static double li_add_fixed_factor(const li_net *net, const li_node *node)
+static double li_sum_fixed_factor(const li_net *net, const li_node *node)
 {
     const float a = li_tensor_scale(net, li_node_input(net, node, 0), 0), b = li_tensor_scale(net, li_node_input(net, node, 1), 0);
     const double out = (double)li_tensor_scale(net, li_node_output(net, node, 0), 0);
     return 2.0 * (double)(a > b ? a : b) / ((double)(1 << LI_PAIR_SHIFT) * out);
 }
 
-li_status li_add_plan(li_net *net, li_node *node)
+static li_status li_sum_plan(li_net *net, li_node *node, int32_t activation)
 {
-    LI_TRY(li_pair_plan(net, node, LI_SLOT_AddOptions_fused_activation_function));
-    if (li_node_input(net, node, 0)->type == LI_INT8 && !li_add_is_direct(net, node) && !(li_add_fixed_factor(net, node) < 1.0))
+    LI_TRY(li_pair_plan(net, node, activation));
+    if (li_node_input(net, node, 0)->type == LI_INT8 && !li_sum_is_direct(net, node) && !(li_sum_fixed_factor(net, node) < 1.0))
         return li_fail(net, LI_UNSUPPORTED, LI_RULE_MULTIPLIER_RANGE, node, li_node_output(net, node, 0), 1, -1);
     return LI_OK;
 }
 
-void li_add_prepare(li_net *net, const li_node *node)
+/* `sign` is -1 where b is subtracted. */
+static void li_sum_prepare(li_net *net, const li_node *node, int32_t activation, int32_t sign)
 {
     const li_tensor *input = li_node_input(net, node, 0);
     li_pair_state *s = li_node_state(net, node);
-    const int32_t kind = input->type != LI_INT8 ? LI_PAIR_FLOAT : li_add_is_direct(net, node) ? LI_PAIR_DIRECT : LI_PAIR_FIXED;
+    const int32_t kind =
+        input->type != LI_INT8 ? LI_PAIR_FLOAT : li_sum_is_direct(net, node) ? LI_PAIR_DIRECT : LI_PAIR_FIXED;
     float scale_a, scale_b, scale_out;
 
-    li_pair_prepare(net, node, s, kind, LI_SLOT_AddOptions_fused_activation_function);
+    li_pair_prepare(net, node, s, kind, activation);
     if (kind == LI_PAIR_FLOAT) return;
     scale_a = li_tensor_scale(net, input, 0);
     scale_b = li_tensor_scale(net, li_node_input(net, node, 1), 0);
@@ -170,52 +75,68 @@ void li_add_prepare(li_net *net, const li_node *node)
         const float a = scale_a / scale_out, b = scale_b / scale_out;
         s->shift = LI_PAIR_SHIFT - li_floor_log2(a > b ? a : b);
         s->factor_a = li_round_even(a * li_power_of_two(s->shift));
-        s->factor_b = li_round_even(b * li_power_of_two(s->shift));
+        s->factor_b = sign * li_round_even(b * li_power_of_two(s->shift));
         s->bias = (1 << (s->shift - 1)) - s->factor_a * s->zero_a - s->factor_b * s->zero_b;
     } else {
         const double twice = 2.0 * (double)(scale_a > scale_b ? scale_a : scale_b);
         s->fixed_a = li_fixed_from((double)scale_a / twice);
         s->fixed_b = li_fixed_from((double)scale_b / twice);
-        s->fixed_out = li_fixed_from(li_add_fixed_factor(net, node));
+        s->factor_b = sign;
+        s->fixed_out = li_fixed_from(li_sum_fixed_factor(net, node));
     }
 }
 
-static void li_add_line_f32(const li_pair_state *s, void *out, const void *a, const void *b, int32_t n, int32_t step_a, int32_t step_b)
+LI_PAIR_LINE_S8(li_sum_line_s8, li_shift_right(s->bias + *x * s->factor_a + *y * s->factor_b, s->shift) + s->zero_out)
+
+static int32_t li_sum_fixed(const li_pair_state *s, int32_t x, int32_t y)
 {
-    const float *x = a, *y = b;
-    float *z = out;
-    int32_t i;
-    for (i = 0; i < n; ++i, x += step_a, y += step_b) z[i] = li_clamp_f32(*x + *y, s->low_f32, s->high_f32);
+    const int32_t p = li_fixed_multiply((x - s->zero_a) * (1 << LI_PAIR_SHIFT), s->fixed_a);
+    const int32_t q = li_fixed_multiply((y - s->zero_b) * (1 << LI_PAIR_SHIFT), s->fixed_b);
+    return li_fixed_multiply(p + q * s->factor_b, s->fixed_out) + s->zero_out;
 }
 
-static void li_add_line_s8(const li_pair_state *s, void *out, const void *a, const void *b, int32_t n, int32_t step_a, int32_t step_b)
+LI_PAIR_LINE_S8(li_sum_line_fixed, li_sum_fixed(s, *x, *y))
+
+static void li_sum_run(li_net *net, const li_node *node, li_pair_line line_f32)
 {
-    const int8_t *x = a, *y = b;
-    int8_t *z = out;
-    int32_t i;
-    for (i = 0; i < n; ++i, x += step_a, y += step_b) {
-        const int32_t sum = s->bias + *x * s->factor_a + *y * s->factor_b;
-        z[i] = (int8_t)li_clamp(li_shift_right(sum, s->shift) + s->zero_out, s->low, s->high);
-    }
+    const li_pair_state *s = li_node_state_const(net, node);
+    if (s->kind == LI_PAIR_FLOAT) li_pair_run(net, node, sizeof(float), line_f32);
+    else li_pair_run(net, node, 1, s->kind == LI_PAIR_DIRECT ? li_sum_line_s8 : li_sum_line_fixed);
 }
 
-static void li_add_line_fixed(const li_pair_state *s, void *out, const void *a, const void *b, int32_t n, int32_t step_a, int32_t step_b)
+li_status li_add_plan(li_net *net, li_node *node)
 {
-    const int8_t *x = a, *y = b;
-    int8_t *z = out;
-    int32_t i;
-    for (i = 0; i < n; ++i, x += step_a, y += step_b) {
-        const int32_t p = li_fixed_multiply((*x - s->zero_a) * (1 << LI_PAIR_SHIFT), s->fixed_a);
-        const int32_t q = li_fixed_multiply((*y - s->zero_b) * (1 << LI_PAIR_SHIFT), s->fixed_b);
-        z[i] = (int8_t)li_clamp(li_fixed_multiply(p + q, s->fixed_out) + s->zero_out, s->low, s->high);
-    }
+    return li_sum_plan(net, node, li_pair_activation(net, node, LI_SLOT_AddOptions_fused_activation_function));
 }
+
+void li_add_prepare(li_net *net, const li_node *node)
+{
+    li_sum_prepare(net, node, li_pair_activation(net, node, LI_SLOT_AddOptions_fused_activation_function), 1);
+}
+
+LI_PAIR_LINE_F32(li_add_line_f32, *x + *y)
 
 li_status li_add_run(li_net *net, const li_node *node)
 {
-    const li_pair_state *s = li_node_state_const(net, node);
-    if (s->kind == LI_PAIR_FLOAT) li_pair_run(net, node, sizeof(float), li_add_line_f32);
-    else li_pair_run(net, node, 1, s->kind == LI_PAIR_DIRECT ? li_add_line_s8 : li_add_line_fixed);
+    li_sum_run(net, node, li_add_line_f32);
+    return LI_OK;
+}
+
+li_status li_sub_plan(li_net *net, li_node *node)
+{
+    return li_sum_plan(net, node, li_pair_activation(net, node, LI_SLOT_SubOptions_fused_activation_function));
+}
+
+void li_sub_prepare(li_net *net, const li_node *node)
+{
+    li_sum_prepare(net, node, li_pair_activation(net, node, LI_SLOT_SubOptions_fused_activation_function), -1);
+}
+
+LI_PAIR_LINE_F32(li_sub_line_f32, *x - *y)
+
+li_status li_sub_run(li_net *net, const li_node *node)
+{
+    li_sum_run(net, node, li_sub_line_f32);
     return LI_OK;
 }
 
@@ -234,7 +155,7 @@ static int li_mul_is_direct(float multiplier)
 
 li_status li_mul_plan(li_net *net, li_node *node)
 {
-    LI_TRY(li_pair_plan(net, node, LI_SLOT_MulOptions_fused_activation_function));
+    LI_TRY(li_pair_plan(net, node, li_pair_activation(net, node, LI_SLOT_MulOptions_fused_activation_function)));
     if (li_node_input(net, node, 0)->type == LI_INT8 && !(li_mul_multiplier(net, node) < 16384.0f))
         return li_fail(net, LI_UNSUPPORTED, LI_RULE_MULTIPLIER_RANGE, node, li_node_output(net, node, 0), 16384, -1);
     return LI_OK;
@@ -242,60 +163,34 @@ li_status li_mul_plan(li_net *net, li_node *node)
 
 void li_mul_prepare(li_net *net, const li_node *node)
 {
+    const int32_t activation = li_pair_activation(net, node, LI_SLOT_MulOptions_fused_activation_function);
     const li_tensor *a = li_node_input(net, node, 0);
     li_pair_state *s = li_node_state(net, node);
     int32_t kind = LI_PAIR_FIXED;
     if (a->type != LI_INT8) {
-        li_pair_prepare(net, node, s, LI_PAIR_FLOAT, LI_SLOT_MulOptions_fused_activation_function);
+        li_pair_prepare(net, node, s, LI_PAIR_FLOAT, activation);
         return;
     }
     s->multiplier = li_mul_multiplier(net, node);
     s->scale = li_tensor_scale(net, a, 0);
     s->inverse = 1.0f / li_tensor_scale(net, li_node_output(net, node, 0), 0);
     if (li_mul_is_direct(s->multiplier)) kind = a == li_node_input(net, node, 1) ? LI_PAIR_SQUARE : LI_PAIR_DIRECT;
-    li_pair_prepare(net, node, s, kind, LI_SLOT_MulOptions_fused_activation_function);
+    li_pair_prepare(net, node, s, kind, activation);
     s->fixed_out = li_fixed_from((double)s->multiplier);
 }
 
-static void li_mul_line_f32(const li_pair_state *s, void *out, const void *a, const void *b, int32_t n, int32_t step_a, int32_t step_b)
+LI_PAIR_LINE_F32(li_mul_line_f32, *x * *y)
+LI_PAIR_LINE_S8(li_mul_line_s8, li_requantize((*x - s->zero_a) * (*y - s->zero_b), s->multiplier, s->zero_out, s->low, s->high))
+
+static int32_t li_mul_square(const li_pair_state *s, int32_t x)
 {
-    const float *x = a, *y = b;
-    float *z = out;
-    int32_t i;
-    for (i = 0; i < n; ++i, x += step_a, y += step_b) z[i] = li_clamp_f32(*x * *y, s->low_f32, s->high_f32);
+    const float value = (float)(x - s->zero_a) * s->scale;
+    const float scaled = value * value * s->inverse + (float)s->zero_out;
+    return li_quantize(scaled, 0, -128, 127);
 }
 
-static void li_mul_line_s8(const li_pair_state *s, void *out, const void *a, const void *b, int32_t n, int32_t step_a, int32_t step_b)
-{
-    const int8_t *x = a, *y = b;
-    int8_t *z = out;
-    int32_t i;
-    for (i = 0; i < n; ++i, x += step_a, y += step_b)
-        z[i] = (int8_t)li_requantize((*x - s->zero_a) * (*y - s->zero_b), s->multiplier, s->zero_out, s->low, s->high);
-}
-
-static void li_mul_line_square(const li_pair_state *s, void *out, const void *a, const void *b, int32_t n, int32_t step_a, int32_t step_b)
-{
-    const int8_t *x = a;
-    int8_t *z = out;
-    int32_t i;
-    (void)b;
-    (void)step_b;
-    for (i = 0; i < n; ++i, x += step_a) {
-        const float value = (float)(*x - s->zero_a) * s->scale;
-        const float scaled = value * value * s->inverse + (float)s->zero_out;
-        z[i] = (int8_t)li_clamp(li_quantize(scaled, 0, -128, 127), s->low, s->high);
-    }
-}
-
-static void li_mul_line_fixed(const li_pair_state *s, void *out, const void *a, const void *b, int32_t n, int32_t step_a, int32_t step_b)
-{
-    const int8_t *x = a, *y = b;
-    int8_t *z = out;
-    int32_t i;
-    for (i = 0; i < n; ++i, x += step_a, y += step_b)
-        z[i] = (int8_t)li_clamp(li_fixed_multiply((*x - s->zero_a) * (*y - s->zero_b), s->fixed_out) + s->zero_out, s->low, s->high);
-}
+LI_PAIR_LINE_S8(li_mul_line_square, li_mul_square(s, *x))
+LI_PAIR_LINE_S8(li_mul_line_fixed, li_fixed_multiply((*x - s->zero_a) * (*y - s->zero_b), s->fixed_out) + s->zero_out)
 
 li_status li_mul_run(li_net *net, const li_node *node)
 {
@@ -303,5 +198,108 @@ li_status li_mul_run(li_net *net, const li_node *node)
     if (s->kind == LI_PAIR_FLOAT) li_pair_run(net, node, sizeof(float), li_mul_line_f32);
     else if (s->kind == LI_PAIR_SQUARE) li_pair_run(net, node, 1, li_mul_line_square);
     else li_pair_run(net, node, 1, s->kind == LI_PAIR_DIRECT ? li_mul_line_s8 : li_mul_line_fixed);
+    return LI_OK;
+}
+
+/* ---- DIV ---- */
+
+li_status li_div_plan(li_net *net, li_node *node)
+{
+    return li_pair_plan(net, node, li_pair_activation(net, node, LI_SLOT_DivOptions_fused_activation_function));
+}
+
+void li_div_prepare(li_net *net, const li_node *node)
+{
+    const int32_t activation = li_pair_activation(net, node, LI_SLOT_DivOptions_fused_activation_function);
+    const li_tensor *a = li_node_input(net, node, 0);
+    li_pair_state *s = li_node_state(net, node);
+    float quotient;
+
+    li_pair_prepare(net, node, s, a->type == LI_INT8 ? LI_PAIR_DIRECT : LI_PAIR_FLOAT, activation);
+    if (a->type != LI_INT8) return;
+    quotient = li_tensor_scale(net, a, 0) / li_tensor_scale(net, li_node_input(net, node, 1), 0);
+    s->multiplier = quotient / li_tensor_scale(net, li_node_output(net, node, 0), 0);
+}
+
+/* By zero: the end of the range on the side of the dividend's sign, the zero point for 0 / 0. */
+static int32_t li_div_s8(const li_pair_state *s, int32_t x, int32_t y)
+{
+    const int32_t dividend = x - s->zero_a, divisor = y - s->zero_b;
+    float scaled;
+    if (dividend == 0) return s->zero_out;
+    if (divisor == 0) return dividend > 0 ? s->high : s->low;
+    scaled = (float)dividend * s->multiplier;
+    return li_quantize(scaled / (float)divisor, s->zero_out, s->low, s->high);
+}
+
+LI_PAIR_LINE_F32(li_div_line_f32, *x / *y)
+LI_PAIR_LINE_S8(li_div_line_s8, li_div_s8(s, *x, *y))
+
+li_status li_div_run(li_net *net, const li_node *node)
+{
+    const li_pair_state *s = li_node_state_const(net, node);
+    if (s->kind == LI_PAIR_FLOAT) li_pair_run(net, node, sizeof(float), li_div_line_f32);
+    else li_pair_run(net, node, 1, li_div_line_s8);
+    return LI_OK;
+}
+
+/* ---- MAXIMUM, MINIMUM ---- */
+
+static li_status li_choice_plan(li_net *net, li_node *node)
+{
+    const li_tensor *a = li_node_input(net, node, 0), *out = li_node_output(net, node, 0);
+    LI_TRY(li_pair_plan(net, node, LI_ACTIVATION_NONE));
+    if (a->type != LI_INT8) return LI_OK;
+    LI_TRY(li_need_same_quantization(net, node, a, out));
+    return li_need_same_quantization(net, node, li_node_input(net, node, 1), out);
+}
+
+static void li_choice_prepare(li_net *net, const li_node *node)
+{
+    const int is_int8 = li_node_input(net, node, 0)->type == LI_INT8;
+    li_pair_prepare(net, node, li_node_state(net, node), is_int8 ? LI_PAIR_DIRECT : LI_PAIR_FLOAT, LI_ACTIVATION_NONE);
+}
+
+static void li_choice_run(li_net *net, const li_node *node, li_pair_line line_f32, li_pair_line line_s8)
+{
+    const li_pair_state *s = li_node_state_const(net, node);
+    if (s->kind == LI_PAIR_FLOAT) li_pair_run(net, node, sizeof(float), line_f32);
+    else li_pair_run(net, node, 1, line_s8);
+}
+
+LI_PAIR_LINE_F32(li_maximum_line_f32, *x > *y ? *x : *y)
+LI_PAIR_LINE_S8(li_maximum_line_s8, *x > *y ? *x : *y)
+LI_PAIR_LINE_F32(li_minimum_line_f32, *x < *y ? *x : *y)
+LI_PAIR_LINE_S8(li_minimum_line_s8, *x < *y ? *x : *y)
+
+li_status li_maximum_plan(li_net *net, li_node *node)
+{
+    return li_choice_plan(net, node);
+}
+
+void li_maximum_prepare(li_net *net, const li_node *node)
+{
+    li_choice_prepare(net, node);
+}
+
+li_status li_maximum_run(li_net *net, const li_node *node)
+{
+    li_choice_run(net, node, li_maximum_line_f32, li_maximum_line_s8);
+    return LI_OK;
+}
+
+li_status li_minimum_plan(li_net *net, li_node *node)
+{
+    return li_choice_plan(net, node);
+}
+
+void li_minimum_prepare(li_net *net, const li_node *node)
+{
+    li_choice_prepare(net, node);
+}
+
+li_status li_minimum_run(li_net *net, const li_node *node)
+{
+    li_choice_run(net, node, li_minimum_line_f32, li_minimum_line_s8);
     return LI_OK;
 }

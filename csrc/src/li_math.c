@@ -67,6 +67,69 @@ double li_logistic(double x)
     return e / (1.0 + e);
 }
 
+/* Near 0, e^x's polynomial without its 1; elsewhere the subtraction cancels less than two bits. */
+double li_expm1(double x)
+{
+    double sum = 1.0;
+    int32_t i;
+    if (!(x > -0.35 && x < 0.35)) return li_exp(x) - 1.0;
+    for (i = 14; i > 1; --i) sum = 1.0 + sum * x / (double)i;
+    return sum * x;
+}
+
+double li_tanh(double x)
+{
+    const double magnitude = x < 0.0 ? -x : x;
+    double e;
+    if (x != x) return x;
+    if (magnitude > 20.0) return x < 0.0 ? -1.0 : 1.0;
+    e = li_expm1(2.0 * magnitude);
+    e = e / (e + 2.0);
+    return x < 0.0 ? -e : e;
+}
+
+/*
+ * x = 2^k m with m in [sqrt(1/2), sqrt(2)); log m = 2 atanh s with s = (m - 1) / (m + 1), |s| < 0.1716, by its series up to
+ * s^23 (the first term left out is below 1e-18 s); k ln 2 in two parts, as in li_exp.
+ */
+double li_log(double x)
+{
+    const double ln2_high = 6.93147180369123816490e-01, ln2_low = 1.90821492927058770002e-10;
+    const uint64_t bits = li_double_bits(x);
+    int32_t power = (int32_t)((bits >> 52) & 0x7ffu) - 1023, i;
+    double m, s, sum;
+
+    if (x != x) return x;
+    if (x < 0.0) return li_double_from_bits(UINT64_C(0x7ff8000000000000));
+    if (x == 0.0) return li_double_from_bits(UINT64_C(0xfff0000000000000));
+    if (power == 1024) return x;
+    m = li_double_from_bits((bits & UINT64_C(0xfffffffffffff)) | UINT64_C(0x3ff0000000000000));
+    if (m > 1.4142135623730951) {
+        m *= 0.5;
+        ++power;
+    }
+    s = (m - 1.0) / (m + 1.0);
+    sum = 1.0 / 23;
+    for (i = 21; i >= 3; i -= 2) sum = sum * (s * s) + 1.0 / (double)i;
+    sum = 2.0 * s + 2.0 * s * (s * s) * sum;
+    return (double)power * ln2_high + ((double)power * ln2_low + sum);
+}
+
+/* A first guess within 4 % by halving the exponent, then Newton steps: each squares the relative error. */
+double li_sqrt(double x)
+{
+    const uint64_t bits = li_double_bits(x);
+    double root;
+    int32_t i;
+
+    if (x != x || x == 0.0) return x;
+    if (x < 0.0) return li_double_from_bits(UINT64_C(0x7ff8000000000000));
+    if ((bits >> 52) == 0x7ffu) return x;
+    root = li_double_from_bits((bits >> 1) + UINT64_C(0x1ff7a3bea91d9b1b));
+    for (i = 0; i < 4; ++i) root = 0.5 * (root + x / root);
+    return root;
+}
+
 int32_t li_floor_log2(float x)
 {
     uint32_t bits = li_float_bits(x);
@@ -139,4 +202,45 @@ int32_t li_fixed_multiply_up(int32_t value, li_fixed factor)
     const int32_t right = factor.shift > 0 ? 0 : -factor.shift;
     const int64_t upper = li_fixed_upper(value, factor) + (right == 0 ? 0 : (int64_t)1 << (right - 1));
     return (int32_t)(upper >= 0 ? upper >> right : ~(~upper >> right));
+}
+
+/* a * b / 2^31, to nearest, ties upward; both are -2^31 nowhere. */
+static int32_t li_high_product(int32_t a, int32_t b)
+{
+    const int64_t product = (int64_t)a * b + (1 << 30);
+    return (int32_t)(product >= 0 ? product >> 31 : ~(~product >> 31));
+}
+
+static int32_t li_saturated(int64_t value)
+{
+    return value > INT32_MAX ? INT32_MAX : value < INT32_MIN ? INT32_MIN : (int32_t)value;
+}
+
+li_fixed li_fixed_inverse_sqrt(int32_t value)
+{
+    const int32_t half_three = (1 << 28) + (1 << 27), half_sqrt_2 = 1518500250;   /* 3 bits of integer; none */
+    li_fixed result = { INT32_MAX, 0 };
+    int32_t x = 1 << 28, half, right = 11, i;
+
+    if (value <= 1) return result;
+    while (value >= 1 << 29) {
+        value /= 4;
+        ++right;
+    }
+    while (value < 1 << 27) {
+        value *= 4;
+        --right;
+    }
+    half = (value / 2 + 1) / 2;                  /* of the value with 3 bits of integer */
+    for (i = 0; i < 5; ++i) {
+        const int32_t cube = li_saturated((int64_t)li_high_product(li_high_product(x, x), x) * 64);
+        x = li_saturated(((int64_t)li_high_product(half_three, x) - li_high_product(half, cube)) * 8);
+    }
+    result.multiplier = li_high_product(x, half_sqrt_2);
+    result.shift = -right;
+    if (right < 0) {
+        result.multiplier = li_saturated((int64_t)result.multiplier * ((int64_t)1 << -right));
+        result.shift = 0;
+    }
+    return result;
 }

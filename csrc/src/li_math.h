@@ -21,6 +21,18 @@ double li_exp(double x);
 /* 1 / (1 + e^-x), relative error below 1e-15; NaN for NaN. */
 double li_logistic(double x);
 
+/* e^x - 1, relative error below 1e-15 near 0 too; NaN for NaN. */
+double li_expm1(double x);
+
+/* tanh x, relative error below 1e-15; NaN for NaN. */
+double li_tanh(double x);
+
+/* Natural logarithm of a normal number, 0 or infinity, relative error below 1e-15; NaN below 0 and for NaN. */
+double li_log(double x);
+
+/* Square root of a normal number, 0 (with its sign) or infinity, relative error below 1e-15; NaN below 0 and for NaN. */
+double li_sqrt(double x);
+
 /* floor(log2(x)) for a finite x > 0, subnormal numbers included. */
 int32_t li_floor_log2(float x);
 
@@ -44,5 +56,8 @@ typedef struct li_fixed {
 li_fixed li_fixed_from(double factor);
 int32_t li_fixed_multiply(int32_t value, li_fixed factor);
 int32_t li_fixed_multiply_up(int32_t value, li_fixed factor);
+
+/* 1 / sqrt(value) for value >= 1 by five Newton steps in 28-bit fractions, as TensorFlow Lite computes it. */
+li_fixed li_fixed_inverse_sqrt(int32_t value);
 
 #endif

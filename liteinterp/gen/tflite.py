@@ -400,6 +400,52 @@ class MulOptions:
 
 
 @dataclass(eq=False, slots=True)
+class SubOptions:
+    fused_activation_function: int = 0
+    pot_scale_int16: bool = True
+
+
+@dataclass(eq=False, slots=True)
+class DivOptions:
+    fused_activation_function: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class MaximumMinimumOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class LeakyReluOptions:
+    alpha: float = 0.0
+
+
+@dataclass(eq=False, slots=True)
+class HardSwishOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class AbsOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class NegOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class ExpOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class SquareOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
 class Pool2DOptions:
     padding: int = 0
     stride_w: int = 0
@@ -545,9 +591,18 @@ BuiltinOptions = (
     | PadOptions
     | TransposeOptions
     | ReducerOptions
+    | SubOptions
+    | DivOptions
     | SqueezeOptions
+    | ExpOptions
     | DequantizeOptions
+    | MaximumMinimumOptions
+    | NegOptions
+    | SquareOptions
+    | LeakyReluOptions
+    | AbsOptions
     | QuantizeOptions
+    | HardSwishOptions
     | Opaque
 )
 
@@ -932,6 +987,58 @@ def _read_mul_options(file: _File, at: int) -> MulOptions:
     )
 
 
+def _read_sub_options(file: _File, at: int) -> SubOptions:
+    t = file.table(at, "SubOptions")
+    return SubOptions(
+        fused_activation_function=t.integer(0, _I8, 0),
+        pot_scale_int16=t.boolean(1, True),
+    )
+
+
+def _read_div_options(file: _File, at: int) -> DivOptions:
+    t = file.table(at, "DivOptions")
+    return DivOptions(
+        fused_activation_function=t.integer(0, _I8, 0),
+    )
+
+
+def _read_maximum_minimum_options(file: _File, at: int) -> MaximumMinimumOptions:
+    file.table(at, "MaximumMinimumOptions")
+    return MaximumMinimumOptions()
+
+
+def _read_leaky_relu_options(file: _File, at: int) -> LeakyReluOptions:
+    t = file.table(at, "LeakyReluOptions")
+    return LeakyReluOptions(
+        alpha=t.real(0, 0.0),
+    )
+
+
+def _read_hard_swish_options(file: _File, at: int) -> HardSwishOptions:
+    file.table(at, "HardSwishOptions")
+    return HardSwishOptions()
+
+
+def _read_abs_options(file: _File, at: int) -> AbsOptions:
+    file.table(at, "AbsOptions")
+    return AbsOptions()
+
+
+def _read_neg_options(file: _File, at: int) -> NegOptions:
+    file.table(at, "NegOptions")
+    return NegOptions()
+
+
+def _read_exp_options(file: _File, at: int) -> ExpOptions:
+    file.table(at, "ExpOptions")
+    return ExpOptions()
+
+
+def _read_square_options(file: _File, at: int) -> SquareOptions:
+    file.table(at, "SquareOptions")
+    return SquareOptions()
+
+
 def _read_pool2_doptions(file: _File, at: int) -> Pool2DOptions:
     t = file.table(at, "Pool2DOptions")
     return Pool2DOptions(
@@ -1102,9 +1209,18 @@ _BUILTIN_OPTIONS: Mapping[int, Callable[[_File, int], BuiltinOptions]] = {
     22: _read_pad_options,
     26: _read_transpose_options,
     27: _read_reducer_options,
+    28: _read_sub_options,
+    29: _read_div_options,
     30: _read_squeeze_options,
+    33: _read_exp_options,
     38: _read_dequantize_options,
+    39: _read_maximum_minimum_options,
+    42: _read_neg_options,
+    66: _read_square_options,
+    75: _read_leaky_relu_options,
+    78: _read_abs_options,
     89: _read_quantize_options,
+    91: _read_hard_swish_options,
 }
 
 

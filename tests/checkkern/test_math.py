@@ -37,12 +37,17 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     for name, result, arguments in (
         ("li_exp", ctypes.c_double, [ctypes.c_double]),
         ("li_logistic", ctypes.c_double, [ctypes.c_double]),
+        ("li_expm1", ctypes.c_double, [ctypes.c_double]),
+        ("li_tanh", ctypes.c_double, [ctypes.c_double]),
+        ("li_log", ctypes.c_double, [ctypes.c_double]),
+        ("li_sqrt", ctypes.c_double, [ctypes.c_double]),
         ("li_floor_log2", ctypes.c_int32, [ctypes.c_float]),
         ("li_power_of_two", ctypes.c_float, [ctypes.c_int32]),
         ("li_half_to_float", ctypes.c_float, [ctypes.c_uint16]),
         ("li_fixed_from", Fixed, [ctypes.c_double]),
         ("li_fixed_multiply", ctypes.c_int32, [ctypes.c_int32, Fixed]),
         ("li_fixed_multiply_up", ctypes.c_int32, [ctypes.c_int32, Fixed]),
+        ("li_fixed_inverse_sqrt", Fixed, [ctypes.c_int32]),
     ):
         function = getattr(loaded, name)
         function.restype, function.argtypes = result, arguments
@@ -69,6 +74,75 @@ def test_logistic(library: ctypes.CDLL) -> None:
         for x in points():
             expected = 1 / (1 + (-Decimal(x)).exp())
             assert abs(Decimal(library.li_logistic(x)) / expected - 1) < Decimal("1e-15"), x
+
+
+def around_zero() -> list[float]:
+    rng = np.random.default_rng(2)
+    small = [sign * float(x) for sign in (-1, 1) for x in np.exp(rng.uniform(-40, 3, 1000))]
+    return [*small, -0.35, 0.35, math.nextafter(-0.35, 0.0), math.nextafter(0.35, 0.0)]
+
+
+def test_expm1(library: ctypes.CDLL) -> None:
+    with localcontext() as context:
+        context.prec = 60
+        for x in around_zero():
+            expected = Decimal(x).exp() - 1
+            assert abs(Decimal(library.li_expm1(x)) / expected - 1) < Decimal("1e-15"), x
+
+
+def test_tanh(library: ctypes.CDLL) -> None:
+    with localcontext() as context:
+        context.prec = 60
+        for x in around_zero():
+            twice = (2 * Decimal(x)).exp()
+            assert abs(Decimal(library.li_tanh(x)) / ((twice - 1) / (twice + 1)) - 1) < Decimal("1e-15"), x
+
+
+def positive_points() -> list[float]:
+    rng = np.random.default_rng(3)
+    near_one = [1 + sign * float(x) for sign in (-1, 1) for x in np.exp(rng.uniform(-30, -1, 300))]
+    return [*map(float, np.exp(rng.uniform(-600, 600, 1000))), *near_one, math.sqrt(2), math.sqrt(0.5), 2.0**-149, 3e38]
+
+
+def test_log(library: ctypes.CDLL) -> None:
+    assert library.li_log(1.0) == 0.0
+    with localcontext() as context:
+        context.prec = 60
+        for x in positive_points():
+            assert abs(Decimal(library.li_log(x)) / Decimal(x).ln() - 1) < Decimal("1e-15"), x
+
+
+def test_sqrt(library: ctypes.CDLL) -> None:
+    with localcontext() as context:
+        context.prec = 60
+        for x in positive_points():
+            assert abs(Decimal(library.li_sqrt(x)) / Decimal(x).sqrt() - 1) < Decimal("1e-15"), x
+
+
+def test_square_roots_of_floats_round_correctly(library: ctypes.CDLL) -> None:
+    """IEEE prescribes the root, so numpy's is the oracle."""
+    rng = np.random.default_rng(4)
+    floats = rng.integers(1, 0x7F800000, 100_000).astype(np.uint32).view(np.float32)
+    found = np.array([library.li_sqrt(float(x)) for x in floats]).astype(np.float32)
+    assert np.array_equal(found, np.sqrt(floats))
+
+
+def test_ends_of_functions(library: ctypes.CDLL) -> None:
+    assert library.li_log(0.0) == -math.inf and library.li_log(math.inf) == math.inf
+    assert library.li_sqrt(math.inf) == math.inf and library.li_sqrt(0.0) == 0.0
+    assert math.copysign(1, library.li_sqrt(-0.0)) == -1
+    assert library.li_tanh(math.inf) == 1.0 and library.li_tanh(-math.inf) == -1.0 and library.li_tanh(20.5) == 1.0
+    assert library.li_expm1(-math.inf) == -1.0 and library.li_expm1(math.inf) == math.inf
+    for name in ("li_expm1", "li_tanh", "li_log", "li_sqrt"):
+        assert math.isnan(getattr(library, name)(math.nan))
+        assert getattr(library, name)(0.0) == (-math.inf if name == "li_log" else 0.0)
+    assert math.isnan(library.li_log(-1.0)) and math.isnan(library.li_sqrt(-1.0))
+
+
+def test_inverse_square_roots_of_integers(library: ctypes.CDLL) -> None:
+    for value in [*range(1, 300), 2**27 - 1, 2**27, 2**29 - 1, 2**29, 2**31 - 1]:
+        fixed = library.li_fixed_inverse_sqrt(value)
+        assert fixed.multiplier * 2.0 ** (fixed.shift - 31) == pytest.approx(value**-0.5, rel=2e-6), value
 
 
 def test_ends_of_exp(library: ctypes.CDLL) -> None:

@@ -93,19 +93,21 @@ def levels(dtype: str) -> Array:
         ((2**-13, 2**-10.1), (2**-14, 2**-10.1)),
     ],
 )
-def test_add(ratios: tuple[tuple[float, float], tuple[float, float]], seed: int) -> None:
-    draw = Draw(f"ADD {ratios}", seed)
+@pytest.mark.parametrize("op", ["ADD", "SUB"])
+def test_sum(op: str, ratios: tuple[tuple[float, float], tuple[float, float]], seed: int) -> None:
+    draw = Draw(f"{op} {ratios}", seed)
     scale = draw.scale()
     inputs = [(PAIRS[i], draw.quantization(scale * draw.scale(*ratios[i]))) for i in range(2)]
     output = ("int8", draw.quantization(scale))
-    assert differing("ADD", inputs, output, fused_activation_function=draw.activation()) == 0
+    assert differing(op, inputs, output, fused_activation_function=draw.activation()) == 0
 
 
 @pytest.mark.parametrize("exponents", [(-10, 0), (-10, -10), (7, -10), (-11, 0)])
-def test_add_at_the_gate(exponents: tuple[int, int]) -> None:
-    draw = Draw("ADD gate", exponents[0] + 20 * exponents[1] + 1000)
+@pytest.mark.parametrize("op", ["ADD", "SUB"])
+def test_sum_at_the_gate(op: str, exponents: tuple[int, int]) -> None:
+    draw = Draw(f"{op} gate", exponents[0] + 20 * exponents[1] + 1000)
     inputs = [(PAIRS[i], draw.quantization(0.25 * 2.0 ** exponents[i])) for i in range(2)]
-    assert differing("ADD", inputs, ("int8", draw.quantization(0.25)), fused_activation_function="NONE") == 0
+    assert differing(op, inputs, ("int8", draw.quantization(0.25)), fused_activation_function="NONE") == 0
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -119,11 +121,11 @@ def test_mul(ratio: tuple[float, float], seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(40))
-@pytest.mark.parametrize("op", ["ADD", "MUL"])
+@pytest.mark.parametrize("op", ["ADD", "SUB", "MUL"])
 def test_operand_with_itself(op: str, seed: int) -> None:
     draw = Draw(f"{op} itself", seed)
     scale = draw.scale(0.01, 1)
-    whole = scale if op == "ADD" else scale**2
+    whole = scale**2 if op == "MUL" else scale
     tie = int(draw.rng.integers(3, 200)) ** 2 / (int(draw.rng.integers(0, 200)) + 0.5)  # some result lies on a half
     output = ("int8", draw.quantization(whole * (tie if op == "MUL" else draw.scale(0.5, 3))))
     inputs = [(levels("int8"), draw.quantization(scale))]
@@ -136,6 +138,12 @@ def test_mul_at_the_gate(exponent: int) -> None:
     inputs = [(PAIRS[i], draw.quantization(0.5)) for i in range(2)]
     output = ("int8", draw.quantization(0.25 / 2.0**exponent))
     assert differing("MUL", inputs, output, fused_activation_function="NONE") == 0
+
+
+@pytest.mark.parametrize("op", ["MAXIMUM", "MINIMUM"])
+def test_choice(op: str) -> None:
+    shared = Draw(op, 0).quantization(0.1)
+    assert differing(op, [(PAIRS[0], shared), (PAIRS[1], shared)], ("int8", shared)) == 0
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -153,6 +161,66 @@ def test_logistic(seed: int) -> None:
     draw = Draw("LOGISTIC", seed)
     source = (levels("int8"), draw.quantization(draw.scale(0.001, 2)))
     assert differing("LOGISTIC", [source], ("int8", Quantization.per_tensor(1 / 256, -128))) == 0
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_tanh(seed: int) -> None:
+    draw = Draw("TANH", seed)
+    source = (levels("int8"), draw.quantization(draw.scale(0.001, 0.2)))
+    assert differing("TANH", [source], ("int8", Quantization.per_tensor(1 / 128, 0))) == 0
+
+
+@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("op", ["ELU", "EXP", "ABS"])
+def test_functions(op: str, seed: int) -> None:
+    draw = Draw(op, seed)
+    source = (levels("int8"), draw.quantization(draw.scale(0.002, 0.2)))
+    assert differing(op, [source], ("int8", draw.quantization(draw.scale(0.001, 0.5)))) == 0
+
+
+@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("op", ["SQRT", "RSQRT", "LOG"])
+def test_functions_of_positive_numbers(op: str, seed: int) -> None:
+    draw = Draw(op, seed)
+    zero_point = -128 if seed % 2 else int(draw.rng.integers(-128, 127))
+    data = np.maximum(levels("int8"), zero_point).astype(np.int8)
+    source = (data, Quantization.per_tensor(draw.scale(0.002, 0.2), zero_point))
+    assert differing(op, [source], ("int8", draw.quantization(draw.scale(0.005, 0.5)))) == 0
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("ratio", [(0.3, 3), (2**-7.9, 2**6.9), (2**-14, 2**-8.1), (2**7.1, 2**13)])
+@pytest.mark.parametrize("alpha", [0.0, 0.001, 0.01, 0.1, 0.3, 1.0, 1.7, -0.2])
+def test_leaky_relu(alpha: float, ratio: tuple[float, float], seed: int) -> None:
+    draw = Draw(f"LEAKY_RELU {ratio} {alpha}", seed)
+    scale = draw.scale()
+    output = ("int8", draw.quantization(scale / draw.scale(*ratio)))
+    assert differing("LEAKY_RELU", [(levels("int8"), draw.quantization(scale))], output, alpha=alpha) == 0
+
+
+@pytest.mark.parametrize("exponent", [-9, -8, 0, 7, 8])
+def test_leaky_relu_at_the_gate(exponent: int) -> None:
+    draw = Draw("LEAKY_RELU gate", exponent + 20)
+    for alpha in (2.0 ** (-8 - exponent), 2.0 ** (-9 - exponent), 2.0 ** (7 - exponent), -(2.0 ** (7 - exponent))):
+        source = (levels("int8"), draw.quantization(0.25))
+        output = ("int8", draw.quantization(0.25 / 2.0**exponent))
+        assert differing("LEAKY_RELU", [source], output, alpha=alpha) == 0
+
+
+@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("ratio", [(0.3, 3), (2**-7, 2**6.9)])
+def test_hard_swish(ratio: tuple[float, float], seed: int) -> None:
+    draw = Draw(f"HARD_SWISH {ratio}", seed)
+    scale = draw.scale(0.001, 0.3)
+    output = ("int8", draw.quantization(scale / draw.scale(*ratio)))
+    assert differing("HARD_SWISH", [(levels("int8"), draw.quantization(scale))], output) == 0
+
+
+def test_neg_of_mirrored_zero_points() -> None:
+    """Where LiteRT's negated codes are negated numbers: the same scale, zero points opposite."""
+    data = np.arange(-127, 128).astype(np.int8).reshape(1, -1)
+    source, output = Quantization.per_tensor(0.1, 17), Quantization.per_tensor(0.1, -17)
+    assert differing("NEG", [(data, source)], ("int8", output)) == 0
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -1,4 +1,4 @@
-"""Relu, Clip and Sigmoid."""
+"""Relu, its relatives, Clip and Sigmoid."""
 
 from __future__ import annotations
 
@@ -25,12 +25,42 @@ def sigmoid(node: OnnxNode, build: Builder) -> None:
     build.emit("LOGISTIC", [build.value(node.input(0))], to=node.output)
 
 
+@onnx_operator("LeakyRelu")
+def leaky_relu(node: OnnxNode, build: Builder) -> None:
+    alpha = float(np.float32(node.attributes.number("alpha", 0.01)))
+    build.emit("LEAKY_RELU", [build.value(node.input(0))], {"alpha": alpha}, to=node.output)
+
+
+@onnx_operator("Elu")
+def elu(node: OnnxNode, build: Builder) -> None:
+    """The operator has alpha = 1; another one scales the part below 0: relu(x) + alpha * min(elu(x), 0)."""
+    source, result = build.value(node.input(0)), node.output
+    alpha = np.float32(node.attributes.number("alpha", 1.0))
+    if alpha == 1:
+        build.emit("ELU", [source], to=result)
+        return
+    zero = build.new_constant(f"{result.name}_zero", np.zeros(1, np.float32))
+    factor = build.new_constant(f"{result.name}_alpha", np.array([alpha], np.float32))
+    above = build.emit("RELU", [source], name=f"{result.name}_above")
+    below = build.emit("ELU", [source], name=f"{result.name}_elu")
+    below = build.emit("MINIMUM", [below, zero], name=f"{result.name}_below")
+    below = build.emit("MUL", [below, factor], options_for(), name=f"{result.name}_scaled")
+    build.emit("ADD", [above, below], options_for(), to=result)
+
+
+@onnx_operator("HardSwish")
+def hard_swish(node: OnnxNode, build: Builder) -> None:
+    build.emit("HARD_SWISH", [build.value(node.input(0))], to=node.output)
+
+
 @onnx_operator("Clip")
 def clip(node: OnnxNode, build: Builder) -> None:
-    """Clip to one of the ranges that an operator has: [0, 6], [0, inf), [-1, 1], or none at all."""
+    """Clip to a range that an operator has, [0, 6], [0, inf), [-1, 1] or none at all, or by MAXIMUM and MINIMUM."""
     source = build.value(node.input(0))
     low, high = _bound(node, 1, "min", -math.inf), _bound(node, 2, "max", math.inf)
     result = node.output
+    if math.isnan(low) or math.isnan(high) or low == math.inf or high == -math.inf:
+        raise Refusal(f"a range of [{low:g}, {high:g}]", "Check the model: its result does not depend on the input")
     if (low, high) == (-math.inf, math.inf):
         build.bind(result, source)
     elif (low, high) == (0.0, math.inf):
@@ -42,7 +72,11 @@ def clip(node: OnnxNode, build: Builder) -> None:
         one = build.new_constant(f"{result.name}_one", np.ones((), np.float32))
         build.emit("MUL", [source, one], options_for("RELU_N1_TO_1"), to=result)
     else:
-        raise Refusal(f"a range of [{low:g}, {high:g}]", "Supported so far: [0, 6] (ReLU6), [0, inf) and [-1, 1]")
+        bounds = [(op, bound) for op, bound in (("MAXIMUM", low), ("MINIMUM", high)) if math.isfinite(bound)]
+        for i, (op, bound) in enumerate(bounds):
+            limit = build.new_constant(f"{result.name}_{op.lower()}", np.array([bound], np.float32))
+            to = result if i == len(bounds) - 1 else None
+            source = build.emit(op, [source, limit], to=to, name=f"{result.name}_raised")
 
 
 def _bound(node: OnnxNode, i: int, name: str, missing: float) -> float:

@@ -17,6 +17,7 @@ from . import (
     conv,
     dense,
     elementwise,
+    functions,
     normalization,
     pad,
     pool,
@@ -34,7 +35,8 @@ from .resolve import resolve
 
 #: Importing a family registers its operators.
 FAMILIES = (
-    activation, concat, conv, dense, elementwise, normalization, pad, pool, reduce, reshape, softmax, transpose,
+    activation, concat, conv, dense, elementwise, functions, normalization, pad, pool, reduce, reshape, softmax,
+    transpose,
 )  # fmt: skip
 
 

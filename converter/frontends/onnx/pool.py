@@ -13,7 +13,7 @@ from .registry import onnx_operator
 from .windows import Axis, Window, read_window
 
 #: Operators with no negative output, and those that yield none if no input is negative.
-_NON_NEGATIVE = frozenset({"RELU", "RELU6", "LOGISTIC", "SOFTMAX"})
+_NON_NEGATIVE = frozenset({"RELU", "RELU6", "LOGISTIC", "SOFTMAX", "ABS", "EXP"})
 _KEEPS_SIGN = frozenset(
     {"TRANSPOSE", "RESHAPE", "SQUEEZE", "PAD", "CONCATENATION", "MAX_POOL_2D", "AVERAGE_POOL_2D", "MEAN", "ADD", "MUL"}
 )

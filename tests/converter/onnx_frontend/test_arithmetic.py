@@ -27,6 +27,33 @@ def test_broadcasting_of_inputs(op_type: str, opset: int, shape: list[int], data
     check(one_node(op_type, {"a": shape, "b": other}, opset=opset))
 
 
+@pytest.mark.parametrize("opset", OPSETS)
+def test_quotients_of_inputs(opset: int) -> None:
+    inputs = {"a": _array(2, 3, 4), "b": _array(3, 1) + np.copysign(0.5, _array(3, 1)).astype(np.float32)}
+    graph = check(one_node("Div", {"a": (2, 3, 4), "b": (3, 1)}, opset=opset), inputs=inputs)
+    assert operators(graph) == ["DIV"]
+
+
+@pytest.mark.parametrize("opset", [8, 12, 13, 21])
+@pytest.mark.parametrize("op_type", ["Max", "Min"])
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_extremes_of_any_number_of_inputs(op_type: str, count: int, opset: int) -> None:
+    shapes = dict([("a", (2, 3)), ("b", (3,)), ("c", (2, 1))][:count])
+    graph = check(one_node(op_type, shapes, opset=opset))
+    assert len(operators(graph)) == max(count - 1, 1)
+
+
+@pytest.mark.parametrize("exponent", [-1.0, -0.5, 0.5, 1.0, 2.0, 3.0])
+def test_powers(exponent: float) -> None:
+    inputs = {"x": np.abs(_array(3, 4)) + 0.25}
+    check(one_node("Pow", {"x": (3, 4)}, {"e": np.float32(exponent)}), inputs=inputs)
+
+
+def test_a_square_is_a_product() -> None:
+    """So that it has an int8 form, and negative numbers are allowed."""
+    assert operators(check(one_node("Pow", {"x": (3, 4)}, {"e": np.int64(2)}))) == ["MUL"]
+
+
 @pytest.mark.parametrize("shape", [(), (1,), (4,), (3, 1), (2, 3, 4)])
 @pytest.mark.parametrize("op_type", ["Add", "Sub", "Mul", "Div"])
 def test_constants_on_the_right(op_type: str, shape: tuple[int, ...]) -> None:
@@ -43,9 +70,26 @@ def test_the_same_tensor_twice() -> None:
 
 
 @pytest.mark.parametrize("opset", OPSETS)
-@pytest.mark.parametrize("op_type", ["Relu", "Sigmoid"])
+@pytest.mark.parametrize("op_type", ["Relu", "Sigmoid", "Tanh", "Elu", "LeakyRelu", "Abs", "Neg", "Exp"])
 def test_activations(op_type: str, opset: int) -> None:
     check(one_node(op_type, {"x": (2, 3, 4)}, opset=opset))
+
+
+@pytest.mark.parametrize("opset", OPSETS)
+@pytest.mark.parametrize("op_type", ["Sqrt", "Log", "Reciprocal"])
+def test_functions_of_positive_numbers(op_type: str, opset: int) -> None:
+    check(one_node(op_type, {"x": (2, 3, 4)}, opset=opset), inputs={"x": np.abs(_array(2, 3, 4)) + 0.25})
+
+
+@pytest.mark.parametrize("alpha", [0.3, 1.0, 2.0])
+@pytest.mark.parametrize("op_type", ["Elu", "LeakyRelu"])
+def test_slopes(op_type: str, alpha: float) -> None:
+    check(one_node(op_type, {"x": (2, 3, 4)}, alpha=alpha))
+
+
+@pytest.mark.parametrize("opset", [14, 21])
+def test_hard_swish(opset: int) -> None:
+    assert operators(check(one_node("HardSwish", {"x": (3, 40)}, opset=opset))) == ["HARD_SWISH"]
 
 
 @pytest.mark.parametrize(
@@ -57,6 +101,9 @@ def test_activations(op_type: str, opset: int) -> None:
         ((-1.0, 1.0), ["MUL"]),
         ((None, None), ["RESHAPE"]),  # the output is a copy of the input, under its own name
         ((-LARGEST, np.inf), ["RESHAPE"]),
+        ((-2.0, 3.0), ["MAXIMUM", "MINIMUM"]),
+        ((None, 1.5), ["MINIMUM"]),
+        ((-0.5, None), ["MAXIMUM"]),
     ],
 )
 @pytest.mark.parametrize("opset", [7, 11, 13, 21])

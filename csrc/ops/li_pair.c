@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "li_pair.h"
+
+/* Joins neighbouring dimensions and drops those of size 1; at least one dimension stays. */
+static void li_pair_walk(const li_tensor *a, const li_tensor *b, const li_tensor *out, li_pair_state *s)
+{
+    int32_t dims[LI_MAX_RANK], steps_a[LI_MAX_RANK], steps_b[LI_MAX_RANK];
+    int32_t along_a = 1, along_b = 1;
+    uint32_t rank = 0, i, d;
+
+    for (i = 0; i < out->rank; ++i) {                     /* from the last dimension to the first */
+        const int32_t size = out->dims[out->rank - 1u - i];
+        const int32_t size_a = i < a->rank ? a->dims[a->rank - 1u - i] : 1;
+        const int32_t size_b = i < b->rank ? b->dims[b->rank - 1u - i] : 1;
+        if (size == 1) continue;
+        if (rank > 0 && (steps_a[rank - 1] == 0) == (size_a == 1) && (steps_b[rank - 1] == 0) == (size_b == 1)) {
+            dims[rank - 1] *= size;
+        } else {
+            dims[rank] = size;
+            steps_a[rank] = size_a == 1 ? 0 : along_a;
+            steps_b[rank] = size_b == 1 ? 0 : along_b;
+            ++rank;
+        }
+        along_a *= size_a;
+        along_b *= size_b;
+    }
+    if (rank == 0) {
+        dims[0] = 1;
+        steps_a[0] = steps_b[0] = 1;
+        rank = 1;
+    }
+    s->rank = rank;
+    for (d = 0; d < rank; ++d) {
+        s->dims[d] = dims[rank - 1 - d];
+        s->step_a[d] = steps_a[rank - 1 - d];
+        s->step_b[d] = steps_b[rank - 1 - d];
+    }
+}
+
+li_status li_pair_plan(li_net *net, li_node *node, int32_t activation)
+{
+    const li_tensor *a = li_node_input(net, node, 0), *b = li_node_input(net, node, 1);
+    li_tensor *out = li_node_output(net, node, 0);
+    int64_t dims[LI_MAX_RANK];
+    uint32_t rank;
+
+    LI_TRY(li_range_check(net, node, activation));
+    LI_TRY(li_broadcast_shape(net, node, a, b, dims, &rank));
+    LI_TRY(li_set_shape(net, node, out, rank, dims));
+    if (a->type == LI_INT8) {
+        LI_TRY(li_need_quantized(net, node, a));
+        LI_TRY(li_need_quantized(net, node, b));
+        LI_TRY(li_need_quantized(net, node, out));
+    }
+    node->state_bytes = sizeof(li_pair_state);
+    return LI_OK;
+}
+
+void li_pair_prepare(li_net *net, const li_node *node, li_pair_state *s, int32_t kind, int32_t activation)
+{
+    const li_tensor *a = li_node_input(net, node, 0), *b = li_node_input(net, node, 1), *out = li_node_output(net, node, 0);
+    const li_range_f32 range = li_range_of_f32(activation);
+
+    s->kind = kind;
+    s->low_f32 = range.low;
+    s->high_f32 = range.high;
+    if (li_tensor_elements(out) != 0) li_pair_walk(a, b, out, s);
+    if (kind != LI_PAIR_FLOAT) {
+        const enum li_limit rule = kind == LI_PAIR_FIXED ? LI_LIMIT_AWAY : LI_LIMIT_EVEN;
+        li_range_s8 limits;
+        s->zero_a = li_tensor_zero_point(net, a, 0);
+        s->zero_b = li_tensor_zero_point(net, b, 0);
+        s->zero_out = li_tensor_zero_point(net, out, 0);
+        limits = li_range_of_s8(activation, li_tensor_scale(net, out, 0), s->zero_out, rule);
+        s->low = limits.low;
+        s->high = limits.high;
+    }
+}
+
+void li_pair_run(li_net *net, const li_node *node, size_t element, li_pair_line line)
+{
+    const li_pair_state *s = li_node_state_const(net, node);
+    const char *a = li_tensor_data(li_node_input(net, node, 0)), *b = li_tensor_data(li_node_input(net, node, 1));
+    char *out = li_tensor_data(li_node_output(net, node, 0));
+    const uint32_t last = s->rank - 1;
+    int32_t index[LI_MAX_RANK] = { 0 };
+    size_t at_a = 0, at_b = 0;
+    uint32_t d;
+
+    if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return;
+    for (;;) {
+        line(s, out, a + at_a * element, b + at_b * element, s->dims[last], s->step_a[last], s->step_b[last]);
+        out += (size_t)s->dims[last] * element;
+        for (d = last; d-- > 0;) {
+            at_a += (size_t)s->step_a[d];
+            at_b += (size_t)s->step_b[d];
+            if (++index[d] < s->dims[d]) break;
+            at_a -= (size_t)s->step_a[d] * (size_t)s->dims[d];
+            at_b -= (size_t)s->step_b[d] * (size_t)s->dims[d];
+            index[d] = 0;
+        }
+        if (d == UINT32_MAX) return;
+    }
+}
