@@ -39,8 +39,8 @@ def elu(node: OnnxNode, build: Builder) -> None:
     if alpha == 1:
         build.emit("ELU", [source], to=result)
         return
-    zero = build.new_constant(f"{result.name}_zero", np.zeros(1, np.float32))
-    factor = build.new_constant(f"{result.name}_alpha", np.array([alpha], np.float32))
+    zero = build.new_constant(f"{result.name}_zero", np.zeros((), np.float32))
+    factor = build.new_constant(f"{result.name}_alpha", np.array(alpha, np.float32))
     above = build.emit("RELU", [source], name=f"{result.name}_above")
     below = build.emit("ELU", [source], name=f"{result.name}_elu")
     below = build.emit("MINIMUM", [below, zero], name=f"{result.name}_below")
@@ -74,7 +74,7 @@ def clip(node: OnnxNode, build: Builder) -> None:
     else:
         bounds = [(op, bound) for op, bound in (("MAXIMUM", low), ("MINIMUM", high)) if math.isfinite(bound)]
         for i, (op, bound) in enumerate(bounds):
-            limit = build.new_constant(f"{result.name}_{op.lower()}", np.array([bound], np.float32))
+            limit = build.new_constant(f"{result.name}_{op.lower()}", np.array(bound, np.float32))
             to = result if i == len(bounds) - 1 else None
             source = build.emit(op, [source, limit], to=to, name=f"{result.name}_raised")
 
