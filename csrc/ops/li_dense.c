@@ -87,18 +87,34 @@ static void li_dense_row_s8(const li_kernels *kernels, const li_dense_state *s, 
     }
 }
 
+/* Inputs that are summed by themselves before they join the rest: an error of rounding grows with the terms of a sum. */
+enum { LI_INPUT_BLOCK = 64 };
+
+/* sums[c] = the products of inputs [first, first + n) with the weights of `count` output channels. */
+static void li_dense_block_f32(const li_kernels *kernels, float *sums, const float *x, const float *filter, const float *packed,
+                               size_t in_c, size_t first, size_t n, uint32_t count)
+{
+    li_fill(sums, 0, count * sizeof *sums);
+    if (packed != NULL) kernels->dots_f32_packed(sums, x + first, packed, in_c, first, n, count);
+    else kernels->dots_f32(sums, x + first, filter + first, in_c, n, count);
+}
+
 static void li_dense_row_f32(const li_kernels *kernels, const li_dense_state *s, float *out, const float *x,
                              const float *filter, const float *packed, const float *bias)
 {
     const uint32_t out_c = (uint32_t)s->out_c;
     const size_t in_c = (size_t)s->in_c;
-    float sums[LI_CHANNEL_BLOCK];
-    uint32_t c, count;
+    float sums[LI_CHANNEL_BLOCK], part[LI_CHANNEL_BLOCK];
+    uint32_t c, count, i;
+    size_t first, n;
     for (c = 0; c < out_c; c += count) {
+        const float *packed_c = packed != NULL ? packed + c * in_c : NULL, *filter_c = filter + c * in_c;
         count = out_c - c < LI_CHANNEL_BLOCK ? out_c - c : LI_CHANNEL_BLOCK;
-        li_fill(sums, 0, count * sizeof *sums);
-        if (packed != NULL) kernels->dots_f32_packed(sums, x, packed + c * in_c, in_c, 0, in_c, count);
-        else kernels->dots_f32(sums, x, filter + c * in_c, in_c, in_c, count);
+        for (first = 0; first < in_c; first += n) {
+            n = in_c - first < LI_INPUT_BLOCK ? in_c - first : LI_INPUT_BLOCK;
+            li_dense_block_f32(kernels, first == 0 ? sums : part, x, filter_c, packed_c, in_c, first, n, count);
+            for (i = 0; first != 0 && i < count; ++i) sums[i] += part[i];
+        }
         li_finish_f32(out + c, sums, bias, c, count, &s->end);
     }
 }
