@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 
 from ..ir.graph import Node
-from ..ir.rules import int_option
 from ..ir.types import Shape
 from .conv import check_bias
 from .registry import Rule, operator
-from .windows import padding_of, rank4, window_extent
+from .windows import dilation_of, rank4, window_positions
 
 
 @operator("DEPTHWISE_CONV_2D")
@@ -24,11 +23,7 @@ class DepthwiseConv2D(Rule):
         if channels == 0 or outputs % channels:
             raise ValueError(f"filter has {outputs} channels, no multiple of the input's {channels}")
         check_bias(node, outputs)
-        padding = padding_of(node)
-        stride_h, stride_w = int_option(node, "stride_h", 1), int_option(node, "stride_w", 1)
-        dilation_h, dilation_w = int_option(node, "dilation_h_factor", 1), int_option(node, "dilation_w_factor", 1)
-        out_h = window_extent("height", height, window_h, stride_h, dilation_h, padding)
-        out_w = window_extent("width", width, window_w, stride_w, dilation_w, padding)
+        out_h, out_w = window_positions(node, (height, width), (window_h, window_w), dilation_of(node))
         return [(batch, out_h, out_w, outputs)]
 
     def macs(self, node: Node) -> int:

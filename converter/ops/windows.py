@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..ir.graph import Node
-from ..ir.rules import enum_option
+from ..ir.rules import enum_option, int_option
 from ..ir.types import Shape
 
 
@@ -28,6 +28,16 @@ def window_extent(what: str, size: int, window: int, stride: int, dilation: int,
     return (size - reach) // stride + 1
 
 
+def window_positions(
+    node: Node, image: tuple[int, int], window: tuple[int, int], dilation: tuple[int, int] = (1, 1)
+) -> tuple[int, int]:
+    """Height and width of what a node gives whose window slides over an image, by its strides and padding."""
+    padding = padding_of(node)
+    height = window_extent("height", image[0], window[0], int_option(node, "stride_h", 1), dilation[0], padding)
+    width = window_extent("width", image[1], window[1], int_option(node, "stride_w", 1), dilation[1], padding)
+    return height, width
+
+
 def same_padding(size: int, window: int, stride: int, dilation: int = 1) -> tuple[int, int]:
     """Padding before and after under SAME: the odd element goes to the end."""
     positions = -(-size // stride)
@@ -38,3 +48,8 @@ def same_padding(size: int, window: int, stride: int, dilation: int = 1) -> tupl
 def padding_of(node: Node) -> str:
     """SAME or VALID."""
     return enum_option(node, "padding")
+
+
+def dilation_of(node: Node) -> tuple[int, int]:
+    """Steps between neighbouring taps, down and across."""
+    return int_option(node, "dilation_h_factor", 1), int_option(node, "dilation_w_factor", 1)
