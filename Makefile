@@ -15,7 +15,7 @@ LIBRARY := $(addprefix csrc/,$(shell grep -v '^\#' csrc/sources.txt))
 C_SOURCES := $(shell find csrc -name '*.[ch]' -o -name '*.inc' -o -name CMakeLists.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test test-slow lint gen gen-check asan checkkern sizes clean prerequisites
+.PHONY: help dev demo test test-slow lint gen gen-check asan checkkern bench sizes clean prerequisites
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,9 @@ checkkern: build/checkkern ## compare every kernel with its definition (SEED=7 c
 build/checkkern: tests/checkkern/checkkern.c $(C_SOURCES)
 	@mkdir -p build
 	$(CC) $(DEFINITION) -O2 -o $@ $< csrc/src/li_math.c $(wildcard csrc/kernels/*/*.c) -lm
+
+bench: $(READY) ## time the zoo's networks, here and in the engines that are installed: build/bench and docs/PERFORMANCE.md
+	$(BIN)/python tests/bench/networks.py --out build/bench --docs docs/PERFORMANCE.md $(ARGS)
 
 sizes: ## print bytes of code and data, for another target with its CC, SIZE and CFLAGS
 	@rm -rf build/sizes && mkdir -p build/sizes

@@ -1,7 +1,8 @@
 """Converts trained float models to int8 `.tflite` files and runs them with a small C interpreter.
 
 `Interpreter` takes the arguments, methods and dict keys of the TFLite one. `convert` makes a model file, `compare`
-measures how far two models are apart. What is not used is not loaded: running a model needs numpy and cffi only.
+measures how far two models are apart, `bench` how fast one runs. What is not used is not loaded: running a model needs
+numpy and cffi only.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .bench import Benchmark, bench
     from .compare import compare
     from .convert import convert
     from .drift import Drift
@@ -34,6 +36,8 @@ __all__ = [
     "load_delegate",
     "convert",
     "compare",
+    "bench",
+    "Benchmark",
     "Drift",
     "LiteinterpError",
     "UsageError",
@@ -50,6 +54,8 @@ _HOMES = {
     "load_delegate": "interpreter",
     "convert": "convert",
     "compare": "compare",
+    "bench": "bench",
+    "Benchmark": "bench",
     "Drift": "drift",
     "LiteinterpError": "errors",
     "UsageError": "errors",

@@ -58,7 +58,8 @@ def load_delegate(library: Any, options: Mapping[str, Any] | None = None) -> Any
 class Interpreter:
     """One model, ready to run. Not to be used by two threads at a time; `invoke` releases the interpreter lock.
 
-    `model_content` may be any buffer. `num_threads` is checked and at present one thread runs whatever it says.
+    `model_content` may be any buffer. `num_threads` is checked and at present one thread runs whatever it says. `isa`
+    names the kernels (default: LITEINTERP_ISA, else the fastest that the machine has); they all give the same bytes.
     Raises ValueError (`errors.InvalidFileError`, `errors.UsageError`) for a missing or malformed file and for bad
     arguments.
     """
@@ -76,6 +77,8 @@ class Interpreter:
         experimental_compress_quantization_zero_points: bool = False,
         experimental_disable_delegate_node_fusion: bool = False,
         experimental_force_delegate_node_profiling: bool = False,
+        *,
+        isa: str | None = None,
     ) -> None:
         if num_threads is not None and not isinstance(num_threads, int):
             raise UsageError("type of num_threads should be int")
@@ -91,7 +94,7 @@ class Interpreter:
         except ValueError as error:
             raise InvalidFileError(f"The model is not a valid Flatbuffer buffer: {error}") from error
         self._flags = KEEP_INPUTS | (KEEP_TENSORS if experimental_preserve_all_tensors else 0)
-        self._isa = "ref" if experimental_op_resolver_type is OpResolverType.BUILTIN_REF else None
+        self._isa = "ref" if experimental_op_resolver_type is OpResolverType.BUILTIN_REF else isa
         self._net: Net | None = None
         self._resized: dict[int, tuple[int, ...]] = {}
         self._views: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -128,6 +131,13 @@ class Interpreter:
         dims = self._file.open_input_dims()
         dims |= {i: self._resized[index] for i, index in enumerate(self._file.inputs) if index in self._resized}
         self._net = Net(self._model, Request(self._flags, self._isa, dims))
+
+    @property
+    def kernels(self) -> str:
+        """Name of the kernel set in use. Raises RuntimeError when the model is not allocated."""
+        if self._net is None:
+            raise InterpreterStateError(_NOT_ALLOCATED)
+        return self._net.kernels
 
     def invoke(self) -> None:
         """Run the model once. Inputs keep their values. Raises RuntimeError when it is not allocated, or a `tensor()`

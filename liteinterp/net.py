@@ -138,6 +138,24 @@ class Net:
             raise IndexError(f"operator {index} of {self.operations}")
         self._finish(lib.li_run_operator(self._net, index))
 
+    def timed_run(self, clock: Callable[[], int]) -> list[int]:
+        """One pass, operator by operator: what `clock` counted around each. Raises as `run` does."""
+        run_operator, net, counted = lib.li_run_operator, self._net, []
+        for i in range(self.operations):
+            start = clock()
+            status = run_operator(net, i)
+            counted.append(clock() - start)
+            if status:
+                self._finish(status)
+        return counted
+
+    def timed_nothing(self, clock: Callable[[], int]) -> int:
+        """What `clock` counts around a call into C that does nothing: `timed_run` has this in every figure."""
+        ask, net = lib.li_operations, self._net
+        start = clock()
+        ask(net)
+        return clock() - start
+
     def reset(self) -> None:
         """Variables back to their start."""
         self._finish(lib.li_reset(self._net))

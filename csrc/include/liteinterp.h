@@ -187,7 +187,8 @@ LI_API int32_t li_tensor_is_variable(const li_tensor *tensor);
 
 /* One pass over the operators. The only failures of an open net are LI_BAD_INPUT and LI_CANCELLED. */
 LI_API li_status li_run(li_net *net);
-/* One operator, by index; with LI_KEEP_TENSORS, for stepping and for tools. */
+/* One operator, by index, for stepping and for tools. Each once from the first to the last is li_run; in any other order it
+   needs LI_KEEP_TENSORS, since operators reuse bytes. */
 LI_API li_status li_run_operator(li_net *net, int32_t i);
 /* Variables back to their start: int8 and uint8 to the zero point, others to 0. li_open does this too. */
 LI_API li_status li_reset(li_net *net);

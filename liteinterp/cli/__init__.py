@@ -14,10 +14,10 @@ import traceback
 from collections.abc import Sequence
 
 from ..errors import LiteinterpError
-from . import compare, convert, demo, inspect, run
+from . import bench, compare, convert, demo, inspect, run
 from .console import Console
 
-_VERBS = (convert, run, inspect, compare, demo)
+_VERBS = (convert, run, inspect, compare, bench, demo)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -61,10 +61,10 @@ def test_version_and_help_go_to_stdout(command: Command) -> None:
     assert (status, out.strip()) == (0, f"liteinterp {liteinterp.__version__}")
     assert re.fullmatch(r"\d+\.\d+\.\d+", liteinterp.__version__)
     status, out, _ = command("--help")
-    assert status == 0 and all(verb in out for verb in ("convert", "run", "inspect", "compare", "demo"))
+    assert status == 0 and all(verb in out for verb in ("convert", "run", "inspect", "compare", "bench", "demo"))
 
 
-@pytest.mark.parametrize("verb", ["convert", "run", "inspect", "compare", "demo"])
+@pytest.mark.parametrize("verb", ["convert", "run", "inspect", "compare", "bench", "demo"])
 def test_every_verb_explains_itself(verb: str, command: Command) -> None:
     status, out, _ = command(verb, "--help")
     assert status == 0 and f"liteinterp {verb}" in out

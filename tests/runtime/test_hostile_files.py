@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tiny_models import chain
 
-from liteinterp import Interpreter, LiteinterpError
+from liteinterp import Interpreter, LiteinterpError, bench
 from liteinterp.inspect import inspect
 from liteinterp.tables import to_text
 
@@ -64,3 +64,14 @@ def test_names_cannot_steer_the_terminal(tmp_path: Path) -> None:
     found = inspect(tmp_path / "m.tflite")
     text = "\n".join([found.heading(), *map(to_text, found.tables(everything=True)), *found.closing()])
     assert "red" in text and all(c.isprintable() for c in text.replace("\n", ""))
+
+
+def test_damaged_files_are_timed_or_refused(int8_model: bytes, tmp_path: Path) -> None:
+    path, timed = tmp_path / "m.tflite", 0
+    for content in mutants(int8_model, 100):
+        path.write_bytes(content)
+        with contextlib.suppress(LiteinterpError):
+            found = bench(path, runs=1, warmup=0, with_profile=True)
+            assert list(found.tables()) and found.heading() and found.to_json()
+            timed += 1
+    assert 0 < timed < 100

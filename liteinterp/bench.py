@@ -1,0 +1,210 @@
+"""How fast a model runs here, and in other engines on the same machine in the same minutes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .contenders import Contender, draw, open_own, open_peer, parse_peers
+from .engines import said_open_dims
+from .errors import InvalidFileError, UsageError
+from .files import read_model_bytes
+from .metrics import decibel
+from .model_file import ModelFile
+from .net import KEEP_INPUTS, ModelBytes, Net, Request
+from .operator_times import OperatorTime, Profile, profile
+from .tables import Table, printable
+from .timing import Budget, Machine, Statistics, interleaved, machine, pinned, statistics
+from .work import macs
+
+SCHEMA = "liteinterp.bench/1"
+
+
+@dataclass(frozen=True)
+class EngineTime:
+    """One engine on one file."""
+
+    engine: str
+    version: str
+    file: str
+    time: Statistics
+    #: Least and median time of this runtime's first row over those of this one; below 1 this runtime is faster.
+    ratio_minimum: float
+    ratio_median: float
+    gmacs_per_second: float
+    #: Whether the outputs are those of this runtime's first row; where not, how near they are, if they can be compared.
+    equal_outputs: bool
+    agreement_db: float | None
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Figures of one model."""
+
+    file: str
+    macs: int
+    threads: int
+    cores: tuple[int, ...]
+    machine: Machine
+    engines: tuple[EngineTime, ...]
+    profile: Profile | None
+
+    def to_json(self) -> str:
+        """One JSON object; "schema" says which fields to expect."""
+        return json.dumps({"schema": SCHEMA, **dataclasses.asdict(self)}, indent=2, ensure_ascii=False) + "\n"
+
+    def heading(self) -> str:
+        where = f"core {', '.join(map(str, self.cores))}" if self.cores else "any core"
+        return printable(
+            f"{self.file}: {self.macs:,} MACs, {self.threads} thread{'s' if self.threads > 1 else ''} on {where}, "
+            f"{self.machine.processor}"
+        )
+
+    def tables(self) -> Iterator[Table]:
+        """For people."""
+        yield Table("", tuple(_ENGINE_COLUMNS), tuple(map(_engine_cells, self.engines)), numeric_from=3)
+        if self.profile is not None:
+            title = f"operators with {self.profile.kernels} kernels, {self.profile.passes:,} passes"
+            yield Table(
+                title, tuple(_OPERATOR_COLUMNS), tuple(map(_operator_cells, self.profile.operators)), numeric_from=3
+            )
+
+    def closing(self) -> Iterator[str]:
+        """How to read the table, and what speaks against its figures."""
+        if len(self.engines) > 1:
+            first = self.engines[0].engine
+            yield (
+                f"ratio: least time of {first} over that of the row, below 1 {first} is faster; dB: how near the row's "
+                "outputs are to its outputs on random data"
+            )
+        if self.threads > 1:
+            yield f"liteinterp runs on one thread, the others on {self.threads}"
+        if self.machine.busy:
+            load = f"{self.machine.load:.1f}"
+            yield f"other work was going on (load {load} before the start): trust the least figures, not the medians"
+
+
+def bench(
+    model: str | os.PathLike[str],
+    *,
+    vs: str = "",
+    isa: str | Sequence[str] | None = None,
+    threads: int = 1,
+    cores: Sequence[int] | None = None,
+    seconds: float = 2.0,
+    runs: int | None = None,
+    warmup: int = 10,
+    with_profile: bool = False,
+    progress: Callable[[str], None] = lambda stage: None,
+) -> Benchmark:
+    """Time one call of `invoke` of a `.tflite`, here and in the engines that `vs` names
+    ("litert,onnxruntime=FILE.onnx,openvino=FILE.onnx"), all in turns of random order on the same cores.
+
+    `isa` names one or several kernel sets, `threads` counts those of the other engines, `runs` calls of each engine are
+    measured, or those of `seconds`. `with_profile` adds the time of each operator. Raises UsageError, also for engines
+    that are not installed, and what opening the model raises.
+    """
+    if threads < 1:
+        raise UsageError("threads must be at least 1")
+    path = Path(model)
+    budget = Budget(seconds, runs, warmup)
+    kernel_sets = [isa] if isa is None or isinstance(isa, str) else [*isa]
+    peers = parse_peers(vs, path)
+    net, file = _open(path, kernel_sets[0])
+    drawn = draw(net, file, seed=0)
+    here = machine()
+    with pinned(threads, cores) as used:
+        progress("load")
+        contenders = [open_own(path, name, drawn) for name in kernel_sets]
+        contenders += [open_peer(peer, threads, drawn) for peer in peers]
+        for contender in contenders:
+            contender.invoke()
+        outputs = [_flat(contender) for contender in contenders]
+        progress("measure")
+        times = [statistics(each) for each in interleaved([contender.invoke for contender in contenders], budget)]
+        progress("profile")
+        operators = profile(net, file, drawn, budget) if with_profile else None
+    work = sum(macs(file, operator) for operator in file.operators)
+    rows = tuple(
+        EngineTime(
+            engine=contender.name,
+            version=contender.version,
+            file=contender.file,
+            time=time,
+            ratio_minimum=times[0].minimum_us / time.minimum_us,
+            ratio_median=times[0].median_us / time.median_us,
+            gmacs_per_second=work / time.minimum_us / 1e3,
+            equal_outputs=np.array_equal(outputs[0], output),
+            agreement_db=_agreement(outputs[0], output),
+        )
+        for contender, time, output in zip(contenders, times, outputs, strict=True)
+    )
+    return Benchmark(path.name, work, threads, used, here, rows, operators)
+
+
+def _open(path: Path, isa: str | None) -> tuple[Net, ModelFile]:
+    content = read_model_bytes(path)
+    if path.suffix == ".onnx" and content[4:8] != b"TFL3":
+        raise UsageError(f"{path} is an ONNX model; bench times .tflite files: convert it, then give it as --vs")
+    model = ModelBytes(content)
+    try:
+        file = ModelFile(content)
+    except ValueError as error:
+        raise InvalidFileError(f"The model is not a valid Flatbuffer buffer: {error}") from error
+    return Net(model, Request(KEEP_INPUTS, isa, said_open_dims(file))), file
+
+
+def _flat(contender: Contender) -> np.ndarray[Any, np.dtype[np.float64]]:
+    arrays = contender.outputs()
+    return np.concatenate([np.asarray(array, np.float64).ravel() for array in arrays]) if arrays else np.zeros(0)
+
+
+def _agreement(
+    own: np.ndarray[Any, np.dtype[np.float64]], other: np.ndarray[Any, np.dtype[np.float64]]
+) -> float | None:
+    if own.size != other.size or np.array_equal(own, other):
+        return None
+    found = decibel(float(np.sum(own * own)), float(np.sum((own - other) ** 2)))
+    return found if math.isfinite(found) else None
+
+
+_ENGINE_COLUMNS = "engine|version|file|least, us|median, us|95 %, us|spread|GMAC/s|ratio|dB".split("|")
+_OPERATOR_COLUMNS = "|computes|operator|least, us|median, us|share|MACs|GMAC/s".split("|")
+
+
+def _engine_cells(row: EngineTime) -> tuple[str, ...]:
+    time = row.time
+    agreement = "equal" if row.equal_outputs else "" if row.agreement_db is None else f"{row.agreement_db:.1f}"
+    return (
+        row.engine,
+        row.version,
+        row.file,
+        f"{time.minimum_us:,.2f}",
+        f"{time.median_us:,.2f}",
+        f"{time.p95_us:,.2f}",
+        f"{100 * time.spread:.0f} %",
+        f"{row.gmacs_per_second:.2f}",
+        f"{row.ratio_minimum:.2f}",
+        agreement,
+    )
+
+
+def _operator_cells(row: OperatorTime) -> tuple[str, ...]:
+    return (
+        str(row.index),
+        row.name,
+        row.operator,
+        f"{row.minimum_us:,.2f}",
+        f"{row.median_us:,.2f}",
+        f"{100 * row.share:.1f} %",
+        f"{row.macs:,}",
+        f"{row.gmacs_per_second:.2f}" if row.gmacs_per_second else "",
+    )

@@ -1,0 +1,136 @@
+"""Latency of the zoo's networks, here and in the other engines: JSON files, and the table of docs/PERFORMANCE.md.
+
+    python tests/bench/networks.py --out build/bench --docs docs/PERFORMANCE.md
+
+Engines that are not installed leave their columns empty, and are said.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from liteinterp import Benchmark, bench
+from liteinterp.contenders import PEERS
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+BEGIN, END = "<!-- latency: written by `make bench` -->", "<!-- latency: end -->"
+TITLES = {"litert": "LiteRT", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
+
+
+@dataclass(frozen=True)
+class Network:
+    """Files of one network in the zoo: ours, the ONNX one, and a `.tflite` for LiteRT where it refuses ours."""
+
+    model: str
+    onnx: str | None = None
+    litert: str | None = None
+
+
+NETWORKS = (
+    Network("mlperf_kws_int8_ref", "kws.qdq"),
+    Network("mlperf_ic_resnet8_int8_ref", "ic.qdq"),
+    Network("mlperf_ad01_int8_ref", "ad.qdq"),
+    Network("mlperf_vww_96_int8_ref", "vww.qdq"),
+    Network("mlperf_streaming_wakeword_int8", "strww.qdq"),
+    Network("person_detect_int8", "person.qdq", "person.litert"),
+    Network("speed_mobilenet_v2_int8", "mobilenetv2.qdq"),
+    Network("mnist_conv_fc_int8_ref"),
+    Network("mlperf_ic_resnet8", "ic.float"),
+    Network("mlperf_vww_96", "vww.float"),
+    Network("mlperf_ad01_fp32", "ad.float"),
+)
+
+
+def peers(zoo: Path, network: Network, engines: Sequence[str]) -> str:
+    """The `--vs` of a network: each engine that is installed and has a file."""
+    files = {"litert": None if network.litert is None else zoo / "bench" / f"{network.litert}.tflite"}
+    if network.onnx is not None:
+        files |= dict.fromkeys(("onnxruntime", "openvino"), zoo / "bench" / f"{network.onnx}.onnx")
+    return ",".join(
+        engine if files[engine] is None else f"{engine}={files[engine]}" for engine in engines if engine in files
+    )
+
+
+def row(network: Network, found: Benchmark) -> str:
+    """A line of the table: least microseconds, and our best over each peer."""
+    times = {line.engine.partition(" ")[2] or line.engine: line for line in found.engines}
+    best, portable = found.engines[0], times["ref"]
+    cells = [network.model, f"{portable.time.minimum_us:,.0f}", _microseconds(best.time.minimum_us)]
+    cells.append(f"{best.gmacs_per_second:.1f}")
+    for engine in PEERS:
+        line = times.get(engine)
+        cells += ["", ""] if line is None else [_microseconds(line.time.minimum_us), f"{line.ratio_minimum:.2f}"]
+    return f"| {' | '.join(cells)} |"
+
+
+def table(results: Sequence[tuple[Network, Benchmark]]) -> str:
+    """Markdown, with what it was measured on above it."""
+    first = results[0][1]
+    versions = {line.engine: line.version for _, found in results for line in found.engines if line.engine in PEERS}
+    named = ", ".join(f"{TITLES[engine]} {version}" for engine, version in versions.items())
+    kernels = first.engines[0].engine.partition(" ")[2]
+    loads = [found.machine.load for _, found in results if found.machine.load is not None]
+    head = ["model", "`ref`", f"`{kernels}`", "GMAC/s"]
+    for engine in PEERS:
+        head += [TITLES[engine], f"`{kernels}` / it"]
+    lines = [
+        f"{first.machine.processor}, {first.machine.cores} cores, load {min(loads):.1f} to {max(loads):.1f}; {named}.",
+        "",
+        f"| {' | '.join(head)} |",
+        f"|{'---|' * len(head)}",
+        *(row(network, found) for network, found in results),
+    ]
+    return "\n".join(lines)
+
+
+def write_docs(path: Path, text: str) -> None:
+    """Put the table between its marks."""
+    page = path.read_text("utf-8")
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise SystemExit(f"{path} lacks the lines {BEGIN!r} and {END!r}")
+    path.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", "utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    default = os.environ.get("LITEINTERP_ZOO", str(REPOSITORY.parent / "shared" / "zoo"))
+    parser.add_argument("--zoo", type=Path, default=Path(default))
+    parser.add_argument("--out", type=Path, default=REPOSITORY / "build" / "bench", help="folder for JSON files")
+    parser.add_argument("--docs", type=Path, help="page whose table is written anew")
+    parser.add_argument("--seconds", type=float, default=2.0, help="for each engine on each network")
+    parser.add_argument("--only", default="", help="networks whose names hold this")
+    arguments = parser.parse_args()
+    if not (arguments.zoo / "models").is_dir():
+        raise SystemExit(f"the zoo of real models is absent from {arguments.zoo}; set LITEINTERP_ZOO to its directory")
+    engines = [engine for engine, (_, module) in PEERS.items() if find_spec(module) is not None]
+    for engine in PEERS.keys() - set(engines):
+        print(f"{engine} is not installed (pip install {PEERS[engine][0]}): its columns stay empty", file=sys.stderr)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    results = []
+    for network in NETWORKS:
+        if arguments.only in network.model:
+            path = arguments.zoo / "models" / f"{network.model}.tflite"
+            vs = peers(arguments.zoo, network, engines)
+            found = bench(path, vs=vs, isa=["best", "ref"], seconds=arguments.seconds, with_profile=True)
+            (arguments.out / f"{network.model}.json").write_text(found.to_json(), "utf-8")
+            results.append((network, found))
+            print(row(network, found), file=sys.stderr, flush=True)
+    print(table(results))
+    if arguments.docs:
+        write_docs(arguments.docs, table(results))
+
+
+def _microseconds(time: float) -> str:
+    return f"{time:,.0f}" if time >= 100 else f"{time:.1f}"
+
+
+if __name__ == "__main__":
+    main()
