@@ -9,16 +9,19 @@ SANITIZED := build/asan/libliteinterp.so
 ARGS ?=
 SEED ?= 1
 SIZE ?= size
+CC_AARCH64 ?= aarch64-linux-gnu-gcc
+QEMU_AARCH64 ?= qemu-aarch64
 
 DEFINITION := -std=c11 -ffp-contract=off -Icsrc/include -Icsrc/src
 LIBRARY := $(addprefix csrc/,$(shell grep -v '^\#' csrc/sources.txt))
+CHECKKERN := $(wildcard tests/checkkern/*.[ch]) csrc/src/li_cpu.c csrc/src/li_math.c $(wildcard csrc/src/*.h csrc/kernels/*/*.[ch])
 C_SOURCES := $(shell find csrc -name '*.[ch]' -o -name '*.inc' -o -name CMakeLists.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test test-slow lint gen gen-check asan checkkern bench sizes clean prerequisites
+.PHONY: help dev demo test test-slow lint gen gen-check asan checkkern checkkern-cross bench sizes clean prerequisites
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
 
 dev: $(READY) ## make .venv and install liteinterp into it, editable, with every extra
 
@@ -54,9 +57,17 @@ $(SANITIZED): $(C_SOURCES) csrc/sources.txt
 checkkern: build/checkkern ## compare every kernel with its definition (SEED=7 chooses the data)
 	build/checkkern $(SEED)
 
-build/checkkern: tests/checkkern/checkkern.c $(C_SOURCES)
+checkkern-cross: build/checkkern-aarch64 ## the same for AArch64 under qemu, without and with the dot product
+	$(QEMU_AARCH64) -cpu cortex-a53 $< $(SEED)
+	$(QEMU_AARCH64) -cpu cortex-a76 $< $(SEED)
+
+build/checkkern: $(CHECKKERN)
 	@mkdir -p build
-	$(CC) $(DEFINITION) -O2 -o $@ $< csrc/src/li_math.c $(wildcard csrc/kernels/*/*.c) -lm
+	$(CC) $(DEFINITION) -O2 -o $@ $(filter %.c,$^) -lm
+
+build/checkkern-aarch64: $(CHECKKERN)
+	@mkdir -p build
+	$(CC_AARCH64) $(DEFINITION) -O2 -static -Wl,-u,getauxval -o $@ $(filter %.c,$^) -lm
 
 bench: $(READY) ## time the zoo's networks, here and in the engines that are installed: build/bench and docs/PERFORMANCE.md
 	$(BIN)/python tests/bench/networks.py --out build/bench --docs docs/PERFORMANCE.md $(ARGS)

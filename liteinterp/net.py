@@ -28,7 +28,13 @@ IGNORE_PLAN: int = lib.LI_IGNORE_PLAN
 NO_PACK: int = lib.LI_NO_PACK
 
 #: Names of kernel sets for LITEINTERP_ISA and --isa.
-ISA: Mapping[str, int] = {"best": lib.LI_ISA_BEST, "ref": lib.LI_ISA_REF, "avx2": lib.LI_ISA_AVX2}
+ISA: Mapping[str, int] = {
+    "best": lib.LI_ISA_BEST,
+    "ref": lib.LI_ISA_REF,
+    "avx2": lib.LI_ISA_AVX2,
+    "neon": lib.LI_ISA_NEON,
+    "dotprod": lib.LI_ISA_DOTPROD,
+}
 
 #: Called before (False) and after (True) each operator with its index; an answer other than None or 0 cancels.
 Hook = Callable[[int, bool], int | None]

@@ -97,10 +97,19 @@ static int32_t li_sum_fixed(const li_pair_state *s, int32_t x, int32_t y)
 
 LI_PAIR_LINE_S8(li_sum_line_fixed, li_sum_fixed(s, *x, *y))
 
+/* Two tensors of one shape, which the walk has joined to one line: the usual case, in one call. */
+static void li_sum_run_whole(li_net *net, const li_node *node, const li_pair_state *s)
+{
+    const li_sum_s8 sum = { s->factor_a, s->factor_b, s->bias, s->shift, s->zero_out, s->low, s->high };
+    li_kernels_of(net)->add_s8(li_tensor_data(li_node_output(net, node, 0)), li_tensor_data(li_node_input(net, node, 0)),
+                               li_tensor_data(li_node_input(net, node, 1)), &sum, li_tensor_elements(li_node_output(net, node, 0)));
+}
+
 static void li_sum_run(li_net *net, const li_node *node, li_pair_line line_f32)
 {
     const li_pair_state *s = li_node_state_const(net, node);
     if (s->kind == LI_PAIR_FLOAT) li_pair_run(net, node, sizeof(float), line_f32);
+    else if (s->kind == LI_PAIR_DIRECT && s->rank == 1 && s->step_a[0] == 1 && s->step_b[0] == 1) li_sum_run_whole(net, node, s);
     else li_pair_run(net, node, 1, s->kind == LI_PAIR_DIRECT ? li_sum_line_s8 : li_sum_line_fixed);
 }
 

@@ -63,8 +63,8 @@ static void li_pool_prepare(li_net *net, const li_node *node, enum li_limit rule
     s->high = range.high;
 }
 
-/* One output pixel: `image` is the batch's image, rows and columns the taps inside it. */
-typedef void (*li_pool_pixel)(const li_pool_state *s, void *out, const void *image, li_taps rows, li_taps columns, int32_t y0,
+/* One output pixel in float32: `image` is the batch's image, rows and columns the taps inside it. */
+typedef void (*li_pool_pixel)(const li_pool_state *s, float *out, const float *image, li_taps rows, li_taps columns, int32_t y0,
                               int32_t x0);
 
 static size_t li_pool_offset(const li_pool_state *s, int32_t y, int32_t x)
@@ -72,21 +72,47 @@ static size_t li_pool_offset(const li_pool_state *s, int32_t y, int32_t x)
     return ((size_t)y * (size_t)s->window.in_w + (size_t)x) * (size_t)s->channels;
 }
 
-static void li_pool_run(li_net *net, const li_node *node, size_t element, li_pool_pixel pixel)
+static void li_pool_run_f32(li_net *net, const li_node *node, li_pool_pixel pixel)
 {
     const li_pool_state *s = li_node_state_const(net, node);
     const li_window *w = &s->window;
-    const char *image = li_tensor_data(li_node_input(net, node, 0));
-    char *out = li_tensor_data(li_node_output(net, node, 0));
+    const float *image = li_tensor_data(li_node_input(net, node, 0));
+    float *out = li_tensor_data(li_node_output(net, node, 0));
     int32_t b, oy, ox;
 
     if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return;       /* the other dimensions may be huge */
-    for (b = 0; b < w->batches; ++b, image += li_pool_offset(s, w->in_h, 0) * element)
+    for (b = 0; b < w->batches; ++b, image += li_pool_offset(s, w->in_h, 0))
         for (oy = 0; oy < w->out_h; ++oy)
-            for (ox = 0; ox < w->out_w; ++ox, out += (size_t)s->channels * element) {
+            for (ox = 0; ox < w->out_w; ++ox, out += s->channels) {
                 const int32_t y0 = oy * w->stride_h - w->pad_top, x0 = ox * w->stride_w - w->pad_left;
                 pixel(s, out, image, li_taps_inside(y0, w->in_h, w->filter_h, 1), li_taps_inside(x0, w->in_w, w->filter_w, 1),
                       y0, x0);
+            }
+}
+
+/* In int8 the kernels' windows: max_s8 or average_s8. */
+typedef void (*li_pool_kernel)(int8_t *out, const int8_t *x, const li_tap_grid *grid, int32_t low, int32_t high, size_t n);
+
+static void li_pool_run_s8(li_net *net, const li_node *node, li_pool_kernel kernel)
+{
+    const li_pool_state *s = li_node_state_const(net, node);
+    const li_window *w = &s->window;
+    const int8_t *image = li_tensor_data(li_node_input(net, node, 0));
+    int8_t *out = li_tensor_data(li_node_output(net, node, 0));
+    li_tap_grid grid = { 0, 0, li_pool_offset(s, 1, 0), li_pool_offset(s, 0, 1), 0, 0 };
+    int32_t b, oy, ox;
+
+    if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return;       /* the other dimensions may be huge */
+    for (b = 0; b < w->batches; ++b, image += li_pool_offset(s, w->in_h, 0))
+        for (oy = 0; oy < w->out_h; ++oy)
+            for (ox = 0; ox < w->out_w; ++ox, out += s->channels) {
+                const int32_t y0 = oy * w->stride_h - w->pad_top, x0 = ox * w->stride_w - w->pad_left;
+                const li_taps rows = li_taps_inside(y0, w->in_h, w->filter_h, 1), columns = li_taps_inside(x0, w->in_w, w->filter_w, 1);
+                grid.rows = (size_t)(rows.end - rows.begin);
+                grid.columns = (size_t)(columns.end - columns.begin);
+                if (grid.rows == 0 || grid.columns == 0) continue;           /* geometry gives every window a tap */
+                kernel(out, image + li_pool_offset(s, y0 + rows.begin, x0 + columns.begin), &grid, s->low, s->high,
+                       (size_t)s->channels);
             }
 }
 
@@ -113,30 +139,7 @@ void li_average_pool_2d_prepare(li_net *net, const li_node *node)
     li_pool_prepare(net, node, LI_LIMIT_AWAY);
 }
 
-static void li_average_pixel_s8(const li_pool_state *s, void *out, const void *image, li_taps rows, li_taps columns, int32_t y0,
-                                int32_t x0)
-{
-    const int32_t taps = (rows.end - rows.begin) * (columns.end - columns.begin);
-    int32_t sums[LI_CHANNEL_BLOCK];
-    int32_t c, i, n, ky, kx;
-
-    if (taps == 0) return;                   /* geometry gives every window a tap */
-    for (c = 0; c < s->channels; c += n) {
-        n = s->channels - c < LI_CHANNEL_BLOCK ? s->channels - c : LI_CHANNEL_BLOCK;
-        li_fill(sums, 0, sizeof sums);
-        for (ky = rows.begin; ky < rows.end; ++ky)
-            for (kx = columns.begin; kx < columns.end; ++kx) {
-                const int8_t *x = (const int8_t *)image + li_pool_offset(s, y0 + ky, x0 + kx) + c;
-                for (i = 0; i < n; ++i) sums[i] += x[i];
-            }
-        for (i = 0; i < n; ++i) {
-            const int32_t half = sums[i] > 0 ? taps / 2 : -(taps / 2);
-            ((int8_t *)out)[c + i] = (int8_t)li_clamp((sums[i] + half) / taps, s->low, s->high);
-        }
-    }
-}
-
-static void li_average_pixel_f32(const li_pool_state *s, void *out, const void *image, li_taps rows, li_taps columns, int32_t y0,
+static void li_average_pixel_f32(const li_pool_state *s, float *out, const float *image, li_taps rows, li_taps columns, int32_t y0,
                                  int32_t x0)
 {
     const float taps = (float)((rows.end - rows.begin) * (columns.end - columns.begin));
@@ -148,17 +151,17 @@ static void li_average_pixel_f32(const li_pool_state *s, void *out, const void *
         li_fill(sums, 0, sizeof sums);
         for (ky = rows.begin; ky < rows.end; ++ky)
             for (kx = columns.begin; kx < columns.end; ++kx) {
-                const float *x = (const float *)image + li_pool_offset(s, y0 + ky, x0 + kx) + c;
+                const float *x = image + li_pool_offset(s, y0 + ky, x0 + kx) + c;
                 for (i = 0; i < n; ++i) sums[i] += x[i];
             }
-        for (i = 0; i < n; ++i) ((float *)out)[c + i] = li_clamp_f32(sums[i] / taps, s->low_f32, s->high_f32);
+        for (i = 0; i < n; ++i) out[c + i] = li_clamp_f32(sums[i] / taps, s->low_f32, s->high_f32);
     }
 }
 
 li_status li_average_pool_2d_run(li_net *net, const li_node *node)
 {
-    if (li_node_input(net, node, 0)->type == LI_INT8) li_pool_run(net, node, 1, li_average_pixel_s8);
-    else li_pool_run(net, node, sizeof(float), li_average_pixel_f32);
+    if (li_node_input(net, node, 0)->type == LI_INT8) li_pool_run_s8(net, node, li_kernels_of(net)->average_s8);
+    else li_pool_run_f32(net, node, li_average_pixel_f32);
     return LI_OK;
 }
 
@@ -174,41 +177,25 @@ void li_max_pool_2d_prepare(li_net *net, const li_node *node)
     li_pool_prepare(net, node, LI_LIMIT_EVEN);
 }
 
-static void li_max_pixel_s8(const li_pool_state *s, void *out, const void *image, li_taps rows, li_taps columns, int32_t y0,
-                            int32_t x0)
-{
-    int8_t *to = out;
-    int32_t c, ky, kx;
-
-    for (c = 0; c < s->channels; ++c) to[c] = (int8_t)s->low;
-    for (ky = rows.begin; ky < rows.end; ++ky)
-        for (kx = columns.begin; kx < columns.end; ++kx) {
-            const int8_t *x = (const int8_t *)image + li_pool_offset(s, y0 + ky, x0 + kx);
-            for (c = 0; c < s->channels; ++c) to[c] = x[c] > to[c] ? x[c] : to[c];
-        }
-    for (c = 0; c < s->channels; ++c) to[c] = (int8_t)(to[c] > s->high ? s->high : to[c]);
-}
-
 /* Starts from the first tap: a window of NaN stays NaN; otherwise a NaN loses every comparison that it is new in. */
-static void li_max_pixel_f32(const li_pool_state *s, void *out, const void *image, li_taps rows, li_taps columns, int32_t y0,
+static void li_max_pixel_f32(const li_pool_state *s, float *out, const float *image, li_taps rows, li_taps columns, int32_t y0,
                              int32_t x0)
 {
-    float *to = out;
     int32_t c, ky, kx;
 
     if (rows.begin == rows.end || columns.begin == columns.end) return;      /* geometry gives every window a tap */
-    li_copy(to, (const float *)image + li_pool_offset(s, y0 + rows.begin, x0 + columns.begin), (size_t)s->channels * sizeof *to);
+    li_copy(out, image + li_pool_offset(s, y0 + rows.begin, x0 + columns.begin), (size_t)s->channels * sizeof *out);
     for (ky = rows.begin; ky < rows.end; ++ky)
         for (kx = columns.begin; kx < columns.end; ++kx) {
-            const float *x = (const float *)image + li_pool_offset(s, y0 + ky, x0 + kx);
-            for (c = 0; c < s->channels; ++c) to[c] = x[c] > to[c] ? x[c] : to[c];
+            const float *x = image + li_pool_offset(s, y0 + ky, x0 + kx);
+            for (c = 0; c < s->channels; ++c) out[c] = x[c] > out[c] ? x[c] : out[c];
         }
-    for (c = 0; c < s->channels; ++c) to[c] = li_clamp_f32(to[c], s->low_f32, s->high_f32);
+    for (c = 0; c < s->channels; ++c) out[c] = li_clamp_f32(out[c], s->low_f32, s->high_f32);
 }
 
 li_status li_max_pool_2d_run(li_net *net, const li_node *node)
 {
-    if (li_node_input(net, node, 0)->type == LI_INT8) li_pool_run(net, node, 1, li_max_pixel_s8);
-    else li_pool_run(net, node, sizeof(float), li_max_pixel_f32);
+    if (li_node_input(net, node, 0)->type == LI_INT8) li_pool_run_s8(net, node, li_kernels_of(net)->max_s8);
+    else li_pool_run_f32(net, node, li_max_pixel_f32);
     return LI_OK;
 }

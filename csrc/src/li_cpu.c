@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which kernels this machine can run: asked of the processor, so the core needs no operating system for it. */
+/* Which kernels this machine can run: asked of the processor where that is allowed, so the core needs no operating system. */
 #include "li_internal.h"
 #include "li_kernels.h"
 
@@ -28,11 +28,44 @@ static bool li_cpu_avx2(void)
 }
 #endif
 
+#if LI_AARCH64_DOTPROD && !defined(LI_WITHOUT_NEON) && !defined(LI_WITHOUT_DOTPROD)
+#if defined(__ARM_FEATURE_DOTPROD) || !defined(__linux__)
+static bool li_cpu_dotprod(void)
+{
+#if defined(__ARM_FEATURE_DOTPROD)
+    return true;     /* the build asks for it */
+#else
+    return false;    /* no system to ask */
+#endif
+}
+#else
+/* Programs may not read the processor's own registers on every kernel, so this asks the C library, where there is one:
+   the reference is weak and adds no dependency. */
+extern unsigned long getauxval(unsigned long type) __attribute__((weak));
+
+static bool li_cpu_dotprod(void)
+{
+    enum { AT_HWCAP = 16, HWCAP_ASIMDDP = 1 << 20 };    /* of Linux on AArch64 */
+    return getauxval != NULL && (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+}
+#endif
+#endif
+
 const li_kernels *li_kernels_choose(int32_t isa)
 {
 #if LI_X86 && !defined(LI_WITHOUT_AVX2)
     if ((isa == LI_ISA_BEST || isa == LI_ISA_AVX2) && li_cpu_avx2()) {
         return &li_kernels_avx2;
+    }
+#endif
+#if LI_AARCH64 && !defined(LI_WITHOUT_NEON)
+#if LI_AARCH64_DOTPROD && !defined(LI_WITHOUT_DOTPROD)
+    if ((isa == LI_ISA_BEST || isa == LI_ISA_DOTPROD) && li_cpu_dotprod()) {
+        return &li_kernels_dotprod;
+    }
+#endif
+    if (isa == LI_ISA_BEST || isa == LI_ISA_NEON) {
+        return &li_kernels_neon;
     }
 #endif
     return isa == LI_ISA_BEST || isa == LI_ISA_REF ? &li_kernels_ref : NULL;

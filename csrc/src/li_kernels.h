@@ -11,11 +11,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The taps of one window: a grid over the image and one over the weights, steps in elements. */
+/* The taps of one window: a grid over the image and one over the weights, steps in elements; pooling has no weights. */
 typedef struct li_tap_grid {
     size_t rows, columns;
     size_t x_row, x_column, w_row, w_column;
 } li_tap_grid;
+
+/* ADD and SUB of int8 in the direct form: NUMERICS.md, "ADD, SUB". */
+typedef struct li_sum_s8 {
+    int32_t factor_a, factor_b, bias, shift;
+    int32_t zero_point, low, high;   /* of the output */
+} li_sum_s8;
 
 typedef struct li_kernels {
     const char *name;
@@ -39,6 +45,18 @@ typedef struct li_kernels {
     void (*requantize_s8)(int8_t *out, const int32_t *sums, const float *multipliers, int32_t zero_point, int32_t low,
                           int32_t high, size_t n);
 
+    /* out[c] = clamp(((a[c] * factor_a + b[c] * factor_b + bias) >> shift) + zero_point, low, high), >> rounding down.
+       shift in [1, 31], low and high in [-128, 127]. The caller guarantees that no sum leaves int32, nor what is added
+       to the zero point. `out` may be `a`, `b` or both. */
+    void (*add_s8)(int8_t *out, const int8_t *a, const int8_t *b, const li_sum_s8 *sum, size_t n);
+
+    /* Pooling windows: for each c < n over the taps x[i * x_row + j * x_column + c] of a grid of at least one.
+       max: out[c] = clamp(the largest, low, high). */
+    void (*max_s8)(int8_t *out, const int8_t *x, const li_tap_grid *grid, int32_t low, int32_t high, size_t n);
+    /* average: out[c] = clamp((A + (A > 0 ? t / 2 : -(t / 2))) / t, low, high) in C's integers, where A is the sum of the
+       t taps; the caller guarantees that 129 t fits int32. */
+    void (*average_s8)(int8_t *out, const int8_t *x, const li_tap_grid *grid, int32_t low, int32_t high, size_t n);
+
     /* Float convolution in the definition's order: for each c separately, for k ascending,
        sums[c] = sums[c] + x[k] * w(c, k), each operation rounded to float32, no FMA.
        `w` is what pack_f32 wrote when pack_f32_bytes is not NULL and packing is allowed; see dots_f32_packed.
@@ -55,8 +73,8 @@ typedef struct li_kernels {
 } li_kernels;
 
 extern const li_kernels li_kernels_ref;
-#if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
-extern const li_kernels li_kernels_avx2;
-#endif
+extern const li_kernels li_kernels_avx2;        /* defined where li_port.h says LI_X86 */
+extern const li_kernels li_kernels_neon;        /* LI_AARCH64 */
+extern const li_kernels li_kernels_dotprod;     /* LI_AARCH64_DOTPROD */
 
 #endif

@@ -12,9 +12,23 @@
 /* Code for one instruction set inside a portable file: chosen at run time, so never by a flag of the whole file. */
 #if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
 #define LI_X86 1
-#define LI_TARGET(isa) __attribute__((target(isa)))
 #else
 #define LI_X86 0
+#endif
+#if defined(__GNUC__) && defined(__aarch64__)
+#define LI_AARCH64 1
+#else
+#define LI_AARCH64 0
+#endif
+/* Before version 16 clang has the dot product's intrinsics only where a flag of the whole file allows them. */
+#if LI_AARCH64 && (!defined(__clang__) || __clang_major__ >= 16 || defined(__ARM_FEATURE_DOTPROD))
+#define LI_AARCH64_DOTPROD 1
+#else
+#define LI_AARCH64_DOTPROD 0
+#endif
+#if LI_X86 || LI_AARCH64
+#define LI_TARGET(isa) __attribute__((target(isa)))
+#else
 #define LI_TARGET(isa)
 #endif
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [
-    Path(__file__).with_name("checkkern.c"),
+    *sorted(Path(__file__).parent.glob("*.c")),
+    ROOT / "csrc/src/li_cpu.c",
     ROOT / "csrc/src/li_math.c",
     *sorted(ROOT.glob("csrc/kernels/*/*.c")),
 ]
@@ -23,10 +25,18 @@ def build(compiler: str, flags: list[str], program: Path) -> str:
     return str(program)
 
 
-def check(command: list[str], seed: int) -> None:
+def check(command: list[str], seed: int, sets: tuple[str, ...]) -> None:
+    """Every set of `sets` ran, and nothing failed."""
     found = subprocess.run([*command, str(seed)], capture_output=True, text=True, timeout=300)
     assert found.returncode == 0, found.stdout[:2000] + found.stderr[:2000]
-    assert "ok ref" in found.stdout
+    assert tuple(re.findall(r"^ok (\w+)", found.stdout, re.MULTILINE)) == sets, found.stdout
+
+
+def native_sets() -> tuple[str, ...]:
+    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    x86 = tuple(name for name in ("avx2",) if name in flags)
+    arm = tuple(name for name, flag in (("neon", "asimd"), ("dotprod", "asimddp")) if flag in flags.split())
+    return ("ref", *x86, *arm)
 
 
 @pytest.mark.parametrize("optimization", ["-O2", pytest.param("-O3", marks=pytest.mark.slow)])
@@ -36,11 +46,25 @@ def test_natively(optimization: str, tmp_path: Path) -> None:
         pytest.skip("needs a C compiler")
     program = build(compiler, [optimization], tmp_path / "checkkern")
     for seed in (1, 2, 3):
-        check([program], seed)
+        check([program], seed, native_sets())
 
 
-def test_on_aarch64(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def on_aarch64(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """Emulator and program; static, so the C library's way to ask for the processor has to be linked by name."""
     compiler, emulator = shutil.which("aarch64-linux-gnu-gcc"), shutil.which("qemu-aarch64")
     if compiler is None or emulator is None:
-        pytest.skip("needs aarch64-linux-gnu-gcc and qemu-aarch64 (apt install gcc-aarch64-linux-gnu qemu-user)")
-    check([emulator, build(compiler, ["-O2", "-static"], tmp_path / "checkkern")], 1)
+        reason = "needs aarch64-linux-gnu-gcc and qemu-aarch64 (apt install gcc-aarch64-linux-gnu qemu-user)"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    program = tmp_path_factory.mktemp("aarch64") / "checkkern"
+    return emulator, build(compiler, ["-O2", "-static", "-Wl,-u,getauxval"], program)
+
+
+@pytest.mark.parametrize(
+    ("processor", "sets"), [("cortex-a53", ("ref", "neon")), ("cortex-a76", ("ref", "neon", "dotprod"))]
+)
+def test_on_aarch64(on_aarch64: tuple[str, str], processor: str, sets: tuple[str, ...]) -> None:
+    emulator, program = on_aarch64
+    check([emulator, "-cpu", processor, program], 1, sets)

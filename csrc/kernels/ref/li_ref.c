@@ -59,6 +59,48 @@ void li_ref_requantize_s8(int8_t *out, const int32_t *sums, const float *multipl
     for (c = 0; c < n; ++c) out[c] = (int8_t)li_requantize(sums[c], multipliers[c], zero_point, low, high);
 }
 
+void li_ref_add_s8(int8_t *out, const int8_t *a, const int8_t *b, const li_sum_s8 *sum, size_t n)
+{
+    size_t c;
+    for (c = 0; c < n; ++c) {
+        const int32_t value = li_shift_right(sum->bias + a[c] * sum->factor_a + b[c] * sum->factor_b, sum->shift);
+        out[c] = (int8_t)li_clamp(value + sum->zero_point, sum->low, sum->high);
+    }
+}
+
+void li_ref_max_s8(int8_t *out, const int8_t *x, const li_tap_grid *grid, int32_t low, int32_t high, size_t n)
+{
+    size_t i, j, c;
+    for (c = 0; c < n; ++c) out[c] = (int8_t)low;
+    for (i = 0; i < grid->rows; ++i)
+        for (j = 0; j < grid->columns; ++j) {
+            const int8_t *from = x + i * grid->x_row + j * grid->x_column;
+            for (c = 0; c < n; ++c) out[c] = from[c] > out[c] ? from[c] : out[c];
+        }
+    for (c = 0; c < n; ++c) out[c] = (int8_t)(out[c] > high ? high : out[c]);
+}
+
+void li_ref_average_s8(int8_t *out, const int8_t *x, const li_tap_grid *grid, int32_t low, int32_t high, size_t n)
+{
+    enum { BLOCK = 64 };                             /* channels whose sums are kept at a time */
+    const int32_t taps = (int32_t)(grid->rows * grid->columns);
+    int32_t sums[BLOCK];
+    size_t first, count, i, j, c;
+    for (first = 0; first < n; first += count) {
+        count = n - first < BLOCK ? n - first : BLOCK;
+        li_fill(sums, 0, sizeof sums);
+        for (i = 0; i < grid->rows; ++i)
+            for (j = 0; j < grid->columns; ++j) {
+                const int8_t *from = x + i * grid->x_row + j * grid->x_column + first;
+                for (c = 0; c < count; ++c) sums[c] += from[c];
+            }
+        for (c = 0; c < count; ++c) {
+            const int32_t half = sums[c] > 0 ? taps / 2 : -(taps / 2);
+            out[first + c] = (int8_t)li_clamp((sums[c] + half) / taps, low, high);
+        }
+    }
+}
+
 /* Four channels at a time: their sums do not wait for each other, and each one keeps its own order. */
 void li_ref_dots_f32(float *sums, const float *x, const float *w, size_t stride, size_t n, size_t channels)
 {
@@ -92,5 +134,8 @@ const li_kernels li_kernels_ref = {
     .taps_s8 = li_ref_taps_s8,
     .taps_f32 = li_ref_taps_f32,
     .requantize_s8 = li_ref_requantize_s8,
+    .add_s8 = li_ref_add_s8,
+    .max_s8 = li_ref_max_s8,
+    .average_s8 = li_ref_average_s8,
     .dots_f32 = li_ref_dots_f32,
 };

@@ -1,34 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * AVX2. Functions carry the instruction set themselves, so the file compiles under any flags and runs only where
- * li_cpu.c found AVX2. FMA is not enabled: a product and a sum are two roundings here as everywhere.
- */
-#include "../../src/li_port.h"
+/* AVX2 kernels that sum products, in int8 and float32, and the set itself. */
+#include "li_avx2.h"
 
-#if LI_X86 && !defined(LI_WITHOUT_AVX2)
+#if LI_HAS_AVX2
 
-#include <immintrin.h>
-
-#include "../../src/li_requantize.h"
 #include "../ref/li_ref.h"
 #include "liteinterp.h"
-
-#define LI_AVX2 LI_TARGET("avx2")
 
 /* ---- int8 sums of products ---------------------------------------------------------------------------------------- */
 
 /* Elements of x that are widened to int16, with the zero point subtracted, before the channels are walked. */
 enum { LI_AVX2_STRIP = 512 };
-
-LI_AVX2 static inline __m256i li_avx2_widen16(const void *p)
-{
-    return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)p));
-}
-
-LI_AVX2 static inline __m128i li_avx2_widen8(const void *p)
-{
-    return _mm_cvtepi8_epi16(_mm_loadl_epi64((const __m128i *)p));
-}
 
 /* Adds the lanes of four vectors to four neighbouring sums. */
 LI_AVX2 static inline void li_avx2_add4(int32_t *sums, __m256i a, __m256i b, __m256i c, __m256i d)
@@ -191,26 +173,6 @@ LI_AVX2 static void li_avx2_taps_s8(int32_t *sums, const int8_t *x, int32_t zero
     if (c < n) li_ref_taps_s8(sums + c, x + c, zero_point, w + c, grid, n - c);
 }
 
-LI_AVX2 static inline __m256i li_avx2_scale8(const int32_t *sums, const float *multipliers, __m256 low, __m256 high)
-{
-    const __m256 scaled = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)sums)), _mm256_loadu_ps(multipliers));
-    return _mm256_cvtps_epi32(_mm256_min_ps(_mm256_max_ps(scaled, low), high));       /* rounds to even */
-}
-
-LI_AVX2 static void li_avx2_requantize_s8(int8_t *out, const int32_t *sums, const float *multipliers, int32_t zero_point,
-                                          int32_t low, int32_t high, size_t n)
-{
-    const __m256 lowest = _mm256_set1_ps((float)(low - zero_point)), highest = _mm256_set1_ps((float)(high - zero_point));
-    const __m256i zero = _mm256_set1_epi32(zero_point);
-    size_t c = 0;
-    for (; c + 8 <= n; c += 8) {
-        const __m256i q = _mm256_add_epi32(li_avx2_scale8(sums + c, multipliers + c, lowest, highest), zero);
-        const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
-        _mm_storel_epi64((__m128i *)(out + c), _mm_packs_epi16(words, words));
-    }
-    for (; c < n; ++c) out[c] = (int8_t)li_requantize(sums[c], multipliers[c], zero_point, low, high);
-}
-
 /* ---- float sums of products in the definition's order --------------------------------------------------------------- */
 
 /* Packed weights: blocks of 8 channels, in each for every k the 8 weights side by side; missing channels are 0. */
@@ -308,6 +270,9 @@ const li_kernels li_kernels_avx2 = {
     .taps_s8 = li_avx2_taps_s8,
     .taps_f32 = li_avx2_taps_f32,
     .requantize_s8 = li_avx2_requantize_s8,
+    .add_s8 = li_avx2_add_s8,
+    .max_s8 = li_avx2_max_s8,
+    .average_s8 = li_avx2_average_s8,
     .dots_f32 = li_ref_dots_f32,
     .pack_f32_bytes = li_avx2_pack_f32_bytes,
     .pack_f32 = li_avx2_pack_f32,

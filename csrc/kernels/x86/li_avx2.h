@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the AVX2 files share. Functions carry the instruction set themselves, so the files compile under any flags and
+ * run only where li_cpu.c found AVX2. FMA is not enabled: a product and a sum are two roundings here as everywhere.
+ */
+#ifndef LI_AVX2_H
+#define LI_AVX2_H
+
+#include "../../src/li_kernels.h"
+#include "../../src/li_port.h"
+
+#if LI_X86 && !defined(LI_WITHOUT_AVX2)
+#define LI_HAS_AVX2 1
+
+#include <immintrin.h>
+
+#define LI_AVX2 LI_TARGET("avx2")
+
+LI_AVX2 static inline __m256i li_avx2_widen16(const void *p)
+{
+    return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)p));
+}
+
+LI_AVX2 static inline __m128i li_avx2_widen8(const void *p)
+{
+    return _mm_cvtepi8_epi16(_mm_loadl_epi64((const __m128i *)p));
+}
+
+/* Kernels by contract of li_kernels.h, in files of their own. */
+void li_avx2_requantize_s8(int8_t *out, const int32_t *sums, const float *multipliers, int32_t zero_point, int32_t low,
+                           int32_t high, size_t n);
+void li_avx2_add_s8(int8_t *out, const int8_t *a, const int8_t *b, const li_sum_s8 *sum, size_t n);
+void li_avx2_max_s8(int8_t *out, const int8_t *x, const li_tap_grid *grid, int32_t low, int32_t high, size_t n);
+void li_avx2_average_s8(int8_t *out, const int8_t *x, const li_tap_grid *grid, int32_t low, int32_t high, size_t n);
+
+#else
+#define LI_HAS_AVX2 0
+#endif
+
+#endif
