@@ -55,6 +55,13 @@ def _convolution(
     return m.only(name, operands, m.value(out, type), options, 3)
 
 
+def _transposed(type: int, shape: Shape, filter_shape: Shape, out: Shape, padding: int) -> ModelMaker:
+    m = _Maker()
+    bias = m.ints(m.random.integers(-500, 500, out[-1])) if type == INT8 else m.weights((out[-1],), FLOAT32)
+    operands = [m.ints(out), m.weights(filter_shape, type, 0), m.value(shape, type), bias]
+    return m.only("TRANSPOSE_CONV", operands, m.value(out, type), tflite.TransposeConvOptions(padding, 2, 2, 1), 4)
+
+
 def _dense(type: int, keep: bool) -> ModelMaker:
     m = _Maker()
     bias = m.ints(m.random.integers(-500, 500, 5)) if type == INT8 else -1
@@ -168,6 +175,36 @@ def one_operator_models() -> dict[str, ModelMaker]:
             ),
             f"depthwise many {n}": _convolution(
                 type, (1, 5, 4, 2), (1, 2, 2, 6), (1, 5, 4, 6), depthwise(SAME, 1, 1, 3, 0, 2, 2), 3
+            ),
+            f"transpose conv {n}": _transposed(type, (2, 3, 4, 5), (9, 3, 3, 5), (2, 6, 7, 9), SAME),
+            f"transpose conv valid {n}": _transposed(type, (1, 3, 2, 5), (9, 2, 3, 5), (1, 6, 6, 9), VALID),
+            f"transpose conv gaps {n}": _transposed(type, (1, 3, 2, 5), (9, 1, 1, 5), (1, 6, 4, 9), SAME),
+            f"bilinear {n}": _same(
+                "RESIZE_BILINEAR", type, (2, 3, 4, 5), (2, 5, 7, 5), [5, 7], options=tflite.ResizeBilinearOptions(True)
+            ),
+            f"bilinear half {n}": _same(
+                "RESIZE_BILINEAR",
+                type,
+                (1, 3, 4, 5),
+                (1, 2, 9, 5),
+                [2, 9],
+                options=tflite.ResizeBilinearOptions(False, True),
+            ),
+            f"nearest {n}": _same(
+                "RESIZE_NEAREST_NEIGHBOR",
+                type,
+                (2, 3, 4, 5),
+                (2, 5, 7, 5),
+                [5, 7],
+                options=tflite.ResizeNearestNeighborOptions(),
+            ),
+            f"nearest half {n}": _same(
+                "RESIZE_NEAREST_NEIGHBOR",
+                type,
+                (1, 3, 4, 5),
+                (1, 2, 9, 5),
+                [2, 9],
+                options=tflite.ResizeNearestNeighborOptions(False, True),
             ),
             f"dense {n}": _dense(type, False),
             f"dense keep {n}": _dense(type, True),

@@ -19,6 +19,7 @@ from converter.gen.ops import OPS, OperandSpec, OpSpec, TypeRow
 from converter.ir.graph import Graph, Node, OptionValue, Value
 from converter.ir.rules import infer_shapes
 from converter.ir.types import DType, Quantization, Shape
+from converter.ir.weighted import filter_of, source_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -186,9 +187,10 @@ def make_operand(
 
 def scale_bias(spec: OpSpec, operands: list[Value | None]) -> None:
     """The bias of a quantized convolution has the scale input x filter."""
-    if spec.quantize != "weights" or len(operands) < 3:
+    if spec.quantize != "weights":
         return
-    source, weights, bias = operands
+    named = {operand.name: value for operand, value in zip(spec.inputs, operands, strict=False)}
+    source, weights, bias = (named.get(name) for name in ("input", "filter", "bias"))
     if source is not None and weights is not None and bias is not None and source.quantization and weights.quantization:
         input_scale = np.float32(source.quantization.scale)
         scales = tuple(float(input_scale * np.float32(scale)) for scale in weights.quantization.scales)
@@ -202,12 +204,12 @@ def output_quantization(rng: np.random.Generator, spec: OpSpec, node: Node) -> Q
     if spec.fixed is not None:
         denominator, zero_point = spec.fixed
         return Quantization.per_tensor(1 / denominator, zero_point)
-    source = node.input(0).quantization
+    source = (source_of(node) if spec.quantize == "weights" else node.input(0)).quantization
     if spec.quantize == "same":
         return source
     free = any_quantization(rng, node.output.dtype)
     if spec.quantize == "weights" and source is not None:
-        weights = node.input(1)
+        weights = filter_of(node)
         assert weights.quantization is not None
         terms = weights.elements // len(weights.quantization.scales)
         spread = 74 * 74 * np.sqrt(terms) * source.scale * float(np.mean(weights.quantization.scales))

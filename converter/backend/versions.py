@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from ..ir.graph import Node
-from ..ir.rules import bool_option, int_option, spec_of
+from ..ir.rules import bool_option, enum_option, int_option, spec_of
 from ..ir.types import DType
 
 #: The first TensorFlow release that runs all versions but those below.
@@ -19,6 +19,7 @@ _LATER_RELEASES: Mapping[tuple[str, int], tuple[int, int, int]] = {
     ("PAD", 4): (2, 6, 0),
     ("TRANSPOSE", 5): (2, 4, 0),
     ("TRANSPOSE", 6): (2, 12, 0),
+    ("TRANSPOSE_CONV", 4): (2, 14, 0),
 }
 
 
@@ -70,6 +71,20 @@ def _broadcast(version: int) -> Callable[[Node], int]:
     return rule
 
 
+def _resize(node: Node) -> int:
+    """Version 3 for half-pixel centres, and for aligned corners of the nearest neighbour."""
+    aligned = node.op == "RESIZE_NEAREST_NEIGHBOR" and bool_option(node, "align_corners")
+    return 3 if aligned or bool_option(node, "half_pixel_centers") else 1
+
+
+def _transpose_conv(node: Node) -> int:
+    if enum_option(node, "fused_activation_function") != "NONE":
+        return 4
+    if node.optional(3) is not None:
+        return 3
+    return 2 if node.input(1).dtype is DType.INT8 else 1
+
+
 def _transpose(node: Node) -> int:
     rank = len(node.input(0).shape)
     if rank > 5:
@@ -90,6 +105,9 @@ _RULES: Mapping[str, Callable[[Node], int]] = {
     "MINIMUM": _broadcast(3),
     "MUL": _mul,
     "PAD": _pad,
+    "RESIZE_BILINEAR": _resize,
+    "RESIZE_NEAREST_NEIGHBOR": _resize,
     "SUB": _broadcast(3),
     "TRANSPOSE": _transpose,
+    "TRANSPOSE_CONV": _transpose_conv,
 }

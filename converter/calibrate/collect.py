@@ -17,8 +17,9 @@ from ..ir.executor import Executor, Session
 from ..ir.graph import Graph, Node, Value
 from ..ir.ranges import Range, Ranges
 from ..ir.statistics import Arrays, Calibration, HeldOut, TapMeans
-from ..ir.taps import WEIGHTED, positions, tap_sums
+from ..ir.taps import positions, tap_sums
 from ..ir.types import DType
+from ..ir.weighted import WEIGHTED, source_of
 from .histogram import HistogramBuilder
 from .samples import STAGE, CheckedSamples
 from .selection import Role, Selection
@@ -43,7 +44,7 @@ def collect(
     total = _count(samples, limit)
     selection = Selection.of(total, _bytes_kept(graph))
     tensors = [TensorStatistics(value) for value in graph.values() if _is_measured(value)]
-    layers = [LayerStatistics(node) for node in graph.nodes if node.op in WEIGHTED and _is_measured(node.input(0))]
+    layers = [LayerStatistics(node) for node in graph.nodes if node.op in WEIGHTED and _is_measured(source_of(node))]
     fit: list[Arrays] = []
     held_out: list[HeldOut] = []
     with executor.open(graph) as session:
@@ -103,7 +104,7 @@ class LayerStatistics:
         self._windows = 0
 
     def add(self, session: Session) -> None:
-        array = session.read(self.node.input(0))
+        array = session.read(source_of(self.node))
         largest = max(abs(float(array.min())), abs(float(array.max())))
         # 24 bits below the largest element: float32 has no more, and 2^29 of them still add up exactly in float64.
         exponent = 24 - math.frexp(largest)[1]

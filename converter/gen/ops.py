@@ -160,6 +160,14 @@ OPTION_FIELDS: Mapping[str, tuple[OptionField, ...]] = {
     "ReshapeOptions": (
         OptionField("new_shape", "ints", ()),
     ),
+    "ResizeBilinearOptions": (
+        OptionField("align_corners", "bool", False),
+        OptionField("half_pixel_centers", "bool", False),
+    ),
+    "ResizeNearestNeighborOptions": (
+        OptionField("align_corners", "bool", False),
+        OptionField("half_pixel_centers", "bool", False),
+    ),
     "SoftmaxOptions": (
         OptionField("beta", "float", 0.0),
     ),
@@ -170,6 +178,13 @@ OPTION_FIELDS: Mapping[str, tuple[OptionField, ...]] = {
     "SubOptions": (
         OptionField("fused_activation_function", "enum", "NONE", _ACTIVATION_FUNCTION_TYPE),
         OptionField("pot_scale_int16", "bool", True),
+    ),
+    "TransposeConvOptions": (
+        OptionField("padding", "enum", "SAME", _PADDING),
+        OptionField("stride_w", "int", 0),
+        OptionField("stride_h", "int", 0),
+        OptionField("fused_activation_function", "enum", "NONE", _ACTIVATION_FUNCTION_TYPE),
+        OptionField("quantized_bias_type", "enum", "FLOAT32", _TENSOR_TYPE),
     ),
     "TransposeOptions": (),
 }
@@ -319,6 +334,56 @@ OPS: Mapping[str, OpSpec] = {
         litert="1.0", tflm="yes",
         doc="the smaller of two elements, with broadcasting",
         option_fields=OPTION_FIELDS["MaximumMinimumOptions"],
+    ),
+    "TRANSPOSE_CONV": OpSpec(
+        name="TRANSPOSE_CONV", code=67, family="transpose_conv",
+        options="TransposeConvOptions", options_tag=49,
+        inputs=(OperandSpec("output_shape", constant=True), OperandSpec("filter", constant=True), OperandSpec("input"), OperandSpec("bias", optional=True, constant=True)),
+        outputs=(OperandSpec("output"),),
+        types=(
+            TypeRow(("int32", "float32", "float32", "float32"), ("float32",)),
+            TypeRow(("int32", "int8", "int8", "int32"), ("int8",)),
+        ),
+        quantize="weights", fixed=None, channel_axis=0,
+        activation=True, in_place=(), alias=False, broadcast=False,
+        versions=(("*", 1),), max_version=5,
+        litert="1.9", tflm="yes",
+        doc="2-D convolution that spreads each input element over a window, filter OHWI, the output's shape as an operand",
+        option_fields=OPTION_FIELDS["TransposeConvOptions"],
+    ),
+    "RESIZE_BILINEAR": OpSpec(
+        name="RESIZE_BILINEAR", code=23, family="resize",
+        options="ResizeBilinearOptions", options_tag=15,
+        inputs=(OperandSpec("input"), OperandSpec("size", constant=True)),
+        outputs=(OperandSpec("output"),),
+        types=(
+            TypeRow(("float32", "int32"), ("float32",)),
+            TypeRow(("int8", "int32"), ("int8",)),
+            TypeRow(("uint8", "int32"), ("uint8",)),
+        ),
+        quantize="same", fixed=None, channel_axis=None,
+        activation=False, in_place=(), alias=False, broadcast=False,
+        versions=(("float32", 1), ("int8", 2), ("*", 1)), max_version=4,
+        litert="1.0", tflm="yes",
+        doc="resizes height and width, linear between the four nearest elements",
+        option_fields=OPTION_FIELDS["ResizeBilinearOptions"],
+    ),
+    "RESIZE_NEAREST_NEIGHBOR": OpSpec(
+        name="RESIZE_NEAREST_NEIGHBOR", code=97, family="resize",
+        options="ResizeNearestNeighborOptions", options_tag=74,
+        inputs=(OperandSpec("input"), OperandSpec("size", constant=True)),
+        outputs=(OperandSpec("output"),),
+        types=(
+            TypeRow(("float32", "int32"), ("float32",)),
+            TypeRow(("int8", "int32"), ("int8",)),
+            TypeRow(("uint8", "int32"), ("uint8",)),
+        ),
+        quantize="same", fixed=None, channel_axis=None,
+        activation=False, in_place=(), alias=False, broadcast=False,
+        versions=(("float32", 1), ("int8", 2), ("*", 1)), max_version=4,
+        litert="1.13", tflm="yes",
+        doc="resizes height and width, each element a copy of the nearest one",
+        option_fields=OPTION_FIELDS["ResizeNearestNeighborOptions"],
     ),
     "AVERAGE_POOL_2D": OpSpec(
         name="AVERAGE_POOL_2D", code=1, family="pool",

@@ -494,6 +494,37 @@ class PadOptions:
 
 
 @dataclass(eq=False, slots=True)
+class TransposeConvOptions:
+    padding: int = 0
+    stride_w: int = 0
+    stride_h: int = 0
+    fused_activation_function: int = 0
+    quantized_bias_type: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class ResizeBilinearOptions:
+    align_corners: bool = False
+    half_pixel_centers: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class ResizeNearestNeighborOptions:
+    align_corners: bool = False
+    half_pixel_centers: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class SpaceToDepthOptions:
+    block_size: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class DepthToSpaceOptions:
+    block_size: int = 0
+
+
+@dataclass(eq=False, slots=True)
 class QuantizeOptions:
     """The operator has no options."""
 
@@ -588,7 +619,9 @@ BuiltinOptions = (
     | SoftmaxOptions
     | ConcatenationOptions
     | AddOptions
+    | ResizeBilinearOptions
     | ReshapeOptions
+    | SpaceToDepthOptions
     | MulOptions
     | PadOptions
     | TransposeOptions
@@ -600,11 +633,14 @@ BuiltinOptions = (
     | DequantizeOptions
     | MaximumMinimumOptions
     | NegOptions
+    | TransposeConvOptions
     | SquareOptions
+    | ResizeNearestNeighborOptions
     | LeakyReluOptions
     | AbsOptions
     | QuantizeOptions
     | HardSwishOptions
+    | DepthToSpaceOptions
     | Opaque
 )
 
@@ -1099,6 +1135,47 @@ def _read_pad_options(file: _File, at: int) -> PadOptions:
     return PadOptions()
 
 
+def _read_transpose_conv_options(file: _File, at: int) -> TransposeConvOptions:
+    t = file.table(at, "TransposeConvOptions")
+    return TransposeConvOptions(
+        padding=t.integer(0, _I8, 0),
+        stride_w=t.integer(1, _I32, 0),
+        stride_h=t.integer(2, _I32, 0),
+        fused_activation_function=t.integer(3, _I8, 0),
+        quantized_bias_type=t.integer(4, _I8, 0),
+    )
+
+
+def _read_resize_bilinear_options(file: _File, at: int) -> ResizeBilinearOptions:
+    t = file.table(at, "ResizeBilinearOptions")
+    return ResizeBilinearOptions(
+        align_corners=t.boolean(2, False),
+        half_pixel_centers=t.boolean(3, False),
+    )
+
+
+def _read_resize_nearest_neighbor_options(file: _File, at: int) -> ResizeNearestNeighborOptions:
+    t = file.table(at, "ResizeNearestNeighborOptions")
+    return ResizeNearestNeighborOptions(
+        align_corners=t.boolean(0, False),
+        half_pixel_centers=t.boolean(1, False),
+    )
+
+
+def _read_space_to_depth_options(file: _File, at: int) -> SpaceToDepthOptions:
+    t = file.table(at, "SpaceToDepthOptions")
+    return SpaceToDepthOptions(
+        block_size=t.integer(0, _I32, 0),
+    )
+
+
+def _read_depth_to_space_options(file: _File, at: int) -> DepthToSpaceOptions:
+    t = file.table(at, "DepthToSpaceOptions")
+    return DepthToSpaceOptions(
+        block_size=t.integer(0, _I32, 0),
+    )
+
+
 def _read_quantize_options(file: _File, at: int) -> QuantizeOptions:
     file.table(at, "QuantizeOptions")
     return QuantizeOptions()
@@ -1206,7 +1283,9 @@ _BUILTIN_OPTIONS: Mapping[int, Callable[[_File, int], BuiltinOptions]] = {
     9: _read_softmax_options,
     10: _read_concatenation_options,
     11: _read_add_options,
+    15: _read_resize_bilinear_options,
     17: _read_reshape_options,
+    19: _read_space_to_depth_options,
     21: _read_mul_options,
     22: _read_pad_options,
     26: _read_transpose_options,
@@ -1218,11 +1297,14 @@ _BUILTIN_OPTIONS: Mapping[int, Callable[[_File, int], BuiltinOptions]] = {
     38: _read_dequantize_options,
     39: _read_maximum_minimum_options,
     42: _read_neg_options,
+    49: _read_transpose_conv_options,
     66: _read_square_options,
+    74: _read_resize_nearest_neighbor_options,
     75: _read_leaky_relu_options,
     78: _read_abs_options,
     89: _read_quantize_options,
     91: _read_hard_swish_options,
+    94: _read_depth_to_space_options,
 }
 
 
@@ -1559,6 +1641,42 @@ def _write_pad_options(b: flatbuffers.Builder, t: PadOptions) -> int:
     return int(b.EndObject())
 
 
+def _write_transpose_conv_options(b: flatbuffers.Builder, t: TransposeConvOptions) -> int:
+    b.StartObject(5)
+    b.PrependInt8Slot(0, t.padding, 0)
+    b.PrependInt32Slot(1, t.stride_w, 0)
+    b.PrependInt32Slot(2, t.stride_h, 0)
+    b.PrependInt8Slot(3, t.fused_activation_function, 0)
+    b.PrependInt8Slot(4, t.quantized_bias_type, 0)
+    return int(b.EndObject())
+
+
+def _write_resize_bilinear_options(b: flatbuffers.Builder, t: ResizeBilinearOptions) -> int:
+    b.StartObject(4)
+    b.PrependBoolSlot(2, t.align_corners, False)
+    b.PrependBoolSlot(3, t.half_pixel_centers, False)
+    return int(b.EndObject())
+
+
+def _write_resize_nearest_neighbor_options(b: flatbuffers.Builder, t: ResizeNearestNeighborOptions) -> int:
+    b.StartObject(2)
+    b.PrependBoolSlot(0, t.align_corners, False)
+    b.PrependBoolSlot(1, t.half_pixel_centers, False)
+    return int(b.EndObject())
+
+
+def _write_space_to_depth_options(b: flatbuffers.Builder, t: SpaceToDepthOptions) -> int:
+    b.StartObject(1)
+    b.PrependInt32Slot(0, t.block_size, 0)
+    return int(b.EndObject())
+
+
+def _write_depth_to_space_options(b: flatbuffers.Builder, t: DepthToSpaceOptions) -> int:
+    b.StartObject(1)
+    b.PrependInt32Slot(0, t.block_size, 0)
+    return int(b.EndObject())
+
+
 def _write_quantize_options(b: flatbuffers.Builder, t: QuantizeOptions) -> int:
     b.StartObject(0)
     return int(b.EndObject())
@@ -1696,8 +1814,12 @@ def _write_builtin_options(b: flatbuffers.Builder, item: BuiltinOptions | None) 
         return 10, _write_concatenation_options(b, item)
     if isinstance(item, AddOptions):
         return 11, _write_add_options(b, item)
+    if isinstance(item, ResizeBilinearOptions):
+        return 15, _write_resize_bilinear_options(b, item)
     if isinstance(item, ReshapeOptions):
         return 17, _write_reshape_options(b, item)
+    if isinstance(item, SpaceToDepthOptions):
+        return 19, _write_space_to_depth_options(b, item)
     if isinstance(item, MulOptions):
         return 21, _write_mul_options(b, item)
     if isinstance(item, PadOptions):
@@ -1720,8 +1842,12 @@ def _write_builtin_options(b: flatbuffers.Builder, item: BuiltinOptions | None) 
         return 39, _write_maximum_minimum_options(b, item)
     if isinstance(item, NegOptions):
         return 42, _write_neg_options(b, item)
+    if isinstance(item, TransposeConvOptions):
+        return 49, _write_transpose_conv_options(b, item)
     if isinstance(item, SquareOptions):
         return 66, _write_square_options(b, item)
+    if isinstance(item, ResizeNearestNeighborOptions):
+        return 74, _write_resize_nearest_neighbor_options(b, item)
     if isinstance(item, LeakyReluOptions):
         return 75, _write_leaky_relu_options(b, item)
     if isinstance(item, AbsOptions):
@@ -1730,6 +1856,8 @@ def _write_builtin_options(b: flatbuffers.Builder, item: BuiltinOptions | None) 
         return 89, _write_quantize_options(b, item)
     if isinstance(item, HardSwishOptions):
         return 91, _write_hard_swish_options(b, item)
+    if isinstance(item, DepthToSpaceOptions):
+        return 94, _write_depth_to_space_options(b, item)
     return item.tag, _opaque(b)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from ..gen.ops import OpSpec
 from .graph import Node, Value
 from .types import DType, Quantization
+from .weighted import bias_of, filter_of, source_of
 
 #: Smallest and largest zero point by element type; other types carry no quantization.
 _ZERO_POINTS = {
@@ -58,7 +59,7 @@ def operator_quantization_problems(spec: OpSpec, node: Node) -> Iterator[str]:
         return
     data = [value for value in node.inputs if value is not None and value.dtype is output.dtype]
     if spec.quantize == "weights":
-        data = [node.input(0)]
+        data = [source_of(node)]
         yield from _weight_problems(spec, node)
     elif spec.quantize == "same":
         if not all(_same(value.quantization, output.quantization) for value in data):
@@ -90,7 +91,7 @@ def _need_per_tensor(node: Node, values: list[Value]) -> Iterator[str]:
 
 
 def _weight_problems(spec: OpSpec, node: Node) -> Iterator[str]:
-    weights, bias = node.input(1), node.optional(2)
+    weights, bias = filter_of(node), bias_of(node)
     quantization = weights.quantization
     if quantization is None:
         yield f"weights {weights.name!r} need scales"
@@ -99,7 +100,7 @@ def _weight_problems(spec: OpSpec, node: Node) -> Iterator[str]:
         yield f"zero points of the weights {weights.name!r} must be 0"
     if not quantization.is_per_tensor and quantization.axis != spec.channel_axis:
         yield f"scales of the weights {weights.name!r} belong to dimension {quantization.axis}, not {spec.channel_axis}"
-    source = node.input(0).quantization
+    source = source_of(node).quantization
     if bias is None or bias.quantization is None or source is None or not source.is_per_tensor:
         return
     wanted = source.scale * np.array(quantization.scales)

@@ -13,9 +13,6 @@ import numpy.typing as npt
 
 from .graph import Node, option_int
 
-#: The operators whose output is linear in the input before the fused activation.
-WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
-
 
 def tap_sums(node: Node, array: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Sums over batch and positions, [kernel height, kernel width, channels] or [inputs]. Padding adds nothing."""
@@ -26,8 +23,9 @@ def tap_sums(node: Node, array: npt.NDArray[np.float64]) -> npt.NDArray[np.float
     _, height, width, channels = array.shape
     kernel_height, kernel_width = node.input(1).shape[1:3]
     _, out_height, out_width, _ = node.output.shape
-    rows = [_reach(node, "h", k, kernel_height, height, out_height) for k in range(kernel_height)]
-    columns = [_reach(node, "w", k, kernel_width, width, out_width) for k in range(kernel_width)]
+    reach = _spread if node.op == "TRANSPOSE_CONV" else _reach
+    rows = [reach(node, "h", k, kernel_height, height, out_height) for k in range(kernel_height)]
+    columns = [reach(node, "w", k, kernel_width, width, out_width) for k in range(kernel_width)]
     sums = np.zeros((kernel_height, kernel_width, channels))
     for ky, row_slice in enumerate(rows):
         line = array[:, row_slice].reshape(-1, width * channels).sum(axis=0).reshape(width, channels)
@@ -86,3 +84,12 @@ def _reach(node: Node, side: str, tap: int, kernel: int, size: int, out_size: in
     count = min(out_size, (size - 1 - start) // stride + 1) - first
     begin = start + first * stride
     return slice(begin, begin + max(count - 1, 0) * stride + 1, stride) if count > 0 else slice(0, 0)
+
+
+def _spread(node: Node, side: str, tap: int, kernel: int, size: int, out_size: int) -> slice:
+    """The input rows (or columns) that kernel row `tap` of TRANSPOSE_CONV brings to places inside the result."""
+    stride = option_int(node, f"stride_{side}")
+    before = max((size - 1) * stride + kernel - out_size, 0) // 2 if node.options["padding"] == "SAME" else 0
+    first = max(-((tap - before) // stride), 0)
+    end = min((out_size - 1 - tap + before) // stride + 1, size)
+    return slice(first, max(end, first))

@@ -10,9 +10,9 @@ from .registry import Rule, operator
 from .windows import dilation_of, rank4, window_positions
 
 
-def check_bias(node: Node, outputs: int) -> None:
+def check_bias(node: Node, outputs: int, position: int = 2) -> None:
     """The bias, where there is one, has one element per output channel."""
-    bias = node.optional(2)
+    bias = node.optional(position)
     if bias is not None and bias.elements != outputs:
         raise ValueError(f"bias has shape {list(bias.shape)}, it must have {outputs} elements")
 

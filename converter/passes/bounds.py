@@ -30,6 +30,7 @@ ACTIVATION_BOUNDS: Mapping[str, Bounds] = {
 #: Operators whose outputs are among their inputs' elements or means of them.
 _SELECTING = frozenset(
     {"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "CONCATENATION", "MAX_POOL_2D", "AVERAGE_POOL_2D", "MEAN"}
+    | {"RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"}
 )
 
 

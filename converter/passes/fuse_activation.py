@@ -9,7 +9,8 @@ from .rewrite import activation, only_reader, same_representation
 
 #: Operators that can clamp as they write. CONCATENATION has the option too, but LiteRT refuses it there.
 FUSING = frozenset(
-    {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "SUB", "MUL", "DIV", "AVERAGE_POOL_2D", "MAX_POOL_2D"}
+    {"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED"}
+    | {"ADD", "SUB", "MUL", "DIV", "AVERAGE_POOL_2D", "MAX_POOL_2D"}
 )
 
 #: second(first(x)) == result(x), by (first, second).

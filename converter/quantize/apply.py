@@ -15,9 +15,10 @@ import numpy.typing as npt
 from ..gen.ops import OPS
 from ..ir.graph import Graph, Node, Value
 from ..ir.types import DType, Quantization
+from ..ir.weighted import bias_of, filter_of, source_of
 from .activations import quantize_array
 from .bias import accumulator_units, quantize_bias, smallest_weight_scales
-from .scheme import BIAS, FILTER, INPUT, Scheme, float_operands, taps_of
+from .scheme import Scheme, float_operands, taps_of
 from .weights import quantize_weights
 
 
@@ -115,16 +116,16 @@ class _Builder:
 
     def _add_layer(self, node: Node) -> None:
         spec = OPS[node.op]
-        weights, axis = node.input(FILTER).data, spec.channel_axis
+        weights, axis = filter_of(node).data, spec.channel_axis
         assert weights is not None and axis is not None
         channels = weights.shape[axis]
-        bias_value = node.optional(BIAS)
+        bias_value = bias_of(node)
         bias = np.zeros(channels, np.float32) if bias_value is None else np.asarray(bias_value.data).reshape(-1)
-        before, after = self._quantizations[node.input(INPUT)], self._quantizations[node.output]
+        before, after = self._quantizations[source_of(node)], self._quantizations[node.output]
         taps = taps_of(node)
         codes, scales = quantize_weights(weights, axis, smallest_weight_scales(bias, taps, before.scale, after.scale))
         units = accumulator_units(before.scale, scales)
-        filter_int8 = self._filter(node.input(FILTER), codes, scales, axis)
+        filter_int8 = self._filter(filter_of(node), codes, scales, axis)
         bias_name = bias_value.name if bias_value is not None else f"{node.output.name}_bias"
         bias_int32 = Value(
             self._unique(bias_name),
@@ -133,7 +134,11 @@ class _Builder:
             Quantization(tuple(units.tolist()), (0,) * channels, 0),
             quantize_bias(bias, units, taps),
         )
-        inputs: list[Value | None] = [self._as_int8(node.input(INPUT), before), filter_int8, bias_int32]
+        made = {"input": self._as_int8(source_of(node), before), "filter": filter_int8, "bias": bias_int32}
+        inputs: list[Value | None] = [
+            made[operand.name] if operand.name in made else self._as_plain(node.input(i))
+            for i, operand in enumerate(spec.inputs)
+        ]
         quantized = Node(node.op, inputs, [self._int8_output(node.output)], dict(node.options), node.name)
         self._nodes.append(quantized)
         self._layers.append(Layer(node, quantized, units))

@@ -17,9 +17,10 @@ import numpy as np
 from ..ir.executor import Executor
 from ..ir.statistics import Calibration
 from ..ir.taps import output_means, positions, tap_products, tap_sums
+from ..ir.weighted import bias_of, filter_of, source_of
 from .apply import Layer, QuantizedGraph
 from .bias import bias_limit
-from .scheme import BIAS, FILTER, INPUT, taps_of
+from .scheme import taps_of
 from .segments import SegmentRunner
 
 #: Told after each layer: how many are done, and how many there are.
@@ -46,11 +47,12 @@ def _correct(
     layer: Layer, float_taps: np.ndarray[tuple[int, ...], np.dtype[np.float64]], runner: SegmentRunner
 ) -> bool:
     node = layer.quantized
-    quantization = node.input(INPUT).quantization
-    filter_int8, bias = node.input(FILTER).data, node.input(BIAS)
-    source_filter, source_bias = layer.source.input(FILTER).data, layer.source.optional(BIAS)
-    assert quantization is not None and filter_int8 is not None and source_filter is not None and bias.data is not None
-    arrays = runner.held(node.input(INPUT))
+    quantization = source_of(node).quantization
+    filter_int8, bias = filter_of(node).data, bias_of(node)
+    source_filter, source_bias = filter_of(layer.source).data, bias_of(layer.source)
+    assert quantization is not None and filter_int8 is not None and source_filter is not None
+    assert bias is not None and bias.data is not None
+    arrays = runner.held(source_of(node))
     seen = sum(tap_sums(node, array.astype(np.float64) - quantization.zero_point) for array in arrays)
     windows = len(arrays) * positions(node)
     accumulated = tap_products(node, filter_int8.astype(np.int64), np.asarray(seen).astype(np.int64)).sum(axis=1)

@@ -21,12 +21,11 @@ from ..gen.ops import OPS, OpSpec
 from ..ir.graph import Graph, Node, Value
 from ..ir.ranges import Range, Ranges
 from ..ir.types import DType, Quantization
+from ..ir.weighted import bias_of, filter_of, position_of, source_of
 from .activations import activation_quantization, representable
 from .bias import bias_limit, smallest_output_scale
 from .weights import channel_scales
 
-#: Positions of the operands of a weighted layer.
-INPUT, FILTER, BIAS = 0, 1, 2
 POOLS = ("AVERAGE_POOL_2D", "MAX_POOL_2D")
 WANTED = {DType.FLOAT32: DType.INT8}
 
@@ -66,7 +65,7 @@ def decide(graph: Graph, ranges: Ranges, *, float_borders: bool = False) -> Sche
 
 def taps_of(node: Node) -> int:
     """Products that one output element of a weighted layer adds up."""
-    shape = node.input(FILTER).shape
+    shape = filter_of(node).shape
     channels = shape[3] if node.op == "DEPTHWISE_CONV_2D" else shape[0]
     return int(np.prod(shape, dtype=np.int64)) // max(channels, 1)
 
@@ -82,7 +81,7 @@ def fixed_quantization(spec: OpSpec) -> Quantization | None:
 def float_operands(node: Node) -> list[Value]:
     """Inputs that become int8 activations in the int8 form: float32, and no weights."""
     if OPS[node.op].quantize == "weights":
-        return [node.input(INPUT)]
+        return [source_of(node)]
     return [value for value in node.inputs if value is not None and value.dtype is DType.FLOAT32]
 
 
@@ -105,9 +104,9 @@ def _why_not(node: Node) -> str | None:
     if any(value.is_variable for value in (*node.inputs, *node.outputs) if value is not None):
         return "it keeps state in a float32 variable"
     if spec.quantize == "weights":
-        if spec.channel_axis is None or not node.input(FILTER).is_constant:
+        if spec.channel_axis is None or not filter_of(node).is_constant:
             return "its weights are not constant"
-        bias = node.optional(BIAS)
+        bias = bias_of(node)
         if bias is not None and not bias.is_constant:
             return "its bias is not constant"
         if bias_limit(taps_of(node)) < 2**20:
@@ -123,7 +122,7 @@ def _has_int8_row(node: Node, spec: OpSpec) -> bool:
     for i, value in enumerate(node.inputs):
         if value is None:
             inputs.append(None)
-        elif spec.quantize == "weights" and i == BIAS:
+        elif spec.quantize == "weights" and i == position_of(node.op, "bias"):
             inputs.append(DType.INT32.value)
         else:
             inputs.append(WANTED.get(value.dtype, value.dtype).value)
@@ -263,10 +262,10 @@ def _settle(graph: Graph, chosen: set[Node], groups: _Groups) -> dict[Value, Qua
     for _ in range(len(layers) + 1):
         settled = True
         for node in layers:
-            axis, weights = OPS[node.op].channel_axis, node.input(FILTER).data
+            axis, weights = OPS[node.op].channel_axis, filter_of(node).data
             if axis is None or weights is None or groups.is_fixed(node.output):
                 continue
-            input_scale = groups.quantization(node.input(INPUT)).scale
+            input_scale = groups.quantization(source_of(node)).scale
             floor = smallest_output_scale(input_scale, channel_scales(weights, axis))
             if groups.quantization(node.output).scale < floor:
                 groups.coarsen(node.output, 1.01 * floor)

@@ -46,6 +46,13 @@ static inline li_status li_need_rank(li_net *net, const li_node *node, const li_
     return t->rank == rank ? LI_OK : li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_RANK, node, t, rank, t->rank);
 }
 
+/* Operators that copy codes, or average them, give the output the input's scale and zero point. */
+static inline li_status li_need_same_codes(li_net *net, const li_node *node, const li_tensor *input, const li_tensor *output)
+{
+    const int quantized = input->type == LI_INT8 || (input->type == LI_UINT8 && input->scale_count != 0);
+    return quantized ? li_need_same_quantization(net, node, input, output) : LI_OK;
+}
+
 /* An axis counted from either end -> [0, rank). */
 static inline li_status li_need_axis(li_net *net, const li_node *node, const li_tensor *t, int64_t axis, uint32_t *found)
 {

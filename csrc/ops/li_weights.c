@@ -4,7 +4,7 @@
 static float li_weights_multiplier(const li_net *net, const li_node *node, uint32_t channel)
 {
     const li_tensor *filter = li_node_input(net, node, 1);
-    const float product = li_tensor_scale(net, li_node_input(net, node, 0), 0)
+    const float product = li_tensor_scale(net, li_weights_input(net, node), 0)
                         * li_tensor_scale(net, filter, filter->scale_count > 1 ? channel : 0);
     return product / li_tensor_scale(net, li_node_output(net, node, 0), 0);
 }
@@ -26,8 +26,8 @@ static uint64_t li_weights_largest(const li_net *net, const li_tensor *bias)
 
 li_status li_weights_check(li_net *net, const li_node *node, uint32_t axis, uint32_t channels, uint64_t taps)
 {
-    const li_tensor *input = li_node_input(net, node, 0), *filter = li_node_input(net, node, 1);
-    const li_tensor *bias = li_node_input(net, node, 2), *output = li_node_output(net, node, 0);
+    const li_tensor *input = li_weights_input(net, node), *filter = li_node_input(net, node, 1);
+    const li_tensor *bias = li_weights_bias(net, node), *output = li_node_output(net, node, 0);
     uint64_t largest = 0;
     uint32_t c, coarsest = 0;
 
@@ -52,7 +52,7 @@ li_status li_weights_check(li_net *net, const li_node *node, uint32_t axis, uint
 
 li_status li_weights_state(li_net *net, li_node *node, size_t fixed, uint32_t channels)
 {
-    const uint64_t per_channel = li_node_input(net, node, 0)->type == LI_INT8 ? sizeof(float) : 0;
+    const uint64_t per_channel = li_weights_input(net, node)->type == LI_INT8 ? sizeof(float) : 0;
     const uint64_t bytes = li_size_add(fixed, li_size_mul(channels, per_channel));
     if (!li_size_fits(bytes))
         return li_fail(net, LI_UNSUPPORTED, LI_RULE_PART_LIMIT, node, li_node_input(net, node, 1), (int64_t)LI_BYTES_MAX, (int64_t)bytes);
@@ -63,7 +63,7 @@ li_status li_weights_state(li_net *net, li_node *node, size_t fixed, uint32_t ch
 void li_epilogue_prepare(li_net *net, const li_node *node, int32_t activation, uint32_t channels, li_epilogue *e,
                          float *multipliers)
 {
-    const li_tensor *input = li_node_input(net, node, 0), *output = li_node_output(net, node, 0);
+    const li_tensor *input = li_weights_input(net, node), *output = li_node_output(net, node, 0);
     const li_range_f32 limits = li_range_of_f32(activation);
     uint32_t c;
 

@@ -1,9 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Weights and bias of CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED: their checks and their multipliers. */
+/* Weights and bias of the convolutions and FULLY_CONNECTED: their checks and their multipliers. */
 #ifndef LI_WEIGHTS_H
 #define LI_WEIGHTS_H
 
 #include "li_range.h"
+
+/* The operands: the filter is always the second; TRANSPOSE_CONV has the output's shape where others have the input. */
+static inline int li_weights_is_transposed(const li_node *node)
+{
+    return li_operation_rows[node->row].builtin == LI_OP_TRANSPOSE_CONV;
+}
+static inline li_tensor *li_weights_input(const li_net *net, const li_node *node)
+{
+    return li_node_input(net, node, li_weights_is_transposed(node) ? 2 : 0);
+}
+static inline li_tensor *li_weights_bias(const li_net *net, const li_node *node)
+{
+    return li_node_input(net, node, li_weights_is_transposed(node) ? 3 : 2);
+}
 
 /*
  * The bias has one element per output channel. In int8: input and output have one scale each, the filter one or one

@@ -54,36 +54,37 @@ BUILTIN_NAMES: Mapping[int, str] = {
 #: The operators that this runtime runs, in the order of schema/ops.toml.
 SUPPORTED: tuple[str, ...] = (
     "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "MUL", "SUB", "DIV", "MAXIMUM", "MINIMUM",
-    "AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN", "SOFTMAX", "LOGISTIC", "RELU", "RELU6", "TANH", "ELU", "LEAKY_RELU",
-    "HARD_SWISH", "ABS", "NEG", "SQUARE", "SQRT", "RSQRT", "EXP", "LOG", "RESHAPE", "SQUEEZE", "TRANSPOSE",
-    "CONCATENATION", "PAD", "QUANTIZE", "DEQUANTIZE",
+    "TRANSPOSE_CONV", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN", "SOFTMAX",
+    "LOGISTIC", "RELU", "RELU6", "TANH", "ELU", "LEAKY_RELU", "HARD_SWISH", "ABS", "NEG", "SQUARE", "SQRT", "RSQRT",
+    "EXP", "LOG", "RESHAPE", "SQUEEZE", "TRANSPOSE", "CONCATENATION", "PAD", "QUANTIZE", "DEQUANTIZE",
 )
 
 #: Newest version of each that it understands.
 MAX_VERSIONS: Mapping[str, int] = {
     "CONV_2D": 8, "DEPTHWISE_CONV_2D": 7, "FULLY_CONNECTED": 12, "ADD": 5, "MUL": 7, "SUB": 5, "DIV": 2, "MAXIMUM": 4,
-    "MINIMUM": 4, "AVERAGE_POOL_2D": 3, "MAX_POOL_2D": 3, "MEAN": 3, "SOFTMAX": 3, "LOGISTIC": 3, "RELU": 3, "RELU6": 3,
-    "TANH": 3, "ELU": 1, "LEAKY_RELU": 2, "HARD_SWISH": 1, "ABS": 5, "NEG": 1, "SQUARE": 1, "SQRT": 2, "RSQRT": 3,
-    "EXP": 2, "LOG": 2, "RESHAPE": 1, "SQUEEZE": 2, "TRANSPOSE": 6, "CONCATENATION": 4, "PAD": 4, "QUANTIZE": 3,
-    "DEQUANTIZE": 6,
+    "MINIMUM": 4, "TRANSPOSE_CONV": 5, "RESIZE_BILINEAR": 4, "RESIZE_NEAREST_NEIGHBOR": 4, "AVERAGE_POOL_2D": 3,
+    "MAX_POOL_2D": 3, "MEAN": 3, "SOFTMAX": 3, "LOGISTIC": 3, "RELU": 3, "RELU6": 3, "TANH": 3, "ELU": 1,
+    "LEAKY_RELU": 2, "HARD_SWISH": 1, "ABS": 5, "NEG": 1, "SQUARE": 1, "SQRT": 2, "RSQRT": 3, "EXP": 2, "LOG": 2,
+    "RESHAPE": 1, "SQUEEZE": 2, "TRANSPOSE": 6, "CONCATENATION": 4, "PAD": 4, "QUANTIZE": 3, "DEQUANTIZE": 6,
 }
 
 #: First LiteRT release that runs each.
 LITERT_SINCE: Mapping[str, str] = {
     "CONV_2D": "1.0", "DEPTHWISE_CONV_2D": "1.0", "FULLY_CONNECTED": "1.0", "ADD": "1.0", "MUL": "1.0", "SUB": "1.0",
-    "DIV": "1.0", "MAXIMUM": "1.0", "MINIMUM": "1.0", "AVERAGE_POOL_2D": "1.0", "MAX_POOL_2D": "1.0", "MEAN": "1.0",
-    "SOFTMAX": "1.0", "LOGISTIC": "1.0", "RELU": "1.0", "RELU6": "1.0", "TANH": "1.0", "ELU": "1.14",
-    "LEAKY_RELU": "1.0", "HARD_SWISH": "1.15", "ABS": "1.0", "NEG": "1.0", "SQUARE": "1.0", "SQRT": "1.0",
-    "RSQRT": "1.0", "EXP": "1.0", "LOG": "1.0", "RESHAPE": "1.0", "SQUEEZE": "1.0", "TRANSPOSE": "1.0",
-    "CONCATENATION": "1.0", "PAD": "1.0", "QUANTIZE": "1.0", "DEQUANTIZE": "1.0",
+    "DIV": "1.0", "MAXIMUM": "1.0", "MINIMUM": "1.0", "TRANSPOSE_CONV": "1.9", "RESIZE_BILINEAR": "1.0",
+    "RESIZE_NEAREST_NEIGHBOR": "1.13", "AVERAGE_POOL_2D": "1.0", "MAX_POOL_2D": "1.0", "MEAN": "1.0", "SOFTMAX": "1.0",
+    "LOGISTIC": "1.0", "RELU": "1.0", "RELU6": "1.0", "TANH": "1.0", "ELU": "1.14", "LEAKY_RELU": "1.0",
+    "HARD_SWISH": "1.15", "ABS": "1.0", "NEG": "1.0", "SQUARE": "1.0", "SQRT": "1.0", "RSQRT": "1.0", "EXP": "1.0",
+    "LOG": "1.0", "RESHAPE": "1.0", "SQUEEZE": "1.0", "TRANSPOSE": "1.0", "CONCATENATION": "1.0", "PAD": "1.0",
+    "QUANTIZE": "1.0", "DEQUANTIZE": "1.0",
 }
 
 #: Those that TFLite Micro has.
 IN_TFLM: tuple[str, ...] = (
     "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "MUL", "SUB", "DIV", "MAXIMUM", "MINIMUM",
-    "AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN", "SOFTMAX", "LOGISTIC", "RELU", "RELU6", "TANH", "ELU", "LEAKY_RELU",
-    "HARD_SWISH", "ABS", "NEG", "SQUARE", "SQRT", "RSQRT", "EXP", "LOG", "RESHAPE", "SQUEEZE", "TRANSPOSE",
-    "CONCATENATION", "PAD", "QUANTIZE", "DEQUANTIZE",
+    "TRANSPOSE_CONV", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN", "SOFTMAX",
+    "LOGISTIC", "RELU", "RELU6", "TANH", "ELU", "LEAKY_RELU", "HARD_SWISH", "ABS", "NEG", "SQUARE", "SQRT", "RSQRT",
+    "EXP", "LOG", "RESHAPE", "SQUEEZE", "TRANSPOSE", "CONCATENATION", "PAD", "QUANTIZE", "DEQUANTIZE",
 )
 
 #: What each does, in a line.
@@ -97,6 +98,9 @@ DOCS: Mapping[str, str] = {
     "DIV": "quotient of two tensors, with broadcasting",
     "MAXIMUM": "the larger of two elements, with broadcasting",
     "MINIMUM": "the smaller of two elements, with broadcasting",
+    "TRANSPOSE_CONV": "2-D convolution that spreads each input element over a window, filter OHWI, the output's shape as an operand",
+    "RESIZE_BILINEAR": "resizes height and width, linear between the four nearest elements",
+    "RESIZE_NEAREST_NEIGHBOR": "resizes height and width, each element a copy of the nearest one",
     "AVERAGE_POOL_2D": "mean over a window; padding does not count",
     "MAX_POOL_2D": "largest element of a window",
     "MEAN": "mean over constant axes",

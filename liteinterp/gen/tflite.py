@@ -492,6 +492,37 @@ class PadOptions:
 
 
 @dataclass(eq=False, slots=True)
+class TransposeConvOptions:
+    padding: int = 0
+    stride_w: int = 0
+    stride_h: int = 0
+    fused_activation_function: int = 0
+    quantized_bias_type: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class ResizeBilinearOptions:
+    align_corners: bool = False
+    half_pixel_centers: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class ResizeNearestNeighborOptions:
+    align_corners: bool = False
+    half_pixel_centers: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class SpaceToDepthOptions:
+    block_size: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class DepthToSpaceOptions:
+    block_size: int = 0
+
+
+@dataclass(eq=False, slots=True)
 class QuantizeOptions:
     """The operator has no options."""
 
@@ -586,7 +617,9 @@ BuiltinOptions = (
     | SoftmaxOptions
     | ConcatenationOptions
     | AddOptions
+    | ResizeBilinearOptions
     | ReshapeOptions
+    | SpaceToDepthOptions
     | MulOptions
     | PadOptions
     | TransposeOptions
@@ -598,11 +631,14 @@ BuiltinOptions = (
     | DequantizeOptions
     | MaximumMinimumOptions
     | NegOptions
+    | TransposeConvOptions
     | SquareOptions
+    | ResizeNearestNeighborOptions
     | LeakyReluOptions
     | AbsOptions
     | QuantizeOptions
     | HardSwishOptions
+    | DepthToSpaceOptions
     | Opaque
 )
 
@@ -1097,6 +1133,47 @@ def _read_pad_options(file: _File, at: int) -> PadOptions:
     return PadOptions()
 
 
+def _read_transpose_conv_options(file: _File, at: int) -> TransposeConvOptions:
+    t = file.table(at, "TransposeConvOptions")
+    return TransposeConvOptions(
+        padding=t.integer(0, _I8, 0),
+        stride_w=t.integer(1, _I32, 0),
+        stride_h=t.integer(2, _I32, 0),
+        fused_activation_function=t.integer(3, _I8, 0),
+        quantized_bias_type=t.integer(4, _I8, 0),
+    )
+
+
+def _read_resize_bilinear_options(file: _File, at: int) -> ResizeBilinearOptions:
+    t = file.table(at, "ResizeBilinearOptions")
+    return ResizeBilinearOptions(
+        align_corners=t.boolean(2, False),
+        half_pixel_centers=t.boolean(3, False),
+    )
+
+
+def _read_resize_nearest_neighbor_options(file: _File, at: int) -> ResizeNearestNeighborOptions:
+    t = file.table(at, "ResizeNearestNeighborOptions")
+    return ResizeNearestNeighborOptions(
+        align_corners=t.boolean(0, False),
+        half_pixel_centers=t.boolean(1, False),
+    )
+
+
+def _read_space_to_depth_options(file: _File, at: int) -> SpaceToDepthOptions:
+    t = file.table(at, "SpaceToDepthOptions")
+    return SpaceToDepthOptions(
+        block_size=t.integer(0, _I32, 0),
+    )
+
+
+def _read_depth_to_space_options(file: _File, at: int) -> DepthToSpaceOptions:
+    t = file.table(at, "DepthToSpaceOptions")
+    return DepthToSpaceOptions(
+        block_size=t.integer(0, _I32, 0),
+    )
+
+
 def _read_quantize_options(file: _File, at: int) -> QuantizeOptions:
     file.table(at, "QuantizeOptions")
     return QuantizeOptions()
@@ -1204,7 +1281,9 @@ _BUILTIN_OPTIONS: Mapping[int, Callable[[_File, int], BuiltinOptions]] = {
     9: _read_softmax_options,
     10: _read_concatenation_options,
     11: _read_add_options,
+    15: _read_resize_bilinear_options,
     17: _read_reshape_options,
+    19: _read_space_to_depth_options,
     21: _read_mul_options,
     22: _read_pad_options,
     26: _read_transpose_options,
@@ -1216,11 +1295,14 @@ _BUILTIN_OPTIONS: Mapping[int, Callable[[_File, int], BuiltinOptions]] = {
     38: _read_dequantize_options,
     39: _read_maximum_minimum_options,
     42: _read_neg_options,
+    49: _read_transpose_conv_options,
     66: _read_square_options,
+    74: _read_resize_nearest_neighbor_options,
     75: _read_leaky_relu_options,
     78: _read_abs_options,
     89: _read_quantize_options,
     91: _read_hard_swish_options,
+    94: _read_depth_to_space_options,
 }
 
 

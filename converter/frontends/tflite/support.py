@@ -12,6 +12,7 @@ from ...ir.graph import Graph, Node
 from ...ir.rules import spec_of
 from ...ir.types import DType
 from ...ir.verify import describe, operand_types, types_fit
+from ...ir.weighted import bias_of
 
 
 def fold_float16(graph: Graph) -> None:
@@ -20,7 +21,7 @@ def fold_float16(graph: Graph) -> None:
     Quantization that is not a weight's, an activation's or a bias's (shapes, axes, indices) means nothing and goes.
     """
     folded: list[Node] = []
-    biases = {id(node.inputs[2]) for node in graph.nodes if _has_bias(node)}
+    biases = {id(bias_of(node)) for node in graph.nodes if spec_of(node.op).quantize == "weights"}
     for node in graph.nodes:
         source = node.input(0)
         if node.op == "DEQUANTIZE" and source.dtype is DType.FLOAT16 and source.data is not None:
@@ -32,10 +33,6 @@ def fold_float16(graph: Graph) -> None:
             if value is not None and value.dtype is DType.INT32 and id(value) not in biases:
                 value.quantization = None
     graph.remove(folded)
-
-
-def _has_bias(node: Node) -> bool:
-    return spec_of(node.op).quantize == "weights" and len(node.inputs) > 2
 
 
 def unsupported_nodes(graph: Graph) -> Iterator[Blocker]:

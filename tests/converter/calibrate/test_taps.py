@@ -100,6 +100,38 @@ def test_mean_of_a_grouped_convolution() -> None:
     assert means == pytest.approx(ort_conv_means(node, x), rel=1e-4, abs=1e-5)
 
 
+@pytest.mark.parametrize("padding", ["SAME", "VALID"])
+@pytest.mark.parametrize("kernel", [1, 2, 3, 5])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_mean_of_a_transposed_convolution(padding: str, kernel: int, stride: int) -> None:
+    """The oracle is onnxruntime's ConvTranspose, whole, cut to the region that the padding leaves."""
+    make = GraphMaker((2, 4, 3, 5))
+    sizes = [size * stride - (stride > 1) if padding == "SAME" else (size - 1) * stride + kernel for size in (4, 3)]
+    shape = make.constant(np.array([2, *sizes, 6], np.int32), "shape")
+    options: dict[str, Any] = {"padding": padding, "stride_h": stride, "stride_w": stride}
+    make.op("TRANSPOSE_CONV", [shape, make.weights(6, kernel, kernel, 5), make.x], options)
+    (node,) = make.nodes
+    x = make.random.integers(-100, 100, make.x.shape).astype(np.float64)
+    weights = node.input(1).data
+    assert weights is not None
+    before = [max((n - 1) * stride + kernel - out, 0) // 2 for n, out in zip((4, 3), sizes, strict=True)]
+    nodes = [
+        helper.make_node("ConvTranspose", ["x", "w"], ["y"], strides=[stride] * 2, output_padding=[stride - 1] * 2)
+    ]
+    ends = [[helper.make_tensor_value_info(name, TensorProto.FLOAT, None)] for name in "xy"]
+    filters = np.transpose(weights, (3, 0, 1, 2))
+    constants = [helper.make_tensor("w", TensorProto.FLOAT, filters.shape, filters.ravel())]
+    model = helper.make_model(
+        helper.make_graph(nodes, "g", *ends, constants), opset_imports=[helper.make_opsetid("", 13)], ir_version=8
+    )
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    whole: Array = session.run(None, {"x": np.transpose(x, (0, 3, 1, 2)).astype(np.float32)})[0].astype(np.float64)
+    cut = whole[:, :, before[0] : before[0] + sizes[0], before[1] : before[1] + sizes[1]]
+    means = output_means(node, weights.astype(np.float64), tap_sums(node, x) / positions(node))
+    assert cut.shape[2:] == tuple(sizes)
+    assert means == pytest.approx(cut.mean(axis=(0, 2, 3)), rel=1e-4, abs=1e-3)
+
+
 def test_mean_of_a_dense_layer() -> None:
     make = GraphMaker((3, 7))
     make.dense(make.x, 4)

@@ -16,6 +16,7 @@ from converter.ops.registry import infer_shapes, macs
 from converter.ops.windows import same_padding
 
 CONV: dict[str, OptionValue] = {"stride_h": 1, "stride_w": 1}
+CORNERS = ("align_corners", "half_pixel_centers")
 POOL: dict[str, OptionValue] = {"stride_h": 1, "stride_w": 1, "filter_height": 2, "filter_width": 2}
 
 
@@ -51,6 +52,11 @@ def node(op: str, *inputs: Value | None, **options: OptionValue) -> Node:
     return Node(op, list(inputs), [Value("y", ())], options)
 
 
+def transposed(output: tuple[int, ...], source: Value, **options: OptionValue) -> Node:
+    strides: dict[str, OptionValue] = {"stride_h": 2, "stride_w": 2}
+    return node("TRANSPOSE_CONV", ints(*output), filled(4, 3, 3, 3), source, **{**strides, **options})
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -62,6 +68,14 @@ def node(op: str, *inputs: Value | None, **options: OptionValue) -> Node:
         (node("CONV_2D", value(1, 2, 5, 3), filled(4, 3, 3, 3), padding="VALID", **CONV), "height is 2, smaller"),
         (node("DEPTHWISE_CONV_2D", value(1, 5, 5, 3), filled(2, 3, 3, 3), **CONV), "first dimension must be 1"),
         (node("DEPTHWISE_CONV_2D", value(1, 5, 5, 3), filled(1, 3, 3, 4), **CONV), "no multiple of the input's 3"),
+        (transposed((1, 6, 6, 4), value(1, 3, 3, 5)), "input has 5 channels, the filter 3"),
+        (transposed((1, 6, 6, 5), value(1, 3, 3, 3)), "must have batch 1 and 4 channels"),
+        (transposed((1, 6, 7, 4), value(1, 3, 3, 3)), r"belongs to an input of \[3, 4\], not \[3, 3\]"),
+        (transposed((1, 2, 7, 4), value(1, 1, 3, 3), padding="VALID"), "output height is 2, smaller"),
+        (node("RESIZE_BILINEAR", value(1, 3, 3, 2), ints(0, 4)), "at least 1"),
+        (node("RESIZE_BILINEAR", value(1, 3, 3, 2), ints(4)), "a height and a width"),
+        (node("RESIZE_BILINEAR", value(1, 0, 3, 2), ints(4, 4)), "must have height and width"),
+        (node("RESIZE_BILINEAR", value(1, 3, 3, 2), ints(4, 4), **dict.fromkeys(CORNERS, True)), "exclude each other"),
         (node("FULLY_CONNECTED", value(2, 5), filled(4, 3)), "does not split into rows of 3"),
         (node("FULLY_CONNECTED", value(3, 2), filled(4, 3), keep_num_dims=True), "last dimension must be 3"),
         (node("FULLY_CONNECTED", value(2, 3), filled(4, 3), weights_format="SHUFFLED4x16INT8"), "must be DEFAULT"),
@@ -94,6 +108,7 @@ def test_contradictions_are_told(wrong: Node, message: str) -> None:
     [
         (node("CONV_2D", value(2, 6, 6, 4), filled(8, 3, 3, 2), **CONV), 2 * 6 * 6 * 8 * 3 * 3 * 2),
         (node("DEPTHWISE_CONV_2D", value(1, 6, 6, 4), filled(1, 3, 3, 8), **CONV), 6 * 6 * 8 * 9),
+        (transposed((2, 6, 5, 4), value(2, 3, 3, 3)), 2 * 3 * 3 * 3 * 9 * 4),
         (node("FULLY_CONNECTED", value(2, 5), filled(7, 5)), 70),
         (node("MUL", value(2, 1), value(3)), 6),
         (node("RELU", value(100)), 0),

@@ -21,6 +21,7 @@ from converter.options import Options
 from converter.quantize import quantize
 from converter.quantize.evaluate import sqnr_db
 
+HALF_PIXEL = {"half_pixel_centers": True}
 Array = npt.NDArray[Any]
 
 
@@ -36,6 +37,11 @@ def at_least_one(make: GraphMaker, x: Value) -> Value:
 USES: dict[str, Callable[[GraphMaker, Value], Value]] = {
     "CONV_2D": lambda make, x: make.conv(x, 4, fused_activation_function="RELU"),
     "DEPTHWISE_CONV_2D": lambda make, x: make.depthwise(x, multiplier=2, padding="VALID"),
+    "TRANSPOSE_CONV": lambda make, x: make.op(
+        "TRANSPOSE_CONV",
+        [ints(make, [1, 8, 8, 6]), make.weights(6, 3, 3, 8), x, make.weights(6, name="b")],
+        {"padding": "SAME", "stride_h": 2, "stride_w": 2, "fused_activation_function": "RELU"},
+    ),
     "FULLY_CONNECTED": lambda make, x: make.dense(make.reshape(x, 1, 128), 10),
     "ADD": lambda make, x: make.op("ADD", [x, make.conv(x, 8)], PLAIN),
     "MUL": lambda make, x: make.op("MUL", [x, make.weights(8)], PLAIN),
@@ -62,6 +68,8 @@ USES: dict[str, Callable[[GraphMaker, Value], Value]] = {
     "SQUEEZE": lambda make, x: make.op("SQUEEZE", [x], {"squeeze_dims": (0,)}),
     "TRANSPOSE": lambda make, x: make.op("TRANSPOSE", [x, ints(make, [0, 3, 1, 2])]),
     "CONCATENATION": lambda make, x: make.op("CONCATENATION", [x, make.conv(x, 3)], {"axis": 3, **PLAIN}),
+    "RESIZE_BILINEAR": lambda make, x: make.op("RESIZE_BILINEAR", [x, ints(make, [7, 9])], HALF_PIXEL),
+    "RESIZE_NEAREST_NEIGHBOR": lambda make, x: make.op("RESIZE_NEAREST_NEIGHBOR", [x, ints(make, [8, 3])], HALF_PIXEL),
     "PAD": lambda make, x: make.op("PAD", [x, ints(make, [[0, 0], [1, 2], [0, 1], [0, 0]])]),
 }
 

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * RESIZE_BILINEAR and RESIZE_NEAREST_NEIGHBOR on NHWC. Where each row and column of the output comes from is worked out
+ * once, when the model is opened. Formulas: docs/NUMERICS.md, "Resizing".
+ */
+#include "li_ops.h"
+
+/* Where a row or column of the output lies in the input. */
+typedef struct li_resize_point {
+    int32_t low;                  /* the neighbour before it, or the nearest one */
+    int32_t weight;               /* int8: 2048 times the distance to it, rounded to even */
+    float distance;               /* float32 */
+} li_resize_point;
+
+typedef struct li_resize_state {  /* out_h points and out_w points follow */
+    int32_t batches, in_h, in_w, out_h, out_w, channels;
+} li_resize_state;
+
+/* How output positions map to input positions along one dimension. */
+typedef struct li_resize_map {
+    float scale, offset;          /* input = output * scale + offset, in this order of roundings */
+    int32_t last;                 /* of the input */
+} li_resize_map;
+
+enum { LI_RESIZE_ONE = 2048 };    /* weight of a whole element */
+
+static li_status li_resize_decode(li_net *net, const li_node *node, li_resize_state *s)
+{
+    const li_tensor *input = li_node_input(net, node, 0), *size = li_node_input(net, node, 1);
+    int64_t values[2];
+    uint32_t count, i;
+
+    LI_TRY(li_need_rank(net, node, input, 4));
+    LI_TRY(li_known_ints(net, node, size, values, 2, &count));
+    if (count != 2) return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_SHAPE, node, size, 2, count);
+    for (i = 0; i < 2; ++i) {
+        if (values[i] < 1 || values[i] > INT32_MAX)
+            return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_VALUE, node, size, 1, values[i]);
+        if (input->dims[1 + i] < 1)
+            return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_SHAPE, node, input, 1, input->dims[1 + i]);
+    }
+    s->batches = input->dims[0];
+    s->in_h = input->dims[1];
+    s->in_w = input->dims[2];
+    s->channels = input->dims[3];
+    s->out_h = (int32_t)values[0];
+    s->out_w = (int32_t)values[1];
+    return LI_OK;
+}
+
+static li_status li_resize_plan(li_net *net, li_node *node)
+{
+    const li_tensor *input = li_node_input(net, node, 0);
+    li_tensor *output = li_node_output(net, node, 0);
+    li_resize_state s;
+    int64_t dims[4];
+    uint64_t bytes;
+
+    LI_TRY(li_resize_decode(net, node, &s));
+    dims[0] = s.batches;
+    dims[1] = s.out_h;
+    dims[2] = s.out_w;
+    dims[3] = s.channels;
+    LI_TRY(li_set_shape(net, node, output, 4, dims));
+    LI_TRY(li_need_same_codes(net, node, input, output));
+    bytes = li_size_mul(li_size_add((uint64_t)s.out_h, (uint64_t)s.out_w), sizeof(li_resize_point));
+    bytes = li_size_add(li_tensor_elements(output) == 0 ? 0 : bytes, sizeof s);
+    if (!li_size_fits(bytes))
+        return li_fail(net, LI_UNSUPPORTED, LI_RULE_PART_LIMIT, node, output, (int64_t)LI_BYTES_MAX, (int64_t)(bytes & INT64_MAX));
+    node->state_bytes = (uint32_t)bytes;
+    return LI_OK;
+}
+
+static li_resize_map li_resize_map_of(int32_t in, int32_t out, int align_corners)
+{
+    const int32_t less = align_corners && out != 1 ? 1 : 0;
+    li_resize_map map = { 0.0f, 0.0f, 0 };
+    map.scale = (float)(in - less) / (float)(out - less);
+    map.last = in - 1;
+    return map;
+}
+
+/* ---- RESIZE_BILINEAR ---- */
+
+li_status li_resize_bilinear_plan(li_net *net, li_node *node)
+{
+    const int align = li_option_i8(net, node, LI_SLOT_ResizeBilinearOptions_align_corners, 0) != 0;
+    const int half = li_option_i8(net, node, LI_SLOT_ResizeBilinearOptions_half_pixel_centers, 0) != 0;
+    if (align && half)       /* they contradict each other; no engine defines it */
+        return li_fail(net, LI_UNSUPPORTED, LI_RULE_OPTION_RANGE, node, li_node_input(net, node, 0), 0, 1);
+    return li_resize_plan(net, node);
+}
+
+static void li_resize_bilinear_points(li_resize_point *points, int32_t count, li_resize_map map)
+{
+    int32_t i;
+    for (i = 0; i < count; ++i) {
+        const float scaled = (float)i * map.scale;
+        const float at = li_clamp_f32(scaled + map.offset, 0.0f, (float)map.last);
+        const int inside = at < (float)map.last;
+        points[i].low = inside ? (int32_t)at : map.last;
+        points[i].distance = inside ? at - (float)points[i].low : 0.0f;
+        points[i].weight = li_round_even(points[i].distance * (float)LI_RESIZE_ONE);
+    }
+}
+
+void li_resize_bilinear_prepare(li_net *net, const li_node *node)
+{
+    const int align = li_option_i8(net, node, LI_SLOT_ResizeBilinearOptions_align_corners, 0) != 0;
+    const int half = li_option_i8(net, node, LI_SLOT_ResizeBilinearOptions_half_pixel_centers, 0) != 0;
+    li_resize_state *s = li_node_state(net, node);
+    li_resize_point *points = (li_resize_point *)(s + 1);
+    li_resize_map rows, columns;
+
+    if (li_resize_decode(net, node, s) != LI_OK || li_tensor_elements(li_node_output(net, node, 0)) == 0) return;
+    rows = li_resize_map_of(s->in_h, s->out_h, align);
+    columns = li_resize_map_of(s->in_w, s->out_w, align);
+    if (half) {
+        const float half_row = 0.5f * rows.scale, half_column = 0.5f * columns.scale;
+        rows.offset = half_row - 0.5f;
+        columns.offset = half_column - 0.5f;
+    }
+    li_resize_bilinear_points(points, s->out_h, rows);
+    li_resize_bilinear_points(points + s->out_h, s->out_w, columns);
+}
+
+/* The four neighbours of an output pixel, as offsets of their first channel. */
+typedef struct li_resize_corners { size_t top_left, top_right, bottom_left, bottom_right; } li_resize_corners;
+
+static li_resize_corners li_resize_corners_of(const li_resize_state *s, const li_resize_point *row, const li_resize_point *column)
+{
+    const size_t channels = (size_t)s->channels, line = (size_t)s->in_w * channels;
+    const size_t top = (size_t)row->low * line, left = (size_t)column->low * channels;
+    const size_t bottom = row->low + 1 < s->in_h ? top + line : top;
+    const size_t right = column->low + 1 < s->in_w ? left + channels : left;
+    const li_resize_corners corners = { top + left, top + right, bottom + left, bottom + right };
+    return corners;
+}
+
+/* `flip` is 0x80 for uint8, whose codes are int8's plus 128: the weights add up to 1, so the result is shifted as well. */
+static void li_resize_pixel_8(uint8_t *out, const uint8_t *x, li_resize_corners at, int32_t down, int32_t across, int32_t channels,
+                              uint8_t flip)
+{
+    int32_t c;
+    for (c = 0; c < channels; ++c) {
+        const int32_t top_left = (int8_t)(x[at.top_left + (size_t)c] ^ flip), top_right = (int8_t)(x[at.top_right + (size_t)c] ^ flip);
+        const int32_t bottom_left = (int8_t)(x[at.bottom_left + (size_t)c] ^ flip);
+        const int32_t bottom_right = (int8_t)(x[at.bottom_right + (size_t)c] ^ flip);
+        const int32_t top = top_left * LI_RESIZE_ONE + (top_right - top_left) * across;
+        const int32_t bottom = bottom_left * LI_RESIZE_ONE + (bottom_right - bottom_left) * across;
+        const int32_t sum = top * LI_RESIZE_ONE + (bottom - top) * down;
+        out[c] = (uint8_t)((uint8_t)li_shift_right(sum + (1 << 21), 22) ^ flip);
+    }
+}
+
+static void li_resize_pixel_f32(float *out, const float *x, li_resize_corners at, float down, float across, int32_t channels)
+{
+    int32_t c;
+    for (c = 0; c < channels; ++c) {
+        const float *p = x + c;
+        const float top_step = (p[at.top_right] - p[at.top_left]) * across;
+        const float bottom_step = (p[at.bottom_right] - p[at.bottom_left]) * across;
+        const float top = p[at.top_left] + top_step, bottom = p[at.bottom_left] + bottom_step;
+        const float step = (bottom - top) * down;
+        out[c] = top + step;
+    }
+}
+
+li_status li_resize_bilinear_run(li_net *net, const li_node *node)
+{
+    const li_tensor *input = li_node_input(net, node, 0), *output = li_node_output(net, node, 0);
+    const li_resize_state *s = li_node_state_const(net, node);
+    const li_resize_point *rows = (const li_resize_point *)(s + 1), *columns = rows + s->out_h;
+    const void *x = li_tensor_data(input);
+    void *out = li_tensor_data(output);
+    const size_t image = (size_t)s->in_h * (size_t)s->in_w * (size_t)s->channels;
+    const uint8_t flip = input->type == LI_UINT8 ? 0x80 : 0;
+    size_t to = 0;
+    int32_t b, oy, ox;
+
+    if (li_tensor_elements(output) == 0) return LI_OK;
+    for (b = 0; b < s->batches; ++b)
+        for (oy = 0; oy < s->out_h; ++oy)
+            for (ox = 0; ox < s->out_w; ++ox, to += (size_t)s->channels) {
+                const li_resize_corners at = li_resize_corners_of(s, &rows[oy], &columns[ox]);
+                if (input->type == LI_FLOAT32)
+                    li_resize_pixel_f32((float *)out + to, (const float *)x + (size_t)b * image, at, rows[oy].distance,
+                                        columns[ox].distance, s->channels);
+                else
+                    li_resize_pixel_8((uint8_t *)out + to, (const uint8_t *)x + (size_t)b * image, at, rows[oy].weight,
+                                      columns[ox].weight, s->channels, flip);
+            }
+    return LI_OK;
+}
+
+/* ---- RESIZE_NEAREST_NEIGHBOR ---- */
+
+li_status li_resize_nearest_neighbor_plan(li_net *net, li_node *node)
+{
+    return li_resize_plan(net, node);
+}
+
+static void li_resize_nearest_points(li_resize_point *points, int32_t count, li_resize_map map, int round_away)
+{
+    int32_t i;
+    for (i = 0; i < count; ++i) {
+        const float at = ((float)i + map.offset) * map.scale;
+        int32_t low = map.last;
+        if (at < (float)map.last) {
+            low = (int32_t)at;
+            if (round_away && at - (float)low >= 0.5f) ++low;
+        }
+        points[i].low = low > map.last ? map.last : low;
+    }
+}
+
+/* LiteRT's own code for uint8 without options: positions with 16 bits of fraction. */
+static void li_resize_nearest_fixed(li_resize_point *points, int32_t count, int32_t in)
+{
+    const int64_t scale = ((int64_t)in << 16) / count + 1;
+    int32_t i;
+    for (i = 0; i < count; ++i) {
+        const int64_t at = i * scale >> 16;
+        points[i].low = at < in ? (int32_t)at : in - 1;
+    }
+}
+
+void li_resize_nearest_neighbor_prepare(li_net *net, const li_node *node)
+{
+    const int align = li_option_i8(net, node, LI_SLOT_ResizeNearestNeighborOptions_align_corners, 0) != 0;
+    const int half = li_option_i8(net, node, LI_SLOT_ResizeNearestNeighborOptions_half_pixel_centers, 0) != 0;
+    li_resize_state *s = li_node_state(net, node);
+    li_resize_point *points = (li_resize_point *)(s + 1);
+    li_resize_map rows, columns;
+
+    if (li_resize_decode(net, node, s) != LI_OK || li_tensor_elements(li_node_output(net, node, 0)) == 0) return;
+    if (li_node_input(net, node, 0)->type == LI_UINT8 && !align && !half) {
+        li_resize_nearest_fixed(points, s->out_h, s->in_h);
+        li_resize_nearest_fixed(points + s->out_h, s->out_w, s->in_w);
+        return;
+    }
+    rows = li_resize_map_of(s->in_h, s->out_h, align);
+    columns = li_resize_map_of(s->in_w, s->out_w, align);
+    rows.offset = columns.offset = half ? 0.5f : 0.0f;
+    li_resize_nearest_points(points, s->out_h, rows, align);
+    li_resize_nearest_points(points + s->out_h, s->out_w, columns, align);
+}
+
+li_status li_resize_nearest_neighbor_run(li_net *net, const li_node *node)
+{
+    const li_tensor *input = li_node_input(net, node, 0), *output = li_node_output(net, node, 0);
+    const li_resize_state *s = li_node_state_const(net, node);
+    const li_resize_point *rows = (const li_resize_point *)(s + 1), *columns = rows + s->out_h;
+    const char *image = li_tensor_data(input);
+    char *out = li_tensor_data(output);
+    const size_t pixel = (size_t)s->channels * li_type_bytes(input->type), line = pixel * (size_t)s->in_w;
+    int32_t b, oy, ox;
+
+    if (li_tensor_elements(output) == 0) return LI_OK;
+    for (b = 0; b < s->batches; ++b, image += line * (size_t)s->in_h)
+        for (oy = 0; oy < s->out_h; ++oy)
+            for (ox = 0; ox < s->out_w; ++ox, out += pixel)
+                li_copy(out, image + (size_t)rows[oy].low * line + (size_t)columns[ox].low * pixel, pixel);
+    return LI_OK;
+}
