@@ -93,9 +93,9 @@ def test_vectors_are_read_only_views_of_the_file() -> None:
 
 def test_options_without_description_keep_their_tag() -> None:
     model = _with_options(writer.Conv2DOptions())
-    model.subgraphs[0].operators[0].builtin_options = writer.Opaque(15)
+    model.subgraphs[0].operators[0].builtin_options = writer.Opaque(4)
     read = reader.read_model(writer.write_model(model)).subgraphs[0].operators[0].builtin_options
-    assert read == reader.Opaque(15) and reader.BUILTIN_OPTIONS_NAMES[15] == "ResizeBilinearOptions"
+    assert read == reader.Opaque(4) and reader.BUILTIN_OPTIONS_NAMES[4] == "LSHProjectionOptions"
 
 
 @pytest.mark.parametrize("data", [b"", b"TFL3", b"\0" * 8, b"\x08\0\0\0TFL3", b"\xff\xff\xff\x7fTFL3"])
