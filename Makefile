@@ -18,7 +18,7 @@ CHECKKERN := $(wildcard tests/checkkern/*.[ch]) csrc/src/li_cpu.c csrc/src/li_ma
 C_SOURCES := $(shell find csrc -name '*.[ch]' -o -name '*.inc' -o -name CMakeLists.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test test-slow lint gen gen-check asan checkkern checkkern-cross bench sizes clean prerequisites
+.PHONY: help dev demo test test-slow lint gen gen-check asan checkkern checkkern-cross cross bench sizes clean prerequisites
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -71,6 +71,9 @@ build/checkkern-aarch64: $(CHECKKERN)
 
 bench: $(READY) ## time the zoo's networks, here and in the engines that are installed: build/bench and docs/PERFORMANCE.md
 	$(BIN)/python tests/bench/networks.py --out build/bench --docs docs/PERFORMANCE.md $(ARGS)
+
+cross: $(READY) ## build for every target, run under emulators, compare hashes (ARGS="--only m4 m7")
+	$(BIN)/python tests/targets/cross.py $(ARGS)
 
 sizes: ## print bytes of code and data, for another target with its CC, SIZE and CFLAGS
 	@rm -rf build/sizes && mkdir -p build/sizes

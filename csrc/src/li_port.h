@@ -3,11 +3,18 @@
 #ifndef LI_PORT_H
 #define LI_PORT_H
 
+#if defined(__STDC_HOSTED__) && __STDC_HOSTED__ == 0 && defined(__GNUC__)
+/* Compiled with -ffreestanding there may be no <string.h>, and a copy of four bytes would become a call. */
+#define li_copy __builtin_memcpy
+#define li_move __builtin_memmove
+#define li_fill __builtin_memset
+#else
 #include <string.h>
 
 #define li_copy memcpy      /* (to, from, bytes), not overlapping */
 #define li_move memmove     /* (to, from, bytes) */
 #define li_fill memset      /* (to, byte, bytes) */
+#endif
 
 /* Code for one instruction set inside a portable file: chosen at run time, so never by a flag of the whole file. */
 #if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))

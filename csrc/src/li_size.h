@@ -19,14 +19,13 @@ static inline uint64_t li_size_add(uint64_t a, uint64_t b)
     return a > LI_SIZE_MAX - b ? LI_SIZE_MAX : a + b;
 }
 
+/* In halves: a division costs more, and compilers make a 128-bit product of it, for which some need a library function. */
 static inline uint64_t li_size_mul(uint64_t a, uint64_t b)
 {
-#if defined(__GNUC__)
-    uint64_t product;
-    return __builtin_mul_overflow(a, b, &product) ? LI_SIZE_MAX : product;
-#else
-    return b != 0 && a > LI_SIZE_MAX / b ? LI_SIZE_MAX : a * b;
-#endif
+    const uint64_t a_high = a >> 32, b_high = b >> 32, a_low = a & UINT32_MAX, b_low = b & UINT32_MAX;
+    const uint64_t middle = a_high * b_low + a_low * b_high;     /* one of the two is 0 unless the product is too large */
+    if ((a_high != 0 && b_high != 0) || middle >> 32 != 0) return LI_SIZE_MAX;
+    return li_size_add(middle << 32, a_low * b_low);
 }
 
 /* The next multiple of `unit`, a power of two. */
