@@ -83,7 +83,7 @@ def _wasm(name: str, simd: str) -> Target:
     return Target(name, (run,), "wasm32", (f"-DLI_WASM_SIMD={simd}",), tools)
 
 
-REFERENCE = Run("x86 ref", "{program} {models} 1")
+REFERENCE = Run("x86 portable", "{program} {models} 1")
 MICROBIT = Run(
     "m0 microbit",
     "qemu-system-arm -M microbit -nographic -monitor none -serial none -kernel {program} "
@@ -187,10 +187,11 @@ def read_golden() -> Lines:
 
 
 def print_table(results: dict[str, Lines], runs: list[Run], shown: list[str], small: list[str]) -> None:
-    """A row per model, a column per run; `=` is what the portable kernels print on this machine."""
+    """A row per model, a column per run with its kernel set; `=` is what the portable kernels print on this machine."""
     expected = results[REFERENCE.name]
     columns = [one for one in runs if one.name in results]
-    print("| model | inputs | outputs | " + " | ".join(one.name for one in columns) + " |")
+    titles = [f"{one.name}: {results[one.name].get('kernels', '?')}" for one in columns]
+    print("| model | inputs | outputs | " + " | ".join(titles) + " |")
     print("|---" * (3 + len(columns)) + "|")
     for model in shown:
         inputs, outputs = expected.get(model, "? ?").split()[:2]

@@ -4,8 +4,8 @@
  *
  *     NAME RUNS HASH-OF-OUTPUTS HASH-OF-EVERY-OPERATOR'S-RESULTS ARENA STATE
  *
- * with the bytes of arena and state, or `NAME RUNS failed STATUS RULE OPERATOR`. Kernels with scratch or packed weights take
- * them from the same memory. No C library: it runs on bare metal as it does on a workstation.
+ * with the bytes of arena and state, or `NAME RUNS failed STATUS RULE OPERATOR`; at the end `kernels NAME`. Kernels with
+ * scratch or packed weights take them from the same memory. No C library: it runs on bare metal as on a workstation.
  *
  * Inputs: x = 1 at the start of a model, and for every element of every input of every run
  *     x ^= x << 13; x ^= x >> 17; x ^= x << 5                    (32 bits)
@@ -21,6 +21,7 @@
 typedef struct result {
     uint64_t outputs, operators;
     li_need need;
+    const char *kernels;
 } result;
 
 typedef struct region {
@@ -152,6 +153,7 @@ static li_status hash_model(const unsigned char *model, size_t size, uint32_t ru
     status = li_open(&net, model, size, &parts, &options, fault);
     if (status != LI_OK) return status;
 
+    found->kernels = li_kernels_name(net);
     found->outputs = found->operators = hash_start();
     li_hook(net, hash_operator, &found->operators);
     for (run = 0; run < runs; run++) {
@@ -192,6 +194,13 @@ static void write_hash(uint64_t hash)
     platform_write(text);
 }
 
+static void write_kernels(const char *name)
+{
+    platform_write("kernels ");
+    platform_write(name);
+    platform_write("\n");
+}
+
 static const char *file_name(const char *path)
 {
     const char *name = path;
@@ -200,7 +209,9 @@ static const char *file_name(const char *path)
     return name;
 }
 
-static int report(const char *path, const unsigned char *model, size_t size, uint32_t runs, int32_t isa, region memory)
+/* `kernels` becomes the name of the kernel set; returns 1 when the model failed. */
+static int report(const char *path, const unsigned char *model, size_t size, uint32_t runs, int32_t isa, region memory,
+                  const char **kernels)
 {
     result found = {0};
     li_fault fault = {0};
@@ -219,13 +230,17 @@ static int report(const char *path, const unsigned char *model, size_t size, uin
         write_number((int64_t)found.need.state);
     }
     platform_write("\n");
+    if (found.kernels != NULL) *kernels = found.kernels;
     return status != LI_OK;
 }
 
 int hash_embedded(const char *name, const unsigned char *model, size_t size, uint32_t runs, unsigned char *memory, size_t bytes)
 {
     const region whole = {memory, bytes};
-    return report(name, model, size, runs, LI_ISA_BEST, whole);
+    const char *kernels = "none";
+    const int failed = report(name, model, size, runs, LI_ISA_BEST, whole, &kernels);
+    write_kernels(kernels);
+    return failed;
 }
 
 /* Each line of the list: how often to run, a space, the model's path. */
@@ -233,6 +248,7 @@ int hash_models(const char *list, int32_t isa, unsigned char *memory, size_t byt
 {
     region whole = {memory, bytes};
     const size_t length = platform_read(list, memory, bytes);
+    const char *kernels = "none";
     char *line, *end;
     int failures = 0;
     if (length == PLATFORM_NO_FILE || length >= bytes) {
@@ -258,7 +274,8 @@ int hash_models(const char *list, int32_t isa, unsigned char *memory, size_t byt
             failures++;
             continue;
         }
-        failures += report(path, whole.next, size, runs, isa, rest);
+        failures += report(path, whole.next, size, runs, isa, rest, &kernels);
     }
+    write_kernels(kernels);
     return failures;
 }
