@@ -206,6 +206,31 @@ def one_operator_models() -> dict[str, ModelMaker]:
                 [2, 9],
                 options=tflite.ResizeNearestNeighborOptions(False, True),
             ),
+            f"depth to space {n}": _same(
+                "DEPTH_TO_SPACE", type, (2, 2, 3, 12), (2, 4, 6, 3), options=tflite.DepthToSpaceOptions(2)
+            ),
+            f"space to depth {n}": _same(
+                "SPACE_TO_DEPTH", type, (1, 6, 3, 2), (1, 2, 1, 18), options=tflite.SpaceToDepthOptions(3)
+            ),
+            f"space to batch {n}": _same(
+                "SPACE_TO_BATCH_ND",
+                type,
+                (2, 4, 5, 3),
+                (12, 3, 3, 3),
+                [2, 3],
+                [[1, 1], [3, 1]],
+                options=tflite.SpaceToBatchNDOptions(),
+            ),
+            f"space to batch 1-D {n}": _same("SPACE_TO_BATCH_ND", type, (1, 5, 3), (2, 3, 3), [2], [[1, 0]]),
+            f"batch to space {n}": _same(
+                "BATCH_TO_SPACE_ND",
+                type,
+                (12, 3, 3, 3),
+                (2, 4, 5, 3),
+                [2, 3],
+                [[1, 1], [3, 1]],
+                options=tflite.BatchToSpaceNDOptions(),
+            ),
             f"dense {n}": _dense(type, False),
             f"dense keep {n}": _dense(type, True),
             f"add {n}": _pair("ADD", type, (2, 3, 4), (3, 1)),

@@ -96,7 +96,13 @@ def _pad(node: Node) -> int:
     return 4 if len(node.input(0).shape) > 4 else 1
 
 
+def _batches(node: Node) -> int:
+    """Version 3 for one spatial dimension."""
+    return 1 if len(node.input(0).shape) == 4 else 3
+
+
 _RULES: Mapping[str, Callable[[Node], int]] = {
+    "BATCH_TO_SPACE_ND": _batches,
     "CONV_2D": _conv_2d,
     "DEPTHWISE_CONV_2D": _depthwise_conv_2d,
     "DIV": _broadcast(2),
@@ -107,6 +113,7 @@ _RULES: Mapping[str, Callable[[Node], int]] = {
     "PAD": _pad,
     "RESIZE_BILINEAR": _resize,
     "RESIZE_NEAREST_NEIGHBOR": _resize,
+    "SPACE_TO_BATCH_ND": _batches,
     "SUB": _broadcast(3),
     "TRANSPOSE": _transpose,
     "TRANSPOSE_CONV": _transpose_conv,

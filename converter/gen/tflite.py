@@ -525,6 +525,16 @@ class DepthToSpaceOptions:
 
 
 @dataclass(eq=False, slots=True)
+class SpaceToBatchNDOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class BatchToSpaceNDOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
 class QuantizeOptions:
     """The operator has no options."""
 
@@ -624,6 +634,8 @@ BuiltinOptions = (
     | SpaceToDepthOptions
     | MulOptions
     | PadOptions
+    | BatchToSpaceNDOptions
+    | SpaceToBatchNDOptions
     | TransposeOptions
     | ReducerOptions
     | SubOptions
@@ -1176,6 +1188,16 @@ def _read_depth_to_space_options(file: _File, at: int) -> DepthToSpaceOptions:
     )
 
 
+def _read_space_to_batch_ndoptions(file: _File, at: int) -> SpaceToBatchNDOptions:
+    file.table(at, "SpaceToBatchNDOptions")
+    return SpaceToBatchNDOptions()
+
+
+def _read_batch_to_space_ndoptions(file: _File, at: int) -> BatchToSpaceNDOptions:
+    file.table(at, "BatchToSpaceNDOptions")
+    return BatchToSpaceNDOptions()
+
+
 def _read_quantize_options(file: _File, at: int) -> QuantizeOptions:
     file.table(at, "QuantizeOptions")
     return QuantizeOptions()
@@ -1288,6 +1310,8 @@ _BUILTIN_OPTIONS: Mapping[int, Callable[[_File, int], BuiltinOptions]] = {
     19: _read_space_to_depth_options,
     21: _read_mul_options,
     22: _read_pad_options,
+    24: _read_batch_to_space_ndoptions,
+    25: _read_space_to_batch_ndoptions,
     26: _read_transpose_options,
     27: _read_reducer_options,
     28: _read_sub_options,
@@ -1677,6 +1701,16 @@ def _write_depth_to_space_options(b: flatbuffers.Builder, t: DepthToSpaceOptions
     return int(b.EndObject())
 
 
+def _write_space_to_batch_ndoptions(b: flatbuffers.Builder, t: SpaceToBatchNDOptions) -> int:
+    b.StartObject(0)
+    return int(b.EndObject())
+
+
+def _write_batch_to_space_ndoptions(b: flatbuffers.Builder, t: BatchToSpaceNDOptions) -> int:
+    b.StartObject(0)
+    return int(b.EndObject())
+
+
 def _write_quantize_options(b: flatbuffers.Builder, t: QuantizeOptions) -> int:
     b.StartObject(0)
     return int(b.EndObject())
@@ -1824,6 +1858,10 @@ def _write_builtin_options(b: flatbuffers.Builder, item: BuiltinOptions | None) 
         return 21, _write_mul_options(b, item)
     if isinstance(item, PadOptions):
         return 22, _write_pad_options(b, item)
+    if isinstance(item, BatchToSpaceNDOptions):
+        return 24, _write_batch_to_space_ndoptions(b, item)
+    if isinstance(item, SpaceToBatchNDOptions):
+        return 25, _write_space_to_batch_ndoptions(b, item)
     if isinstance(item, TransposeOptions):
         return 26, _write_transpose_options(b, item)
     if isinstance(item, ReducerOptions):

@@ -30,7 +30,7 @@ ACTIVATION_BOUNDS: Mapping[str, Bounds] = {
 #: Operators whose outputs are among their inputs' elements or means of them.
 _SELECTING = frozenset(
     {"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "CONCATENATION", "MAX_POOL_2D", "AVERAGE_POOL_2D", "MEAN"}
-    | {"RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"}
+    | {"RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "DEPTH_TO_SPACE", "SPACE_TO_DEPTH", "BATCH_TO_SPACE_ND"}
 )
 
 

@@ -56,7 +56,8 @@ SUPPORTED: tuple[str, ...] = (
     "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "MUL", "SUB", "DIV", "MAXIMUM", "MINIMUM",
     "TRANSPOSE_CONV", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN", "SOFTMAX",
     "LOGISTIC", "RELU", "RELU6", "TANH", "ELU", "LEAKY_RELU", "HARD_SWISH", "ABS", "NEG", "SQUARE", "SQRT", "RSQRT",
-    "EXP", "LOG", "RESHAPE", "SQUEEZE", "TRANSPOSE", "CONCATENATION", "PAD", "QUANTIZE", "DEQUANTIZE",
+    "EXP", "LOG", "RESHAPE", "SQUEEZE", "TRANSPOSE", "CONCATENATION", "PAD", "DEPTH_TO_SPACE", "SPACE_TO_DEPTH",
+    "SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND", "QUANTIZE", "DEQUANTIZE",
 )
 
 #: Newest version of each that it understands.
@@ -65,7 +66,8 @@ MAX_VERSIONS: Mapping[str, int] = {
     "MINIMUM": 4, "TRANSPOSE_CONV": 5, "RESIZE_BILINEAR": 4, "RESIZE_NEAREST_NEIGHBOR": 4, "AVERAGE_POOL_2D": 3,
     "MAX_POOL_2D": 3, "MEAN": 3, "SOFTMAX": 3, "LOGISTIC": 3, "RELU": 3, "RELU6": 3, "TANH": 3, "ELU": 1,
     "LEAKY_RELU": 2, "HARD_SWISH": 1, "ABS": 5, "NEG": 1, "SQUARE": 1, "SQRT": 2, "RSQRT": 3, "EXP": 2, "LOG": 2,
-    "RESHAPE": 1, "SQUEEZE": 2, "TRANSPOSE": 6, "CONCATENATION": 4, "PAD": 4, "QUANTIZE": 3, "DEQUANTIZE": 6,
+    "RESHAPE": 1, "SQUEEZE": 2, "TRANSPOSE": 6, "CONCATENATION": 4, "PAD": 4, "DEPTH_TO_SPACE": 2, "SPACE_TO_DEPTH": 2,
+    "SPACE_TO_BATCH_ND": 4, "BATCH_TO_SPACE_ND": 4, "QUANTIZE": 3, "DEQUANTIZE": 6,
 }
 
 #: First LiteRT release that runs each.
@@ -76,6 +78,7 @@ LITERT_SINCE: Mapping[str, str] = {
     "LOGISTIC": "1.0", "RELU": "1.0", "RELU6": "1.0", "TANH": "1.0", "ELU": "1.14", "LEAKY_RELU": "1.0",
     "HARD_SWISH": "1.15", "ABS": "1.0", "NEG": "1.0", "SQUARE": "1.0", "SQRT": "1.0", "RSQRT": "1.0", "EXP": "1.0",
     "LOG": "1.0", "RESHAPE": "1.0", "SQUEEZE": "1.0", "TRANSPOSE": "1.0", "CONCATENATION": "1.0", "PAD": "1.0",
+    "DEPTH_TO_SPACE": "1.0", "SPACE_TO_DEPTH": "1.0", "SPACE_TO_BATCH_ND": "1.0", "BATCH_TO_SPACE_ND": "1.0",
     "QUANTIZE": "1.0", "DEQUANTIZE": "1.0",
 }
 
@@ -84,7 +87,8 @@ IN_TFLM: tuple[str, ...] = (
     "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "MUL", "SUB", "DIV", "MAXIMUM", "MINIMUM",
     "TRANSPOSE_CONV", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN", "SOFTMAX",
     "LOGISTIC", "RELU", "RELU6", "TANH", "ELU", "LEAKY_RELU", "HARD_SWISH", "ABS", "NEG", "SQUARE", "SQRT", "RSQRT",
-    "EXP", "LOG", "RESHAPE", "SQUEEZE", "TRANSPOSE", "CONCATENATION", "PAD", "QUANTIZE", "DEQUANTIZE",
+    "EXP", "LOG", "RESHAPE", "SQUEEZE", "TRANSPOSE", "CONCATENATION", "PAD", "DEPTH_TO_SPACE", "SPACE_TO_DEPTH",
+    "SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND", "QUANTIZE", "DEQUANTIZE",
 )
 
 #: What each does, in a line.
@@ -124,6 +128,10 @@ DOCS: Mapping[str, str] = {
     "TRANSPOSE": "permutes dimensions by a constant permutation",
     "CONCATENATION": "joins tensors along a dimension",
     "PAD": "surrounds with zeros (the zero point in int8)",
+    "DEPTH_TO_SPACE": "blocks of height and width from the channels",
+    "SPACE_TO_DEPTH": "blocks of height and width side by side in the channels",
+    "SPACE_TO_BATCH_ND": "pads, and makes the elements at one place of all blocks an image; input of rank 3 or 4",
+    "BATCH_TO_SPACE_ND": "the reverse of SPACE_TO_BATCH_ND, with crops for paddings",
     "QUANTIZE": "float32 to int8 or uint8, or one quantization to another",
     "DEQUANTIZE": "int8, uint8 or float16 to float32",
 }

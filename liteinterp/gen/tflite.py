@@ -523,6 +523,16 @@ class DepthToSpaceOptions:
 
 
 @dataclass(eq=False, slots=True)
+class SpaceToBatchNDOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class BatchToSpaceNDOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
 class QuantizeOptions:
     """The operator has no options."""
 
@@ -622,6 +632,8 @@ BuiltinOptions = (
     | SpaceToDepthOptions
     | MulOptions
     | PadOptions
+    | BatchToSpaceNDOptions
+    | SpaceToBatchNDOptions
     | TransposeOptions
     | ReducerOptions
     | SubOptions
@@ -1174,6 +1186,16 @@ def _read_depth_to_space_options(file: _File, at: int) -> DepthToSpaceOptions:
     )
 
 
+def _read_space_to_batch_ndoptions(file: _File, at: int) -> SpaceToBatchNDOptions:
+    file.table(at, "SpaceToBatchNDOptions")
+    return SpaceToBatchNDOptions()
+
+
+def _read_batch_to_space_ndoptions(file: _File, at: int) -> BatchToSpaceNDOptions:
+    file.table(at, "BatchToSpaceNDOptions")
+    return BatchToSpaceNDOptions()
+
+
 def _read_quantize_options(file: _File, at: int) -> QuantizeOptions:
     file.table(at, "QuantizeOptions")
     return QuantizeOptions()
@@ -1286,6 +1308,8 @@ _BUILTIN_OPTIONS: Mapping[int, Callable[[_File, int], BuiltinOptions]] = {
     19: _read_space_to_depth_options,
     21: _read_mul_options,
     22: _read_pad_options,
+    24: _read_batch_to_space_ndoptions,
+    25: _read_space_to_batch_ndoptions,
     26: _read_transpose_options,
     27: _read_reducer_options,
     28: _read_sub_options,

@@ -30,6 +30,11 @@ def hand_written(path: Path) -> bool:
     return "gen" not in path.relative_to(REPOSITORY).parts and path.name != "ops.md"
 
 
+def is_list(path: Path) -> bool:
+    """Files that hold one row after the other, of which there is one by design."""
+    return path.name == "ops.toml"
+
+
 def test_generated_files_are_fresh() -> None:
     done = subprocess.run(
         [sys.executable, "schema/generate.py", "--check"], cwd=REPOSITORY, capture_output=True, text=True
@@ -48,7 +53,7 @@ def test_files_are_of_a_readable_length() -> None:
     long = {
         relative(path): lines
         for path in tracked_files()
-        if path.suffix in SOURCE_SUFFIXES and hand_written(path)
+        if path.suffix in SOURCE_SUFFIXES and hand_written(path) and not is_list(path)
         if (lines := len(path.read_text().splitlines())) > LONGEST_FILE
     }
     assert not long

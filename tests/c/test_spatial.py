@@ -49,6 +49,22 @@ def transposed(
     return maker.ends([x], [y])
 
 
+def blocks(name: str, shape: tuple[int, ...], block: list[int], ends: list[list[int]]) -> ModelMaker:
+    maker = ModelMaker()
+    x, y = maker.tensor(shape), maker.tensor((1, 1, 1, 1))
+    operands = [x, maker.tensor((len(block),), INT32, block), maker.tensor(np.shape(ends), INT32, ends)]
+    maker.op(name, operands, [y])
+    return maker.ends([x], [y])
+
+
+def depth(name: str, shape: tuple[int, ...], block: int) -> ModelMaker:
+    maker = ModelMaker()
+    x, y = maker.tensor(shape), maker.tensor((1, 1, 1, 1))
+    options = {"DEPTH_TO_SPACE": tflite.DepthToSpaceOptions, "SPACE_TO_DEPTH": tflite.SpaceToDepthOptions}[name]
+    maker.op(name, [x], [y], options(block))
+    return maker.ends([x], [y])
+
+
 def unlike_scales() -> ModelMaker:
     maker = ModelMaker()
     x, y = maker.tensor((1, 2, 2, 1), INT8, None, 0.1), maker.tensor((1, 4, 4, 1), INT8, None, 0.2)
@@ -77,6 +93,24 @@ REFUSALS: dict[str, tuple[Callable[[], ModelMaker], str, int]] = {
     "padding": (lambda: transposed([1, 6, 8, 5], padding=7), "OPTION_RANGE", BAD_MODEL),
     "stride 0": (lambda: transposed([1, 6, 8, 5], stride=0), "OPTION_STRIDE", BAD_MODEL),
     "stride huge": (lambda: transposed([1, 6, 8, 5], stride=(1 << 31) - 1), "OPTION_RANGE", BAD_MODEL),
+    "depth: block 0": (lambda: depth("DEPTH_TO_SPACE", (1, 2, 2, 4), 0), "OPTION_STRIDE", BAD_MODEL),
+    "depth: block huge": (lambda: depth("SPACE_TO_DEPTH", (1, 2, 2, 4), 1 << 16), "OPTION_RANGE", BAD_MODEL),
+    "depth: channels": (lambda: depth("DEPTH_TO_SPACE", (1, 2, 2, 6), 2), "OPERAND_SHAPE", BAD_MODEL),
+    "depth: width": (lambda: depth("SPACE_TO_DEPTH", (1, 2, 3, 6), 2), "OPERAND_SHAPE", BAD_MODEL),
+    "depth: rank": (lambda: depth("SPACE_TO_DEPTH", (2, 3, 6), 2), "OPERAND_RANK", BAD_MODEL),
+    "blocks: rank": (lambda: blocks("SPACE_TO_BATCH_ND", (4, 4), [2], [[0, 0]]), "OPERAND_RANK", BAD_MODEL),
+    "blocks: count": (lambda: blocks("SPACE_TO_BATCH_ND", (1, 4, 4), [2, 2], [[0, 0]]), "OPERAND_SHAPE", BAD_MODEL),
+    "blocks: 0": (lambda: blocks("BATCH_TO_SPACE_ND", (4, 4, 4), [0], [[0, 0]]), "OPERAND_VALUE", BAD_MODEL),
+    "blocks: flat": (lambda: blocks("SPACE_TO_BATCH_ND", (1, 4, 4), [2], [0, 0]), "OPERAND_SHAPE", BAD_MODEL),  # type: ignore[list-item]
+    "blocks: negative": (lambda: blocks("SPACE_TO_BATCH_ND", (1, 4, 4), [2], [[0, -2]]), "OPERAND_VALUE", BAD_MODEL),
+    "blocks: divide": (lambda: blocks("SPACE_TO_BATCH_ND", (1, 4, 4), [2], [[0, 1]]), "OPERAND_SHAPE", BAD_MODEL),
+    "blocks: images": (lambda: blocks("BATCH_TO_SPACE_ND", (3, 4, 4), [2], [[0, 0]]), "OPERAND_SHAPE", BAD_MODEL),
+    "blocks: crops": (lambda: blocks("BATCH_TO_SPACE_ND", (2, 4, 4), [2], [[4, 5]]), "OPERAND_SHAPE", BAD_MODEL),
+    "blocks: overflow": (
+        lambda: blocks("SPACE_TO_BATCH_ND", (1, 0, 0, 4), [(1 << 31) - 1, (1 << 31) - 1], [[0, 0], [0, 0]]),
+        "TENSOR_BYTES",
+        BAD_MODEL,
+    ),
     "no window": (lambda: transposed([1, 6, 8, 5], window=(5, 0, 3, 2)), "OPTION_STRIDE", BAD_MODEL),
 }
 

@@ -25,8 +25,8 @@ HALF_PIXEL = {"half_pixel_centers": True}
 Array = npt.NDArray[Any]
 
 
-def ints(make: GraphMaker, values: Any) -> Value:
-    return make.constant(np.array(values, np.int32), "ints")
+def ints(make: GraphMaker, values: Any, name: str = "ints") -> Value:
+    return make.constant(np.array(values, np.int32), name)
 
 
 def at_least_one(make: GraphMaker, x: Value) -> Value:
@@ -70,6 +70,14 @@ USES: dict[str, Callable[[GraphMaker, Value], Value]] = {
     "CONCATENATION": lambda make, x: make.op("CONCATENATION", [x, make.conv(x, 3)], {"axis": 3, **PLAIN}),
     "RESIZE_BILINEAR": lambda make, x: make.op("RESIZE_BILINEAR", [x, ints(make, [7, 9])], HALF_PIXEL),
     "RESIZE_NEAREST_NEIGHBOR": lambda make, x: make.op("RESIZE_NEAREST_NEIGHBOR", [x, ints(make, [8, 3])], HALF_PIXEL),
+    "DEPTH_TO_SPACE": lambda make, x: make.op("DEPTH_TO_SPACE", [x], {"block_size": 2}),
+    "SPACE_TO_DEPTH": lambda make, x: make.op("SPACE_TO_DEPTH", [x], {"block_size": 4}),
+    "SPACE_TO_BATCH_ND": lambda make, x: make.op(
+        "SPACE_TO_BATCH_ND", [x, ints(make, [2, 1], "block"), ints(make, [[1, 1], [0, 2]])]
+    ),
+    "BATCH_TO_SPACE_ND": lambda make, x: make.op(
+        "BATCH_TO_SPACE_ND", [make.reshape(x, 4, 2, 2, 8), ints(make, [2, 2], "block"), ints(make, [[1, 0], [0, 1]])]
+    ),
     "PAD": lambda make, x: make.op("PAD", [x, ints(make, [[0, 0], [1, 2], [0, 1], [0, 0]])]),
 }
 
