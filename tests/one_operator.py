@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from tiny_models import FLOAT16, FLOAT32, INT8, INT16, INT32, INT64, UINT8, ModelMaker
+from tiny_models import BOOL, FLOAT16, FLOAT32, INT8, INT16, INT32, INT64, UINT8, ModelMaker
 
 from converter.gen import tflite
 
@@ -101,6 +101,15 @@ def _same(name: str, type: int, shape: Shape, out: Shape, *constants: Any, optio
         options,
         2 if type == INT8 and name not in VERSION_1 else 1,
     )
+
+
+def _typed(
+    name: str, inputs: Sequence[Any], out: tuple[Shape, int], options: Any = None, version: int = 1
+) -> ModelMaker:
+    """An operator whose operands differ in type: (shape, type), or a constant int32."""
+    m = _Maker()
+    operands = [m.value(*given) if isinstance(given, tuple) else m.ints(given) for given in inputs]
+    return m.only(name, operands, m.value(*out), options, version)
 
 
 def _joined(type: int, scales: Sequence[float]) -> ModelMaker:
@@ -239,10 +248,23 @@ def one_operator_models() -> dict[str, ModelMaker]:
             f"div {n}": _pair("DIV", type, (4, 1), (3,)),
             f"maximum {n}": _pair("MAXIMUM", type, (2, 3, 4), (4,), (0.05,) * 3),
             f"minimum {n}": _pair("MINIMUM", type, (1, 4), (3, 1), (0.05,) * 3),
+            f"prelu {n}": _typed("PRELU", [((2, 3, 4), type), ((3, 1), type)], ((2, 3, 4), type)),
+            f"equal {n}": _typed(
+                "EQUAL", [((2, 3, 4), type), ((4,), type)], ((2, 3, 4), BOOL), tflite.EqualOptions(), 2
+            ),
+            f"less {n}": _typed("LESS", [((4, 1), type), ((3,), type)], ((4, 3), BOOL), tflite.LessOptions(), 2),
+            f"select {n}": _typed(
+                "SELECT_V2", [((4, 1), BOOL), ((3,), type), ((), type)], ((4, 3), type), tflite.SelectV2Options()
+            ),
             f"average {n}": _pool("AVERAGE_POOL_2D", type, SAME),
             f"max {n}": _pool("MAX_POOL_2D", type, VALID),
             f"mean {n}": _same("MEAN", type, (2, 3, 4, 5), (2, 1, 1, 5), [1, -2], options=tflite.ReducerOptions(True)),
             f"mean all {n}": _same("MEAN", type, (3, 4), (), [0, 1], options=tflite.ReducerOptions()),
+            f"sum {n}": _same("SUM", type, (2, 3, 4, 5), (2, 1, 1, 5), [1, -2], options=tflite.ReducerOptions(True)),
+            f"largest {n}": _same("REDUCE_MAX", type, (2, 3, 4), (3, 4), [0], options=tflite.ReducerOptions()),
+            f"smallest {n}": _same("REDUCE_MIN", type, (3, 4), (), [0, 1], options=tflite.ReducerOptions()),
+            f"arg max {n}": _typed("ARG_MAX", [((2, 3, 4), type), 1], ((2, 4), INT32), tflite.ArgMaxOptions(INT32), 2),
+            f"arg min {n}": _typed("ARG_MIN", [((5,), type), -1], ((), INT64), tflite.ArgMinOptions(INT64), 2),
             f"softmax {n}": _same("SOFTMAX", type, (3, 7), (3, 7), options=tflite.SoftmaxOptions(0.7)),
             f"logistic {n}": _same("LOGISTIC", type, (3, 7), (3, 7)),
             f"tanh {n}": _same("TANH", type, (3, 7), (3, 7)),
@@ -278,6 +300,16 @@ def one_operator_models() -> dict[str, ModelMaker]:
             ),
         }
     models["concat uint8"] = _joined(UINT8, (0.05, 0.05))
+    for name, options in (
+        ("NOT_EQUAL", tflite.NotEqualOptions()),
+        ("LESS_EQUAL", tflite.LessEqualOptions()),
+        ("GREATER", tflite.GreaterOptions()),
+        ("GREATER_EQUAL", tflite.GreaterEqualOptions()),
+    ):
+        models[name] = _typed(name, [((3, 2), INT32), ((2,), INT32)], ((3, 2), BOOL), options)
+    models["and"] = _typed("LOGICAL_AND", [((3, 2), BOOL), ((2,), BOOL)], ((3, 2), BOOL), tflite.LogicalAndOptions())
+    models["or"] = _typed("LOGICAL_OR", [((3, 1), BOOL), ((1, 2), BOOL)], ((3, 2), BOOL), tflite.LogicalOrOptions())
+    models["not"] = _typed("LOGICAL_NOT", [((3, 2), BOOL)], ((3, 2), BOOL), tflite.LogicalNotOptions())
     for source, target in ((FLOAT32, INT8), (FLOAT32, UINT8), (INT8, INT8), (UINT8, INT8), (INT8, UINT8)):
         models[f"quantize {names[source]} {names[target]}"] = _recode("QUANTIZE", source, target)
     for source in (INT8, UINT8, FLOAT16):

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from converter.ir.graph import Graph, Node, OptionValue, Value
+from converter.ir.types import DType
 from converter.ops.registry import infer_shapes
 
 CONV: dict[str, OptionValue] = {
@@ -49,9 +50,15 @@ class GraphMaker:
     def weights(self, *shape: int, name: str = "w") -> Value:
         return self.constant(self.random.normal(0, 0.4, shape).astype(np.float32), name)
 
-    def op(self, name: str, inputs: Sequence[Value | None], options: dict[str, OptionValue] | None = None) -> Value:
+    def op(
+        self,
+        name: str,
+        inputs: Sequence[Value | None],
+        options: dict[str, OptionValue] | None = None,
+        dtype: DType = DType.FLOAT32,
+    ) -> Value:
         """Any operator with one output."""
-        output = Value(f"t{len(self.nodes)}", ())
+        output = Value(f"t{len(self.nodes)}", (), dtype)
         node = Node(name, list(inputs), [output], dict(options or {}), f"{name.lower()}_{len(self.nodes)}")
         (output.shape,) = infer_shapes(node)
         self.nodes.append(node)

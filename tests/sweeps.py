@@ -147,6 +147,8 @@ def build(case: Case) -> OneOperator:
     node = Node(case.op, operands, [output], dict(case.options), case.op.lower())
     if case.op == "DEPTHWISE_CONV_2D":  # redundant, but LiteRT leaves its default path where it is not stated
         node.options["depth_multiplier"] = node.input(1).shape[3] // node.input(0).shape[3]
+    if any(field.name == "output_type" for field in spec.option_fields):
+        node.options["output_type"] = output.dtype.name
     (output.shape,) = infer_shapes(node)
     output.quantization = output_quantization(rng, spec, node)
     names = [value.name for value in inputs]
@@ -204,7 +206,8 @@ def output_quantization(rng: np.random.Generator, spec: OpSpec, node: Node) -> Q
     if spec.fixed is not None:
         denominator, zero_point = spec.fixed
         return Quantization.per_tensor(1 / denominator, zero_point)
-    source = (source_of(node) if spec.quantize == "weights" else node.input(0)).quantization
+    held = [value.quantization for value in node.inputs if value is not None and value.dtype in QUANTIZED]
+    source = source_of(node).quantization if spec.quantize == "weights" else held[0] if held else None
     if spec.quantize == "same":
         return source
     free = any_quantization(rng, node.output.dtype)

@@ -10,13 +10,14 @@ import numpy.typing as npt
 
 from converter.gen import tflite
 
-FLOAT32, FLOAT16, INT32, UINT8, INT64, INT16, INT8 = 0, 1, 2, 3, 4, 7, 9
+FLOAT32, FLOAT16, INT32, UINT8, INT64, BOOL, INT16, INT8 = 0, 1, 2, 3, 4, 6, 7, 9
 TYPES: dict[int, type[np.generic]] = {
     FLOAT32: np.float32,
     FLOAT16: np.float16,
     INT32: np.int32,
     UINT8: np.uint8,
     INT64: np.int64,
+    BOOL: np.bool_,
     INT16: np.int16,
     INT8: np.int8,
 }

@@ -463,6 +463,83 @@ class ReducerOptions:
 
 
 @dataclass(eq=False, slots=True)
+class ArgMaxOptions:
+    output_type: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class ArgMinOptions:
+    output_type: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class BatchMatMulOptions:
+    adj_x: bool = False
+    adj_y: bool = False
+    asymmetric_quantize_inputs: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class EqualOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class NotEqualOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class LessOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class LessEqualOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class GreaterOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class GreaterEqualOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class LogicalAndOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class LogicalOrOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class LogicalNotOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class SelectV2Options:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class GeluOptions:
+    approximate: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class L2NormOptions:
+    fused_activation_function: int = 0
+
+
+@dataclass(eq=False, slots=True)
 class SoftmaxOptions:
     beta: float = 0.0
 
@@ -629,6 +706,7 @@ BuiltinOptions = (
     | SoftmaxOptions
     | ConcatenationOptions
     | AddOptions
+    | L2NormOptions
     | ResizeBilinearOptions
     | ReshapeOptions
     | SpaceToDepthOptions
@@ -644,8 +722,19 @@ BuiltinOptions = (
     | ExpOptions
     | DequantizeOptions
     | MaximumMinimumOptions
+    | ArgMaxOptions
+    | LessOptions
     | NegOptions
+    | GreaterOptions
+    | GreaterEqualOptions
+    | LessEqualOptions
     | TransposeConvOptions
+    | EqualOptions
+    | NotEqualOptions
+    | ArgMinOptions
+    | LogicalOrOptions
+    | LogicalAndOptions
+    | LogicalNotOptions
     | SquareOptions
     | ResizeNearestNeighborOptions
     | LeakyReluOptions
@@ -653,6 +742,9 @@ BuiltinOptions = (
     | QuantizeOptions
     | HardSwishOptions
     | DepthToSpaceOptions
+    | SelectV2Options
+    | BatchMatMulOptions
+    | GeluOptions
     | Opaque
 )
 
@@ -1108,6 +1200,93 @@ def _read_reducer_options(file: _File, at: int) -> ReducerOptions:
     )
 
 
+def _read_arg_max_options(file: _File, at: int) -> ArgMaxOptions:
+    t = file.table(at, "ArgMaxOptions")
+    return ArgMaxOptions(
+        output_type=t.integer(0, _I8, 0),
+    )
+
+
+def _read_arg_min_options(file: _File, at: int) -> ArgMinOptions:
+    t = file.table(at, "ArgMinOptions")
+    return ArgMinOptions(
+        output_type=t.integer(0, _I8, 0),
+    )
+
+
+def _read_batch_mat_mul_options(file: _File, at: int) -> BatchMatMulOptions:
+    t = file.table(at, "BatchMatMulOptions")
+    return BatchMatMulOptions(
+        adj_x=t.boolean(0, False),
+        adj_y=t.boolean(1, False),
+        asymmetric_quantize_inputs=t.boolean(2, False),
+    )
+
+
+def _read_equal_options(file: _File, at: int) -> EqualOptions:
+    file.table(at, "EqualOptions")
+    return EqualOptions()
+
+
+def _read_not_equal_options(file: _File, at: int) -> NotEqualOptions:
+    file.table(at, "NotEqualOptions")
+    return NotEqualOptions()
+
+
+def _read_less_options(file: _File, at: int) -> LessOptions:
+    file.table(at, "LessOptions")
+    return LessOptions()
+
+
+def _read_less_equal_options(file: _File, at: int) -> LessEqualOptions:
+    file.table(at, "LessEqualOptions")
+    return LessEqualOptions()
+
+
+def _read_greater_options(file: _File, at: int) -> GreaterOptions:
+    file.table(at, "GreaterOptions")
+    return GreaterOptions()
+
+
+def _read_greater_equal_options(file: _File, at: int) -> GreaterEqualOptions:
+    file.table(at, "GreaterEqualOptions")
+    return GreaterEqualOptions()
+
+
+def _read_logical_and_options(file: _File, at: int) -> LogicalAndOptions:
+    file.table(at, "LogicalAndOptions")
+    return LogicalAndOptions()
+
+
+def _read_logical_or_options(file: _File, at: int) -> LogicalOrOptions:
+    file.table(at, "LogicalOrOptions")
+    return LogicalOrOptions()
+
+
+def _read_logical_not_options(file: _File, at: int) -> LogicalNotOptions:
+    file.table(at, "LogicalNotOptions")
+    return LogicalNotOptions()
+
+
+def _read_select_v2_options(file: _File, at: int) -> SelectV2Options:
+    file.table(at, "SelectV2Options")
+    return SelectV2Options()
+
+
+def _read_gelu_options(file: _File, at: int) -> GeluOptions:
+    t = file.table(at, "GeluOptions")
+    return GeluOptions(
+        approximate=t.boolean(0, False),
+    )
+
+
+def _read_l2_norm_options(file: _File, at: int) -> L2NormOptions:
+    t = file.table(at, "L2NormOptions")
+    return L2NormOptions(
+        fused_activation_function=t.integer(0, _I8, 0),
+    )
+
+
 def _read_softmax_options(file: _File, at: int) -> SoftmaxOptions:
     t = file.table(at, "SoftmaxOptions")
     return SoftmaxOptions(
@@ -1305,6 +1484,7 @@ _BUILTIN_OPTIONS: Mapping[int, Callable[[_File, int], BuiltinOptions]] = {
     9: _read_softmax_options,
     10: _read_concatenation_options,
     11: _read_add_options,
+    12: _read_l2_norm_options,
     15: _read_resize_bilinear_options,
     17: _read_reshape_options,
     19: _read_space_to_depth_options,
@@ -1320,8 +1500,19 @@ _BUILTIN_OPTIONS: Mapping[int, Callable[[_File, int], BuiltinOptions]] = {
     33: _read_exp_options,
     38: _read_dequantize_options,
     39: _read_maximum_minimum_options,
+    40: _read_arg_max_options,
+    41: _read_less_options,
     42: _read_neg_options,
+    44: _read_greater_options,
+    45: _read_greater_equal_options,
+    46: _read_less_equal_options,
     49: _read_transpose_conv_options,
+    53: _read_equal_options,
+    54: _read_not_equal_options,
+    57: _read_arg_min_options,
+    60: _read_logical_or_options,
+    62: _read_logical_and_options,
+    63: _read_logical_not_options,
     66: _read_square_options,
     74: _read_resize_nearest_neighbor_options,
     75: _read_leaky_relu_options,
@@ -1329,6 +1520,9 @@ _BUILTIN_OPTIONS: Mapping[int, Callable[[_File, int], BuiltinOptions]] = {
     89: _read_quantize_options,
     91: _read_hard_swish_options,
     94: _read_depth_to_space_options,
+    98: _read_select_v2_options,
+    101: _read_batch_mat_mul_options,
+    116: _read_gelu_options,
 }
 
 
@@ -1628,6 +1822,88 @@ def _write_reducer_options(b: flatbuffers.Builder, t: ReducerOptions) -> int:
     return int(b.EndObject())
 
 
+def _write_arg_max_options(b: flatbuffers.Builder, t: ArgMaxOptions) -> int:
+    b.StartObject(1)
+    b.PrependInt8Slot(0, t.output_type, 0)
+    return int(b.EndObject())
+
+
+def _write_arg_min_options(b: flatbuffers.Builder, t: ArgMinOptions) -> int:
+    b.StartObject(1)
+    b.PrependInt8Slot(0, t.output_type, 0)
+    return int(b.EndObject())
+
+
+def _write_batch_mat_mul_options(b: flatbuffers.Builder, t: BatchMatMulOptions) -> int:
+    b.StartObject(3)
+    b.PrependBoolSlot(0, t.adj_x, False)
+    b.PrependBoolSlot(1, t.adj_y, False)
+    b.PrependBoolSlot(2, t.asymmetric_quantize_inputs, False)
+    return int(b.EndObject())
+
+
+def _write_equal_options(b: flatbuffers.Builder, t: EqualOptions) -> int:
+    b.StartObject(0)
+    return int(b.EndObject())
+
+
+def _write_not_equal_options(b: flatbuffers.Builder, t: NotEqualOptions) -> int:
+    b.StartObject(0)
+    return int(b.EndObject())
+
+
+def _write_less_options(b: flatbuffers.Builder, t: LessOptions) -> int:
+    b.StartObject(0)
+    return int(b.EndObject())
+
+
+def _write_less_equal_options(b: flatbuffers.Builder, t: LessEqualOptions) -> int:
+    b.StartObject(0)
+    return int(b.EndObject())
+
+
+def _write_greater_options(b: flatbuffers.Builder, t: GreaterOptions) -> int:
+    b.StartObject(0)
+    return int(b.EndObject())
+
+
+def _write_greater_equal_options(b: flatbuffers.Builder, t: GreaterEqualOptions) -> int:
+    b.StartObject(0)
+    return int(b.EndObject())
+
+
+def _write_logical_and_options(b: flatbuffers.Builder, t: LogicalAndOptions) -> int:
+    b.StartObject(0)
+    return int(b.EndObject())
+
+
+def _write_logical_or_options(b: flatbuffers.Builder, t: LogicalOrOptions) -> int:
+    b.StartObject(0)
+    return int(b.EndObject())
+
+
+def _write_logical_not_options(b: flatbuffers.Builder, t: LogicalNotOptions) -> int:
+    b.StartObject(0)
+    return int(b.EndObject())
+
+
+def _write_select_v2_options(b: flatbuffers.Builder, t: SelectV2Options) -> int:
+    b.StartObject(0)
+    return int(b.EndObject())
+
+
+def _write_gelu_options(b: flatbuffers.Builder, t: GeluOptions) -> int:
+    b.StartObject(1)
+    b.PrependBoolSlot(0, t.approximate, False)
+    return int(b.EndObject())
+
+
+def _write_l2_norm_options(b: flatbuffers.Builder, t: L2NormOptions) -> int:
+    b.StartObject(1)
+    b.PrependInt8Slot(0, t.fused_activation_function, 0)
+    return int(b.EndObject())
+
+
 def _write_softmax_options(b: flatbuffers.Builder, t: SoftmaxOptions) -> int:
     b.StartObject(1)
     b.PrependFloat32Slot(0, t.beta, 0.0)
@@ -1848,6 +2124,8 @@ def _write_builtin_options(b: flatbuffers.Builder, item: BuiltinOptions | None) 
         return 10, _write_concatenation_options(b, item)
     if isinstance(item, AddOptions):
         return 11, _write_add_options(b, item)
+    if isinstance(item, L2NormOptions):
+        return 12, _write_l2_norm_options(b, item)
     if isinstance(item, ResizeBilinearOptions):
         return 15, _write_resize_bilinear_options(b, item)
     if isinstance(item, ReshapeOptions):
@@ -1878,10 +2156,32 @@ def _write_builtin_options(b: flatbuffers.Builder, item: BuiltinOptions | None) 
         return 38, _write_dequantize_options(b, item)
     if isinstance(item, MaximumMinimumOptions):
         return 39, _write_maximum_minimum_options(b, item)
+    if isinstance(item, ArgMaxOptions):
+        return 40, _write_arg_max_options(b, item)
+    if isinstance(item, LessOptions):
+        return 41, _write_less_options(b, item)
     if isinstance(item, NegOptions):
         return 42, _write_neg_options(b, item)
+    if isinstance(item, GreaterOptions):
+        return 44, _write_greater_options(b, item)
+    if isinstance(item, GreaterEqualOptions):
+        return 45, _write_greater_equal_options(b, item)
+    if isinstance(item, LessEqualOptions):
+        return 46, _write_less_equal_options(b, item)
     if isinstance(item, TransposeConvOptions):
         return 49, _write_transpose_conv_options(b, item)
+    if isinstance(item, EqualOptions):
+        return 53, _write_equal_options(b, item)
+    if isinstance(item, NotEqualOptions):
+        return 54, _write_not_equal_options(b, item)
+    if isinstance(item, ArgMinOptions):
+        return 57, _write_arg_min_options(b, item)
+    if isinstance(item, LogicalOrOptions):
+        return 60, _write_logical_or_options(b, item)
+    if isinstance(item, LogicalAndOptions):
+        return 62, _write_logical_and_options(b, item)
+    if isinstance(item, LogicalNotOptions):
+        return 63, _write_logical_not_options(b, item)
     if isinstance(item, SquareOptions):
         return 66, _write_square_options(b, item)
     if isinstance(item, ResizeNearestNeighborOptions):
@@ -1896,6 +2196,12 @@ def _write_builtin_options(b: flatbuffers.Builder, item: BuiltinOptions | None) 
         return 91, _write_hard_swish_options(b, item)
     if isinstance(item, DepthToSpaceOptions):
         return 94, _write_depth_to_space_options(b, item)
+    if isinstance(item, SelectV2Options):
+        return 98, _write_select_v2_options(b, item)
+    if isinstance(item, BatchMatMulOptions):
+        return 101, _write_batch_mat_mul_options(b, item)
+    if isinstance(item, GeluOptions):
+        return 116, _write_gelu_options(b, item)
     return item.tag, _opaque(b)
 
 

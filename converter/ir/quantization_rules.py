@@ -21,6 +21,9 @@ _ZERO_POINTS = {
     DType.INT4: (-8, 7),
 }
 
+#: Types whose codes stand for real numbers.
+_QUANTIZED = (DType.INT8, DType.UINT8, DType.INT16)
+
 #: Largest relative difference between a bias scale and the product of input and weight scale. Files by others store the
 #: product rounded in other ways; anything larger means that it belongs to other scales.
 _BIAS_TOLERANCE = 1e-3
@@ -55,7 +58,9 @@ def operator_quantization_problems(spec: OpSpec, node: Node) -> Iterator[str]:
     if spec.quantize == "none":
         yield from _need_per_tensor(node, [value for value in (node.input(0), output) if not value.dtype.is_float])
         return
-    if output.dtype not in (DType.INT8, DType.UINT8, DType.INT16):
+    if output.dtype not in _QUANTIZED:
+        if not output.dtype.is_float:  # comparisons and searches read codes
+            yield from _need_per_tensor(node, [v for v in node.inputs if v is not None and v.dtype in _QUANTIZED])
         return
     data = [value for value in node.inputs if value is not None and value.dtype is output.dtype]
     if spec.quantize == "weights":

@@ -13,9 +13,7 @@ import numpy as np
 from .graph import Graph, Node, OptionValue, Value
 from .types import DType, Origin, Quantization
 
-_TOKEN = re.compile(
-    r'\s*("(?:[^"\\]|\\.)*"|-?(?:inf|nan)\b|-?[0-9][0-9a-z.+-]*|[A-Za-z_][A-Za-z0-9_]*|[\[\](){}:,=-])'
-)
+_TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|-?(?:inf|nan)\b|-?[0-9][0-9a-z.+-]*|[A-Za-z_][A-Za-z0-9_]*|[\[\](){}:,=-])')
 _NUMBER = re.compile(r"-?(?:[0-9].*|inf|nan)\Z")
 
 

@@ -1,4 +1,4 @@
-"""MEAN over constant axes."""
+"""MEAN, SUM, REDUCE_MAX and REDUCE_MIN over constant axes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def reduced_axes(node: Node) -> tuple[int, ...]:
     return tuple(sorted({normal_axis(axis, rank) for axis in constant_ints(node, 1)}))
 
 
-@operator("MEAN")
-class Mean(Rule):
+@operator("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN")
+class Reduction(Rule):
     def infer_shapes(self, node: Node) -> list[Shape]:
         axes = reduced_axes(node)
         keep = bool_option(node, "keep_dims")

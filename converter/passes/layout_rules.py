@@ -26,7 +26,7 @@ from .rewrite import (
 
 
 class Elementwise(LayoutRule):
-    """One or two operands, with broadcasting. Constants are permuted, tensors of lower rank reshaped."""
+    """One to three operands, with broadcasting. Constants are permuted, tensors of lower rank reshaped."""
 
     @property
     def ports(self) -> Shape:
@@ -99,7 +99,7 @@ class Pad(LayoutRule):
         return []
 
 
-class Mean(LayoutRule):
+class Reduction(LayoutRule):
     """The axes move. Without keep_dims the result is not permuted, so the axes that stay must stay in order."""
 
     def __init__(self, node: Node) -> None:
@@ -126,6 +126,33 @@ class Mean(LayoutRule):
         return []
 
 
+class Search(LayoutRule):
+    """The axis moves. It is dropped, so the axes that stay must stay in order."""
+
+    moves_output = False
+    constrained = True
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(node)
+        (self._axis,) = (normal_axis(axis, self.rank) for axis in constant_ints(node, 1))
+
+    @property
+    def rank(self) -> int:
+        return len(self.node.input(0).shape)
+
+    @property
+    def ports(self) -> Shape:
+        return (0,)
+
+    def cost(self, p: Permutation) -> int:
+        staying = [axis for axis in p if axis != self._axis]
+        return 0 if staying == sorted(staying) else IMPOSSIBLE
+
+    def apply(self, graph: Graph, p: Permutation) -> list[Node]:
+        self.node.inputs[1] = graph.constant(self.node.input(1).name, np.array(p.index(self._axis), np.int32))
+        return []
+
+
 class Softmax(LayoutRule):
     """Works along the last axis, which must stay there."""
 
@@ -140,10 +167,15 @@ class Softmax(LayoutRule):
 
 
 _RULES: Mapping[str, Callable[[Node], LayoutRule]] = {
+    "ARG_MAX": Search,
+    "ARG_MIN": Search,
     "CONCATENATION": Concatenation,
-    "MEAN": Mean,
+    "MEAN": Reduction,
     "PAD": Pad,
+    "REDUCE_MAX": Reduction,
+    "REDUCE_MIN": Reduction,
     "SOFTMAX": Softmax,
+    "SUM": Reduction,
 }
 
 

@@ -74,7 +74,7 @@ def moved_quantization(quantization: Quantization | None, permutation: Permutati
 def is_unary(node: Node) -> bool:
     """An elementwise operator on one tensor: a function of each element, a change of its type."""
     spec = OPS[node.op]
-    one_element = spec.quantize in ("table", "keep") or spec.family == "quantize"
+    one_element = spec.quantize in ("table", "keep") or spec.family in ("quantize", "compare")
     return len(spec.inputs) == 1 and one_element and len(node.inputs) == 1
 
 

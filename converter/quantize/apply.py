@@ -86,7 +86,7 @@ class _Builder:
             self._add_layer(node)
             return
         operands = set(float_operands(node))
-        shared = self._quantizations[node.outputs[0]] if spec.quantize == "same" else None
+        shared = self._quantizations.get(node.outputs[0]) if spec.quantize == "same" else None
         inputs: list[Value | None] = []
         for value in node.inputs:
             if value is None:

@@ -27,6 +27,7 @@ from .bias import bias_limit, smallest_output_scale
 from .weights import channel_scales
 
 POOLS = ("AVERAGE_POOL_2D", "MAX_POOL_2D")
+COMPARISONS = ("EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL")
 WANTED = {DType.FLOAT32: DType.INT8}
 
 
@@ -57,8 +58,11 @@ def decide(graph: Graph, ranges: Ranges, *, float_borders: bool = False) -> Sche
     for node in _pointless_copies(graph, chosen, float_borders):
         chosen.discard(node)
         reasons[node] = "nothing but float32 is around it"
-    groups = _Groups(graph, chosen, ranges)
-    quantizations = _settle(graph, chosen, groups)
+    quantizations = _settle(graph, chosen, _Groups(graph, chosen, ranges))
+    while coarse := _coarse_comparisons(chosen, quantizations):
+        chosen -= coarse
+        reasons.update((node, "its int8 form needs scales from 1/256 to 1") for node in coarse)
+        quantizations = _settle(graph, chosen, _Groups(graph, chosen, ranges))
     kept = tuple(KeptFloat(node, reason) for node, reason in reasons.items() if reason is not None)
     return Scheme(frozenset(chosen), quantizations, kept)
 
@@ -116,8 +120,6 @@ def _why_not(node: Node) -> str | None:
 
 def _has_int8_row(node: Node, spec: OpSpec) -> bool:
     """Whether ops.toml lists the combination of types that the int8 form would have."""
-    if not any(value.dtype is DType.FLOAT32 for value in node.outputs):
-        return False
     inputs: list[str | None] = []
     for i, value in enumerate(node.inputs):
         if value is None:
@@ -133,6 +135,15 @@ def _has_int8_row(node: Node, spec: OpSpec) -> bool:
 def _row_fits(row: tuple[str, ...], found: Iterable[str | None]) -> bool:
     """The last type of a row stands for every operand behind it as well."""
     return all(found_type is None or found_type == row[min(i, len(row) - 1)] for i, found_type in enumerate(found))
+
+
+def _coarse_comparisons(chosen: set[Node], quantizations: Mapping[Value, Quantization]) -> set[Node]:
+    """Comparisons that would take neighbouring codes for equal, or whose scale LiteRT does not take."""
+    return {
+        node
+        for node in chosen
+        if node.op in COMPARISONS and not all(2**-8 <= quantizations[v].scale < 1.0 for v in float_operands(node))
+    }
 
 
 def _pointless_copies(graph: Graph, chosen: set[Node], float_borders: bool) -> set[Node]:
@@ -183,7 +194,7 @@ class _Groups:
             fixed = fixed_quantization(OPS[node.op])
             if fixed is not None:
                 self._fixed.update((self.root(value), fixed) for value in _float_outputs(node))
-        same = [node for node in nodes if OPS[node.op].quantize == "same"]
+        same = [node for node in nodes if OPS[node.op].quantize == "same" and _float_outputs(node)]
         for node in same:
             if len(float_operands(node)) == 1:
                 self._unite(float_operands(node)[0], node.outputs[0])

@@ -49,7 +49,7 @@ static double li_sum_fixed_factor(const li_net *net, const li_node *node)
     return 2.0 * (double)(a > b ? a : b) / ((double)(1 << LI_PAIR_SHIFT) * out);
 }
 
-static li_status li_sum_plan(li_net *net, li_node *node, int32_t activation)
+static li_status li_addition_plan(li_net *net, li_node *node, int32_t activation)
 {
     LI_TRY(li_pair_plan(net, node, activation));
     if (li_node_input(net, node, 0)->type == LI_INT8 && !li_sum_is_direct(net, node) && !(li_sum_fixed_factor(net, node) < 1.0))
@@ -58,7 +58,7 @@ static li_status li_sum_plan(li_net *net, li_node *node, int32_t activation)
 }
 
 /* `sign` is -1 where b is subtracted. */
-static void li_sum_prepare(li_net *net, const li_node *node, int32_t activation, int32_t sign)
+static void li_addition_prepare(li_net *net, const li_node *node, int32_t activation, int32_t sign)
 {
     const li_tensor *input = li_node_input(net, node, 0);
     li_pair_state *s = li_node_state(net, node);
@@ -105,7 +105,7 @@ static void li_sum_run_whole(li_net *net, const li_node *node, const li_pair_sta
                                li_tensor_data(li_node_input(net, node, 1)), &sum, li_tensor_elements(li_node_output(net, node, 0)));
 }
 
-static void li_sum_run(li_net *net, const li_node *node, li_pair_line line_f32)
+static void li_addition_run(li_net *net, const li_node *node, li_pair_line line_f32)
 {
     const li_pair_state *s = li_node_state_const(net, node);
     if (s->kind == LI_PAIR_FLOAT) li_pair_run(net, node, sizeof(float), line_f32);
@@ -115,37 +115,37 @@ static void li_sum_run(li_net *net, const li_node *node, li_pair_line line_f32)
 
 li_status li_add_plan(li_net *net, li_node *node)
 {
-    return li_sum_plan(net, node, li_pair_activation(net, node, LI_SLOT_AddOptions_fused_activation_function));
+    return li_addition_plan(net, node, li_pair_activation(net, node, LI_SLOT_AddOptions_fused_activation_function));
 }
 
 void li_add_prepare(li_net *net, const li_node *node)
 {
-    li_sum_prepare(net, node, li_pair_activation(net, node, LI_SLOT_AddOptions_fused_activation_function), 1);
+    li_addition_prepare(net, node, li_pair_activation(net, node, LI_SLOT_AddOptions_fused_activation_function), 1);
 }
 
 LI_PAIR_LINE_F32(li_add_line_f32, *x + *y)
 
 li_status li_add_run(li_net *net, const li_node *node)
 {
-    li_sum_run(net, node, li_add_line_f32);
+    li_addition_run(net, node, li_add_line_f32);
     return LI_OK;
 }
 
 li_status li_sub_plan(li_net *net, li_node *node)
 {
-    return li_sum_plan(net, node, li_pair_activation(net, node, LI_SLOT_SubOptions_fused_activation_function));
+    return li_addition_plan(net, node, li_pair_activation(net, node, LI_SLOT_SubOptions_fused_activation_function));
 }
 
 void li_sub_prepare(li_net *net, const li_node *node)
 {
-    li_sum_prepare(net, node, li_pair_activation(net, node, LI_SLOT_SubOptions_fused_activation_function), -1);
+    li_addition_prepare(net, node, li_pair_activation(net, node, LI_SLOT_SubOptions_fused_activation_function), -1);
 }
 
 LI_PAIR_LINE_F32(li_sub_line_f32, *x - *y)
 
 li_status li_sub_run(li_net *net, const li_node *node)
 {
-    li_sum_run(net, node, li_sub_line_f32);
+    li_addition_run(net, node, li_sub_line_f32);
     return LI_OK;
 }
 

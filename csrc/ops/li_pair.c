@@ -56,6 +56,12 @@ li_status li_pair_plan(li_net *net, li_node *node, int32_t activation)
     return LI_OK;
 }
 
+void li_pair_prepare_walk(li_net *net, const li_node *node, li_pair_state *s)
+{
+    const li_tensor *out = li_node_output(net, node, 0);
+    if (li_tensor_elements(out) != 0) li_pair_walk(li_node_input(net, node, 0), li_node_input(net, node, 1), out, s);
+}
+
 void li_pair_prepare(li_net *net, const li_node *node, li_pair_state *s, int32_t kind, int32_t activation)
 {
     const li_tensor *a = li_node_input(net, node, 0), *b = li_node_input(net, node, 1), *out = li_node_output(net, node, 0);
@@ -64,7 +70,7 @@ void li_pair_prepare(li_net *net, const li_node *node, li_pair_state *s, int32_t
     s->kind = kind;
     s->low_f32 = range.low;
     s->high_f32 = range.high;
-    if (li_tensor_elements(out) != 0) li_pair_walk(a, b, out, s);
+    li_pair_prepare_walk(net, node, s);
     if (kind != LI_PAIR_FLOAT) {
         const enum li_limit rule = kind == LI_PAIR_FIXED ? LI_LIMIT_AWAY : LI_LIMIT_EVEN;
         li_range_s8 limits;
@@ -79,6 +85,11 @@ void li_pair_prepare(li_net *net, const li_node *node, li_pair_state *s, int32_t
 
 void li_pair_run(li_net *net, const li_node *node, size_t element, li_pair_line line)
 {
+    li_pair_run_to(net, node, element, element, line);
+}
+
+void li_pair_run_to(li_net *net, const li_node *node, size_t element, size_t out_element, li_pair_line line)
+{
     const li_pair_state *s = li_node_state_const(net, node);
     const char *a = li_tensor_data(li_node_input(net, node, 0)), *b = li_tensor_data(li_node_input(net, node, 1));
     char *out = li_tensor_data(li_node_output(net, node, 0));
@@ -90,7 +101,7 @@ void li_pair_run(li_net *net, const li_node *node, size_t element, li_pair_line 
     if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return;
     for (;;) {
         line(s, out, a + at_a * element, b + at_b * element, s->dims[last], s->step_a[last], s->step_b[last]);
-        out += (size_t)s->dims[last] * element;
+        out += (size_t)s->dims[last] * out_element;
         for (d = last; d-- > 0;) {
             at_a += (size_t)s->step_a[d];
             at_b += (size_t)s->step_b[d];

@@ -27,11 +27,17 @@ li_status li_pair_plan(li_net *net, li_node *node, int32_t activation);
 /* The walk and the limits of the output, which the formula (enum li_pair_kind) rounds its own way. */
 void li_pair_prepare(li_net *net, const li_node *node, li_pair_state *s, int32_t kind, int32_t activation);
 
+/* The walk alone. */
+void li_pair_prepare_walk(li_net *net, const li_node *node, li_pair_state *s);
+
 /* One run along the innermost dimension. */
 typedef void (*li_pair_line)(const li_pair_state *s, void *out, const void *a, const void *b, int32_t n, int32_t step_a,
                              int32_t step_b);
 
 /* Calls `line` for every run; `element` is the size of one in bytes. */
 void li_pair_run(li_net *net, const li_node *node, size_t element, li_pair_line line);
+
+/* The same for an output whose elements have another size. */
+void li_pair_run_to(li_net *net, const li_node *node, size_t element, size_t out_element, li_pair_line line);
 
 #endif

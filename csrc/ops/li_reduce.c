@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* MEAN over constant axes. Formula: docs/NUMERICS.md, "MEAN". */
+/* MEAN, SUM, REDUCE_MAX and REDUCE_MIN over constant axes. Formulas: docs/NUMERICS.md, "MEAN, SUM". */
 #include "li_ops.h"
 
 /*
@@ -11,7 +11,7 @@ typedef struct li_reduce_state {
     uint32_t kept, reduced;              /* loops of each kind */
     int32_t kept_dims[LI_MAX_RANK], kept_steps[LI_MAX_RANK];          /* steps in elements of the input */
     int32_t reduced_dims[LI_MAX_RANK], reduced_steps[LI_MAX_RANK];
-    int32_t run, count;                  /* count: elements of one mean */
+    int32_t run, count;                  /* count: elements of one output */
     float scale, offset;                 /* int8: out = round_even(fl32(sum * scale) + offset) */
 } li_reduce_state;
 
@@ -78,7 +78,7 @@ static void li_reduce_loops(const li_tensor *input, uint32_t mask, li_reduce_sta
     }
 }
 
-li_status li_mean_plan(li_net *net, li_node *node)
+static li_status li_reduce_plan(li_net *net, li_node *node)
 {
     const li_tensor *input = li_node_input(net, node, 0);
     li_tensor *output = li_node_output(net, node, 0);
@@ -106,17 +106,22 @@ li_status li_mean_plan(li_net *net, li_node *node)
     return LI_OK;
 }
 
-void li_mean_prepare(li_net *net, const li_node *node)
+static void li_reduce_prepare(li_net *net, const li_node *node)
+{
+    uint32_t mask;
+    if (li_reduce_axes(net, node, &mask) == LI_OK) li_reduce_loops(li_node_input(net, node, 0), mask, li_node_state(net, node));
+}
+
+/* What makes an int8 sum an output: its scale times 1 (SUM) or 1 / count (MEAN). */
+static void li_reduced_sum_prepare(li_net *net, const li_node *node, int is_mean)
 {
     const li_tensor *input = li_node_input(net, node, 0), *output = li_node_output(net, node, 0);
     li_reduce_state *s = li_node_state(net, node);
-    uint32_t mask;
 
-    if (li_reduce_axes(net, node, &mask) != LI_OK) return;
-    li_reduce_loops(input, mask, s);
+    li_reduce_prepare(net, node);
     if (input->type == LI_INT8) {
         const float ratio = li_tensor_scale(net, input, 0) / li_tensor_scale(net, output, 0);
-        s->scale = ratio * (1.0f / (float)s->count);
+        s->scale = is_mean ? ratio * (1.0f / (float)s->count) : ratio;
         s->offset = (float)li_tensor_zero_point(net, output, 0)
                   - (float)(s->count * li_tensor_zero_point(net, input, 0)) * s->scale;
     }
@@ -135,46 +140,152 @@ static int li_reduce_next(uint32_t loops, const int32_t *dims, const int32_t *st
     return 0;
 }
 
-static void li_mean_block_s8(const li_reduce_state *s, int8_t *out, const int8_t *x, int32_t n)
+/* The function of one kind of output: n neighbouring ones from the elements that start at x. */
+typedef void (*li_reduce_block)(const li_reduce_state *s, void *out, const void *x, int32_t n);
+
+static void li_reduce_block_s8(const li_reduce_state *s, void *out, const void *x, int32_t n)
 {
+    const int8_t *from = x;
+    int8_t *to = out;
     int32_t sums[LI_CHANNEL_BLOCK] = { 0 }, index[LI_MAX_RANK] = { 0 }, i;
     size_t at = 0;
     do {
-        for (i = 0; i < n; ++i) sums[i] += x[at + (size_t)i];
+        for (i = 0; i < n; ++i) sums[i] += from[at + (size_t)i];
     } while (li_reduce_next(s->reduced, s->reduced_dims, s->reduced_steps, index, &at));
     for (i = 0; i < n; ++i) {
         const float scaled = (float)sums[i] * s->scale;
-        out[i] = (int8_t)li_quantize(scaled + s->offset, 0, -128, 127);
+        to[i] = (int8_t)li_quantize(scaled + s->offset, 0, -128, 127);
     }
 }
 
-static void li_mean_block_f32(const li_reduce_state *s, float *out, const float *x, int32_t n)
+static void li_sum_block_f32(const li_reduce_state *s, void *out, const void *x, int32_t n)
 {
+    const float *from = x;
     float sums[LI_CHANNEL_BLOCK] = { 0 };
     int32_t index[LI_MAX_RANK] = { 0 }, i;
     size_t at = 0;
     do {
-        for (i = 0; i < n; ++i) sums[i] += x[at + (size_t)i];
+        for (i = 0; i < n; ++i) sums[i] += from[at + (size_t)i];
     } while (li_reduce_next(s->reduced, s->reduced_dims, s->reduced_steps, index, &at));
-    for (i = 0; i < n; ++i) out[i] = sums[i] / (float)s->count;
+    li_copy(out, sums, (size_t)n * sizeof *sums);
+}
+
+static void li_mean_block_f32(const li_reduce_state *s, void *out, const void *x, int32_t n)
+{
+    float *to = out;
+    int32_t i;
+    li_sum_block_f32(s, out, x, n);
+    for (i = 0; i < n; ++i) to[i] /= (float)s->count;
+}
+
+/* The first element, replaced by each later one that compares `operator` it. */
+#define LI_REDUCE_CHOICE(name, type, operator)                                                                         \
+    static void name(const li_reduce_state *s, void *out, const void *x, int32_t n)                                    \
+    {                                                                                                                  \
+        const type *from = x;                                                                                          \
+        type best[LI_CHANNEL_BLOCK];                                                                                   \
+        int32_t index[LI_MAX_RANK] = { 0 }, i;                                                                         \
+        size_t at = 0;                                                                                                 \
+        li_copy(best, from, (size_t)n * sizeof *best);                                                                 \
+        do {                                                                                                           \
+            for (i = 0; i < n; ++i) best[i] = from[at + (size_t)i] operator best[i] ? from[at + (size_t)i] : best[i];  \
+        } while (li_reduce_next(s->reduced, s->reduced_dims, s->reduced_steps, index, &at));                           \
+        li_copy(out, best, (size_t)n * sizeof *best);                                                                  \
+    }
+
+LI_REDUCE_CHOICE(li_largest_block_s8, int8_t, >)
+LI_REDUCE_CHOICE(li_largest_block_f32, float, >)
+LI_REDUCE_CHOICE(li_smallest_block_s8, int8_t, <)
+LI_REDUCE_CHOICE(li_smallest_block_f32, float, <)
+
+static void li_reduce_run(li_net *net, const li_node *node, li_reduce_block block_s8, li_reduce_block block_f32)
+{
+    const li_tensor *input = li_node_input(net, node, 0), *output = li_node_output(net, node, 0);
+    const li_reduce_state *s = li_node_state_const(net, node);
+    const li_reduce_block block = input->type == LI_INT8 ? block_s8 : block_f32;
+    const size_t element = li_type_bytes(input->type);
+    const uint8_t *x = li_tensor_data(input);
+    uint8_t *out = li_tensor_data(output);
+    int32_t index[LI_MAX_RANK] = { 0 }, c, n;
+    size_t at = 0;
+
+    if (li_tensor_elements(output) == 0) return;
+    do {
+        for (c = 0; c < s->run; c += n, out += (size_t)n * element) {
+            n = s->run - c < LI_CHANNEL_BLOCK ? s->run - c : LI_CHANNEL_BLOCK;
+            block(s, out, x + (at + (size_t)c) * element, n);
+        }
+    } while (li_reduce_next(s->kept, s->kept_dims, s->kept_steps, index, &at));
+}
+
+li_status li_mean_plan(li_net *net, li_node *node)
+{
+    return li_reduce_plan(net, node);
+}
+
+void li_mean_prepare(li_net *net, const li_node *node)
+{
+    li_reduced_sum_prepare(net, node, 1);
 }
 
 li_status li_mean_run(li_net *net, const li_node *node)
 {
-    const li_tensor *input = li_node_input(net, node, 0), *output = li_node_output(net, node, 0);
-    const li_reduce_state *s = li_node_state_const(net, node);
-    const void *x = li_tensor_data(input);
-    void *out = li_tensor_data(output);
-    int32_t index[LI_MAX_RANK] = { 0 }, c, n;
-    size_t at = 0, to = 0;
+    li_reduce_run(net, node, li_reduce_block_s8, li_mean_block_f32);
+    return LI_OK;
+}
 
-    if (li_tensor_elements(output) == 0) return LI_OK;
-    do {
-        for (c = 0; c < s->run; c += n, to += (size_t)n) {
-            n = s->run - c < LI_CHANNEL_BLOCK ? s->run - c : LI_CHANNEL_BLOCK;
-            if (input->type == LI_INT8) li_mean_block_s8(s, (int8_t *)out + to, (const int8_t *)x + at + c, n);
-            else li_mean_block_f32(s, (float *)out + to, (const float *)x + at + c, n);
-        }
-    } while (li_reduce_next(s->kept, s->kept_dims, s->kept_steps, index, &at));
+li_status li_sum_plan(li_net *net, li_node *node)
+{
+    return li_reduce_plan(net, node);
+}
+
+void li_sum_prepare(li_net *net, const li_node *node)
+{
+    li_reduced_sum_prepare(net, node, 0);
+}
+
+li_status li_sum_run(li_net *net, const li_node *node)
+{
+    li_reduce_run(net, node, li_reduce_block_s8, li_sum_block_f32);
+    return LI_OK;
+}
+
+/* Codes are compared, so input and output share scale and zero point. */
+static li_status li_reduce_choice_plan(li_net *net, li_node *node)
+{
+    LI_TRY(li_reduce_plan(net, node));
+    if (li_node_input(net, node, 0)->type != LI_INT8) return LI_OK;
+    return li_need_same_quantization(net, node, li_node_input(net, node, 0), li_node_output(net, node, 0));
+}
+
+li_status li_reduce_max_plan(li_net *net, li_node *node)
+{
+    return li_reduce_choice_plan(net, node);
+}
+
+void li_reduce_max_prepare(li_net *net, const li_node *node)
+{
+    li_reduce_prepare(net, node);
+}
+
+li_status li_reduce_max_run(li_net *net, const li_node *node)
+{
+    li_reduce_run(net, node, li_largest_block_s8, li_largest_block_f32);
+    return LI_OK;
+}
+
+li_status li_reduce_min_plan(li_net *net, li_node *node)
+{
+    return li_reduce_choice_plan(net, node);
+}
+
+void li_reduce_min_prepare(li_net *net, const li_node *node)
+{
+    li_reduce_prepare(net, node);
+}
+
+li_status li_reduce_min_run(li_net *net, const li_node *node)
+{
+    li_reduce_run(net, node, li_smallest_block_s8, li_smallest_block_f32);
     return LI_OK;
 }

@@ -461,6 +461,83 @@ class ReducerOptions:
 
 
 @dataclass(eq=False, slots=True)
+class ArgMaxOptions:
+    output_type: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class ArgMinOptions:
+    output_type: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class BatchMatMulOptions:
+    adj_x: bool = False
+    adj_y: bool = False
+    asymmetric_quantize_inputs: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class EqualOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class NotEqualOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class LessOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class LessEqualOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class GreaterOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class GreaterEqualOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class LogicalAndOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class LogicalOrOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class LogicalNotOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class SelectV2Options:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class GeluOptions:
+    approximate: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class L2NormOptions:
+    fused_activation_function: int = 0
+
+
+@dataclass(eq=False, slots=True)
 class SoftmaxOptions:
     beta: float = 0.0
 
@@ -627,6 +704,7 @@ BuiltinOptions = (
     | SoftmaxOptions
     | ConcatenationOptions
     | AddOptions
+    | L2NormOptions
     | ResizeBilinearOptions
     | ReshapeOptions
     | SpaceToDepthOptions
@@ -642,8 +720,19 @@ BuiltinOptions = (
     | ExpOptions
     | DequantizeOptions
     | MaximumMinimumOptions
+    | ArgMaxOptions
+    | LessOptions
     | NegOptions
+    | GreaterOptions
+    | GreaterEqualOptions
+    | LessEqualOptions
     | TransposeConvOptions
+    | EqualOptions
+    | NotEqualOptions
+    | ArgMinOptions
+    | LogicalOrOptions
+    | LogicalAndOptions
+    | LogicalNotOptions
     | SquareOptions
     | ResizeNearestNeighborOptions
     | LeakyReluOptions
@@ -651,6 +740,9 @@ BuiltinOptions = (
     | QuantizeOptions
     | HardSwishOptions
     | DepthToSpaceOptions
+    | SelectV2Options
+    | BatchMatMulOptions
+    | GeluOptions
     | Opaque
 )
 
@@ -1106,6 +1198,93 @@ def _read_reducer_options(file: _File, at: int) -> ReducerOptions:
     )
 
 
+def _read_arg_max_options(file: _File, at: int) -> ArgMaxOptions:
+    t = file.table(at, "ArgMaxOptions")
+    return ArgMaxOptions(
+        output_type=t.integer(0, _I8, 0),
+    )
+
+
+def _read_arg_min_options(file: _File, at: int) -> ArgMinOptions:
+    t = file.table(at, "ArgMinOptions")
+    return ArgMinOptions(
+        output_type=t.integer(0, _I8, 0),
+    )
+
+
+def _read_batch_mat_mul_options(file: _File, at: int) -> BatchMatMulOptions:
+    t = file.table(at, "BatchMatMulOptions")
+    return BatchMatMulOptions(
+        adj_x=t.boolean(0, False),
+        adj_y=t.boolean(1, False),
+        asymmetric_quantize_inputs=t.boolean(2, False),
+    )
+
+
+def _read_equal_options(file: _File, at: int) -> EqualOptions:
+    file.table(at, "EqualOptions")
+    return EqualOptions()
+
+
+def _read_not_equal_options(file: _File, at: int) -> NotEqualOptions:
+    file.table(at, "NotEqualOptions")
+    return NotEqualOptions()
+
+
+def _read_less_options(file: _File, at: int) -> LessOptions:
+    file.table(at, "LessOptions")
+    return LessOptions()
+
+
+def _read_less_equal_options(file: _File, at: int) -> LessEqualOptions:
+    file.table(at, "LessEqualOptions")
+    return LessEqualOptions()
+
+
+def _read_greater_options(file: _File, at: int) -> GreaterOptions:
+    file.table(at, "GreaterOptions")
+    return GreaterOptions()
+
+
+def _read_greater_equal_options(file: _File, at: int) -> GreaterEqualOptions:
+    file.table(at, "GreaterEqualOptions")
+    return GreaterEqualOptions()
+
+
+def _read_logical_and_options(file: _File, at: int) -> LogicalAndOptions:
+    file.table(at, "LogicalAndOptions")
+    return LogicalAndOptions()
+
+
+def _read_logical_or_options(file: _File, at: int) -> LogicalOrOptions:
+    file.table(at, "LogicalOrOptions")
+    return LogicalOrOptions()
+
+
+def _read_logical_not_options(file: _File, at: int) -> LogicalNotOptions:
+    file.table(at, "LogicalNotOptions")
+    return LogicalNotOptions()
+
+
+def _read_select_v2_options(file: _File, at: int) -> SelectV2Options:
+    file.table(at, "SelectV2Options")
+    return SelectV2Options()
+
+
+def _read_gelu_options(file: _File, at: int) -> GeluOptions:
+    t = file.table(at, "GeluOptions")
+    return GeluOptions(
+        approximate=t.boolean(0, False),
+    )
+
+
+def _read_l2_norm_options(file: _File, at: int) -> L2NormOptions:
+    t = file.table(at, "L2NormOptions")
+    return L2NormOptions(
+        fused_activation_function=t.integer(0, _I8, 0),
+    )
+
+
 def _read_softmax_options(file: _File, at: int) -> SoftmaxOptions:
     t = file.table(at, "SoftmaxOptions")
     return SoftmaxOptions(
@@ -1303,6 +1482,7 @@ _BUILTIN_OPTIONS: Mapping[int, Callable[[_File, int], BuiltinOptions]] = {
     9: _read_softmax_options,
     10: _read_concatenation_options,
     11: _read_add_options,
+    12: _read_l2_norm_options,
     15: _read_resize_bilinear_options,
     17: _read_reshape_options,
     19: _read_space_to_depth_options,
@@ -1318,8 +1498,19 @@ _BUILTIN_OPTIONS: Mapping[int, Callable[[_File, int], BuiltinOptions]] = {
     33: _read_exp_options,
     38: _read_dequantize_options,
     39: _read_maximum_minimum_options,
+    40: _read_arg_max_options,
+    41: _read_less_options,
     42: _read_neg_options,
+    44: _read_greater_options,
+    45: _read_greater_equal_options,
+    46: _read_less_equal_options,
     49: _read_transpose_conv_options,
+    53: _read_equal_options,
+    54: _read_not_equal_options,
+    57: _read_arg_min_options,
+    60: _read_logical_or_options,
+    62: _read_logical_and_options,
+    63: _read_logical_not_options,
     66: _read_square_options,
     74: _read_resize_nearest_neighbor_options,
     75: _read_leaky_relu_options,
@@ -1327,6 +1518,9 @@ _BUILTIN_OPTIONS: Mapping[int, Callable[[_File, int], BuiltinOptions]] = {
     89: _read_quantize_options,
     91: _read_hard_swish_options,
     94: _read_depth_to_space_options,
+    98: _read_select_v2_options,
+    101: _read_batch_mat_mul_options,
+    116: _read_gelu_options,
 }
 
 

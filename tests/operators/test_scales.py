@@ -47,7 +47,7 @@ class Draw:
 def differing(
     op: str,
     inputs: Sequence[tuple[Array, Quantization | None]],
-    output: tuple[str, Quantization],
+    output: tuple[str, Quantization | None],
     axes: Sequence[int] = (),
     repeat: int = 1,
     **options: OptionValue,
@@ -265,6 +265,37 @@ def test_mean(seed: int) -> None:
     output = ("int8", draw.quantization(scale / draw.scale(*((0.2, 5) if seed % 3 else (2**-10, 2**10)))))
     source = [(data, draw.quantization(scale))]
     assert differing("MEAN", source, output, axes=tuple(int(a) for a in axes), keep_dims=bool(seed % 4 < 2)) == 0
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_sum_over_axes(seed: int) -> None:
+    draw = Draw("SUM", seed)
+    shape = tuple(int(size) for size in draw.rng.integers(1, 9, int(draw.rng.integers(1, 6))))
+    axes = draw.rng.choice(len(shape), int(draw.rng.integers(1, len(shape) + 1)), replace=False)
+    scale = draw.scale()
+    data = draw.rng.integers(-128, 128, shape).astype(np.int8)
+    output = ("int8", draw.quantization(scale * draw.scale(*((1, 20) if seed % 3 else (2**-8, 2**8)))))
+    source = [(data, draw.quantization(scale))]
+    assert differing("SUM", source, output, axes=tuple(int(a) for a in axes), keep_dims=bool(seed % 2)) == 0
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("ratio", [(0.3, 3), (2**-12, 2**-7), (2**7, 2**13)])
+def test_prelu(ratio: tuple[float, float], seed: int) -> None:
+    draw = Draw(f"PRELU {ratio}", seed)
+    scale = draw.scale()
+    inputs = [(PAIRS[0], draw.quantization(scale)), (PAIRS[1], draw.quantization(draw.scale(0.001, 0.1)))]
+    assert differing("PRELU", inputs, ("int8", draw.quantization(scale / draw.scale(*ratio)))) == 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("scales", [(0.004, 0.9), (0.00001, 0.004)])
+@pytest.mark.parametrize("op", ["EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL"])
+def test_comparisons(op: str, scales: tuple[float, float], seed: int) -> None:
+    draw = Draw(f"{op} {scales}", seed)
+    scale = draw.scale(*scales)
+    inputs = [(PAIRS[0], draw.quantization(scale)), (PAIRS[1], draw.quantization(scale * 2.0 ** -(seed % 3)))]
+    assert differing(op, inputs, ("bool", None)) == 0
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -87,8 +87,9 @@ class Builder:
         to: Tensor | None = None,
         name: str = "",
         origin: Origin | None = None,
+        dtype: DType | None = None,
     ) -> Value:
-        """Append an operator and return its output.
+        """Append an operator and return its output. `dtype` says its type where the inputs' types allow several.
 
         `to` makes the output the value of a tensor of the model; otherwise it gets (about) the given name and origin.
         Raises Refusal when the operator does not take the element type or the rank.
@@ -96,7 +97,7 @@ class Builder:
         first = inputs[0]
         if first is None:
             raise IRError.at(STAGE, self._node_name, f"{op} without its first input")
-        _check_types(op, [value for value in inputs if value is not None])
+        wanted = _output_type(op, inputs, dtype)
         node = Node(op, list(inputs), [], dict(options or {}), self._node_name)
         try:
             (shape,) = infer_shapes(node)
@@ -105,11 +106,11 @@ class Builder:
         if len(shape) > MAX_RANK:
             raise Refusal(f"{len(shape)} dimensions", f"At most {MAX_RANK} are supported")
         if to is not None:
-            output = Value(to.name, shape, first.dtype)
+            output = Value(to.name, shape, wanted)
             self.bind(to, output)
             output.origin = Origin(to.name)
         else:
-            output = Value(self._unique(name), shape, first.dtype, origin=origin)
+            output = Value(self._unique(name), shape, wanted, origin=origin)
         node.outputs.append(output)
         self.graph.nodes.append(node)
         self._producers[output] = node
@@ -230,13 +231,20 @@ def _constant(name: str, data: npt.NDArray[Any]) -> Value:
     return Value(name, array.shape, dtype_of(Tensor(name, array.shape, array.dtype)), data=array)
 
 
-def _check_types(op: str, inputs: Sequence[Value]) -> None:
-    allowed = sorted({row.inputs[0] for row in OPS[op].types})
-    for value in inputs[: 2 if OPS[op].broadcast else 1]:
-        if value.dtype.value not in allowed:
-            raise Refusal(
-                f"{value.name!r} holds {value.dtype.value}", f"{op} takes {', '.join(allowed)}: export in float32"
-            )
+def _output_type(op: str, inputs: Sequence[Value | None], wanted: DType | None) -> DType:
+    """The type that the operator's row gives its output. Refuses inputs of types that no row has."""
+    spec = OPS[op]
+    rows = list(spec.types)
+    for i, value in enumerate(inputs):
+        if value is None or (spec.inputs[-1].variadic and i >= len(spec.inputs)):
+            continue
+        fitting = [row for row in rows if row.inputs[i] == value.dtype.value]
+        if not fitting:
+            allowed = ", ".join(sorted({row.inputs[i] for row in rows}))
+            raise Refusal(f"{value.name!r} holds {value.dtype.value}", f"{op} takes {allowed}: export in float32")
+        rows = fitting
+    types = [DType(row.outputs[0]) for row in rows]
+    return wanted if wanted in types and wanted is not None else types[0]
 
 
 def _all_names(net: StaticGraph) -> set[str]:
