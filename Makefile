@@ -11,6 +11,9 @@ SEED ?= 1
 SIZE ?= size
 CC_AARCH64 ?= aarch64-linux-gnu-gcc
 QEMU_AARCH64 ?= qemu-aarch64
+SECS ?= 60
+FUZZ_CC ?= clang
+FUZZERS := $(addprefix build/fuzz/fuzz_,check plan run)
 
 DEFINITION := -std=c11 -ffp-contract=off -Icsrc/include -Icsrc/src
 LIBRARY := $(addprefix csrc/,$(shell grep -v '^\#' csrc/sources.txt))
@@ -18,7 +21,7 @@ CHECKKERN := $(wildcard tests/checkkern/*.[ch]) csrc/src/li_cpu.c csrc/src/li_ma
 C_SOURCES := $(shell find csrc -name '*.[ch]' -o -name '*.inc' -o -name CMakeLists.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test test-slow lint gen gen-check asan checkkern checkkern-cross cross bench sizes clean prerequisites
+.PHONY: help dev demo test test-slow lint gen gen-check asan checkkern checkkern-cross cross bench fuzz fuzz-flips sizes clean prerequisites
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -74,6 +77,22 @@ bench: $(READY) ## time the zoo's networks, here and in the engines that are ins
 
 cross: $(READY) ## build for every target, run under emulators, compare hashes (ARGS="--only m4 m7")
 	$(BIN)/python tests/targets/cross.py $(ARGS)
+
+fuzz-flips: $(READY) ## all bit flips, truncations and boundary words of five models, under AddressSanitizer and UBSan
+	$(BIN)/python -m pytest -q -s tests/c/test_damaged_files.py -k every_flip
+
+# FUZZ_CC is a clang with libFuzzer (Debian: apt install clang libclang-rt-14-dev).
+fuzz: $(READY) build/fuzz/seeds $(FUZZERS) ## fuzz the runtime and the frontends, each target for SECS seconds
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --quiet atheris
+	$(BIN)/python tests/fuzz/fuzz.py build/fuzz $(SECS)
+
+build/fuzz/seeds: $(READY) $(wildcard tests/*.py tests/fuzz/*.py tests/cases/*.toml)
+	$(BIN)/python tests/fuzz/corpus.py $@ && touch $@
+
+build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/mutator.c tests/fuzz/harness.h $(C_SOURCES)
+	@mkdir -p build/fuzz
+	$(FUZZ_CC) $(DEFINITION) -Itests/c -O2 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	  -o $@ $< tests/fuzz/mutator.c $(LIBRARY)
 
 sizes: ## print bytes of code and data, for another target with its CC, SIZE and CFLAGS
 	@rm -rf build/sizes && mkdir -p build/sizes

@@ -3,144 +3,24 @@
  * replay FILE...                          load each file and run it, whatever it holds
  * replay --mutate SEED COUNT FILE         every truncation, and COUNT mutants of the file: single-bit flips and words
  *                                         replaced by boundary values, half of them outside the buffers' bodies
+ * replay --exhaust STRIDE FILE            every truncation, and every STRIDE-th of all single-bit flips and of all aligned
+ *                                         words under 16 boundary values
  *
  * A mutant is refused, or runs on random inputs, one in eight of them twice. It is not run when its multiply-accumulates exceed ten times the
  * original's, or when it needs more memory than MEMORY_LIMIT. Built with AddressSanitizer, bytes behind the file are
  * poisoned; the exit status is 1 when a mutant took longer than a second.
  */
 #define _POSIX_C_SOURCE 200809L
-#include "support.h"
-
-#include "li_core.h"
+#include "parts.h"
+#include "work.h"
 
 #include <time.h>
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifdef SANITIZED
-#include <sanitizer/asan_interface.h>
-#define POISON(p, n) __asan_poison_memory_region(p, n)
-#define UNPOISON(p, n) __asan_unpoison_memory_region(p, n)
-#else
-#define POISON(p, n) ((void)(p), (void)(n))
-#define UNPOISON(p, n) ((void)(p), (void)(n))
-#endif
 
 #define MEMORY_LIMIT ((size_t)64 << 20)
 #define SLOWEST_ALLOWED 1.0
 
 enum outcome { REFUSED, TOO_LARGE, TOO_SLOW, STOPPED, RAN, OUTCOMES };
 static const char *const outcome_names[OUTCOMES] = { "refused", "too-large", "too-many-macs", "stopped", "ran" };
-
-/* Memory parts that grow and are reused from one mutant to the next. What a net does not own is poisoned. */
-struct block {
-    unsigned char *bytes;
-    size_t capacity;
-};
-
-static void *block_of(struct block *block, size_t bytes)
-{
-    if (bytes > block->capacity) {
-        free(block->bytes);
-        block->capacity = (bytes + 4095) / 4096 * 4096;
-        block->bytes = aligned_alloc(64, block->capacity);
-        CHECK(block->bytes != NULL);
-        memset(block->bytes, 0xa5, block->capacity);
-    }
-    if (block->bytes == NULL) {
-        return NULL;
-    }
-    UNPOISON(block->bytes, bytes);
-    POISON(block->bytes + bytes, block->capacity - bytes);
-    return bytes == 0 ? NULL : block->bytes;
-}
-
-static void block_release(struct block *block)
-{
-    if (block->bytes != NULL) {
-        UNPOISON(block->bytes, block->capacity);
-    }
-}
-
-/* Multiply-accumulates, or elements touched, of one operator: an estimate to keep hostile sizes from running. */
-static uint64_t work_of(const li_net *net, const li_node *node)
-{
-    uint64_t elements = 0;
-    for (uint32_t i = 0; i < node->input_count; i++) {
-        const li_tensor *t = li_node_input(net, node, i);
-        elements += t == NULL ? 0 : li_tensor_elements(t);
-    }
-    const li_tensor *out = li_node_output(net, node, 0);
-    const li_tensor *in = li_node_input(net, node, 0);
-    const uint64_t result = out == NULL ? 0 : li_tensor_elements(out);
-    uint64_t each = 1;
-    switch (li_operation_rows[node->row].builtin) {
-    case LI_OP_CONV_2D:
-    case LI_OP_FULLY_CONNECTED:
-    case LI_OP_DEPTHWISE_CONV_2D: {
-        const li_tensor *filter = li_node_input(net, node, 1);
-        const bool depthwise = li_operation_rows[node->row].builtin == LI_OP_DEPTHWISE_CONV_2D;
-        const int32_t channels = filter->rank == 0 ? 1 : filter->dims[depthwise ? filter->rank - 1 : 0];
-        each = channels == 0 ? 1 : li_tensor_elements(filter) / (uint32_t)channels;
-        break;
-    }
-    case LI_OP_AVERAGE_POOL_2D:
-    case LI_OP_MAX_POOL_2D:
-        if (node->options != 0 && in != NULL && in->rank == 4) {
-            const int32_t width = li_table_i32(li_file(net), node->options, LI_SLOT_Pool2DOptions_filter_width, 0);
-            const int32_t height = li_table_i32(li_file(net), node->options, LI_SLOT_Pool2DOptions_filter_height, 0);
-            each = (uint64_t)(width < in->dims[2] ? width : in->dims[2]) * (uint64_t)(height < in->dims[1] ? height : in->dims[1]);
-        }
-        break;
-    default:
-        break;
-    }
-    return li_size_add(li_size_mul(result, each), elements);
-}
-
-static uint64_t work_of_net(const li_net *net)
-{
-    uint64_t work = 0;
-    for (uint32_t i = 0; i < net->node_count; i++) {
-        work = li_size_add(work, work_of(net, li_node_record(net, i)));
-    }
-    return work;
-}
-
-struct parts {
-    struct block work, arena, scratch, state, packed;
-};
-
-/* Reads everything that the API offers, so that the sanitizers see it. */
-static void touch(li_net *net)
-{
-    volatile unsigned char sink = 0;
-    for (int32_t i = 0; i < li_tensors(net); i++) {
-        const li_tensor *t = li_tensor_at(net, i);
-        size_t length;
-        float scales[4];
-        int32_t zero_points[4];
-        const char *name = li_tensor_name(t, &length);
-        for (size_t k = 0; k < length; k++) {
-            sink = (unsigned char)name[k];
-        }
-        CHECK(li_tensor_scales(t, scales, 4) >= 0 && li_tensor_zero_points(t, zero_points, 4) >= 0);
-        CHECK(li_tensor_index(t) == i);
-        if (li_tensor_bytes(t) != 0 && li_tensor_data(t) != NULL) {
-            sink = ((unsigned char *)li_tensor_data(t))[li_tensor_bytes(t) - 1];
-        }
-    }
-    for (int32_t i = 0; i < li_operations(net); i++) {
-        int32_t indices[4];
-        CHECK(li_operator_inputs(net, i, indices, 4) >= 0 && li_operator_outputs(net, i, indices, 4) >= 0);
-    }
-    (void)sink;
-}
 
 static enum outcome run(const void *model, size_t size, struct parts *parts, uint64_t work_limit, uint64_t *work,
                         uint64_t *seed, li_fault *fault)
@@ -166,10 +46,8 @@ static enum outcome run(const void *model, size_t size, struct parts *parts, uin
     if (need.arena + need.state > MEMORY_LIMIT || need.packed + need.scratch > MEMORY_LIMIT) {
         return TOO_LARGE;
     }
-    li_memory all = { block_of(&parts->arena, need.arena), need.arena, block_of(&parts->scratch, need.scratch), need.scratch,
-                      block_of(&parts->state, need.state), need.state, block_of(&parts->packed, need.packed), need.packed };
     li_net *net;
-    CHECK(li_open(&net, model, size, &all, &options, fault) == LI_OK);    /* what plans, opens */
+    CHECK(parts_open(parts, &net, model, size, &need, &options, fault) == LI_OK);    /* what plans, opens */
     *work = work_of_net(net);
     touch(net);
     if (*work > work_limit) {
@@ -193,15 +71,6 @@ static double now(void)
     struct timespec t;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static void release(struct parts *parts)
-{
-    block_release(&parts->work);
-    block_release(&parts->arena);
-    block_release(&parts->scratch);
-    block_release(&parts->state);
-    block_release(&parts->packed);
 }
 
 /* ---- mutants ---- */
@@ -275,52 +144,102 @@ static void damage(unsigned char *file, size_t size, const unsigned char *body, 
     }
 }
 
+/* A file and the copy that is damaged. */
+struct subject {
+    unsigned char *original, *copy;
+    size_t size;
+    uint64_t work_limit, seed;
+    struct block file;
+    struct parts parts;
+};
+
+static void subject_open(struct subject *subject, const char *path, uint64_t seed)
+{
+    uint64_t work = 0;
+    li_fault fault;
+    memset(subject, 0, sizeof *subject);
+    subject->seed = seed;
+    subject->original = read_file(path, &subject->size);
+    subject->copy = block_of(&subject->file, subject->size);
+    memcpy(subject->copy, subject->original, subject->size);
+    CHECK(run(subject->copy, subject->size, &subject->parts, UINT64_MAX, &work, &subject->seed, &fault) == RAN);
+    subject->work_limit = 10 * work;
+}
+
+static void subject_close(struct subject *subject)
+{
+    parts_free(&subject->parts);
+    block_free(&subject->file);
+    free(subject->original);
+}
+
+/* Runs the copy as it is and counts what became of it. */
+static void try_copy(struct subject *subject, size_t size, struct tally *tally, uint64_t index)
+{
+    uint64_t work;
+    li_fault fault;
+    const double start = now();
+    const enum outcome outcome = run(subject->copy, size, &subject->parts, subject->work_limit, &work, &subject->seed, &fault);
+    count(tally, outcome, now() - start, index);
+}
+
+static int truncate_all(struct subject *subject)
+{
+    struct tally tally;
+    memset(&tally, 0, sizeof tally);
+    for (size_t length = 0; length < subject->size; length++) {
+        CHECK(block_of(&subject->file, length) == subject->copy || length == 0);
+        try_copy(subject, length, &tally, length);
+    }
+    CHECK(block_of(&subject->file, subject->size) == subject->copy);
+    return print("truncations", &tally);
+}
+
 static int mutate(uint64_t seed, uint64_t mutants, const char *path)
 {
-    size_t size;
-    unsigned char *original = read_file(path, &size);
-    struct block file = { NULL, 0 };
-    struct parts parts;
-    struct tally truncated, damaged;
-    li_fault fault;
-    uint64_t work = 0;
-    uint64_t scratch;
-    memset(&parts, 0, sizeof parts);
-    memset(&truncated, 0, sizeof truncated);
-    memset(&damaged, 0, sizeof damaged);
-
-    unsigned char *bytes = block_of(&file, size);
-    memcpy(bytes, original, size);
-    CHECK(run(bytes, size, &parts, UINT64_MAX, &work, &seed, &fault) == RAN);
-    const uint64_t limit = 10 * work;
-    unsigned char *body = mark_bodies(original, size);
-
-    for (size_t length = 0; length < size; length++) {
-        const double start = now();
-        CHECK(block_of(&file, length) == bytes || length == 0);
-        const enum outcome outcome = run(bytes, length, &parts, limit, &scratch, &seed, &fault);
-        count(&truncated, outcome, now() - start, length);
-    }
-    block_of(&file, size);
+    struct subject subject;
+    struct tally tally;
+    memset(&tally, 0, sizeof tally);
+    subject_open(&subject, path, seed);
+    unsigned char *body = mark_bodies(subject.original, subject.size);
+    int slow = truncate_all(&subject);
     for (uint64_t i = 0; i < mutants; i++) {
-        const double start = now();
-        memcpy(bytes, original, size);
-        damage(bytes, size, body, &seed);
-        const enum outcome outcome = run(bytes, size, &parts, limit, &scratch, &seed, &fault);
-        count(&damaged, outcome, now() - start, i);
+        memcpy(subject.copy, subject.original, subject.size);
+        damage(subject.copy, subject.size, body, &subject.seed);
+        try_copy(&subject, subject.size, &tally, i);
     }
-    int slow = print("truncations", &truncated);
-    slow |= print("mutants", &damaged);
-    release(&parts);
-    block_release(&file);
-    free(parts.work.bytes);
-    free(parts.arena.bytes);
-    free(parts.scratch.bytes);
-    free(parts.state.bytes);
-    free(parts.packed.bytes);
-    free(file.bytes);
+    slow |= print("mutants", &tally);
     free(body);
-    free(original);
+    subject_close(&subject);
+    return slow;
+}
+
+/* Each bit, and each aligned word under each boundary value; of both every `stride`-th. */
+static int exhaust(uint64_t stride, const char *path)
+{
+    static const uint32_t words[16] = { 0, 1, 2, 3, 7, 0x7f, 0x80, 0xff, 0x7fff, 0x10000, 0x40000000,
+                                        0x7f800000 /* infinity */, 0x7fc00000 /* NaN */, 0x7fffffff, 0x80000000, 0xffffffff };
+    struct subject subject;
+    struct tally bits, boundaries;
+    memset(&bits, 0, sizeof bits);
+    memset(&boundaries, 0, sizeof boundaries);
+    CHECK(stride != 0);
+    subject_open(&subject, path, 1);
+    int slow = truncate_all(&subject);
+    memcpy(subject.copy, subject.original, subject.size);
+    for (uint64_t i = 0; i < (uint64_t)subject.size * 8; i += stride) {
+        subject.copy[i / 8] ^= (unsigned char)(1u << (i % 8));
+        try_copy(&subject, subject.size, &bits, i);
+        subject.copy[i / 8] = subject.original[i / 8];
+    }
+    for (uint64_t i = 0; i < (uint64_t)subject.size / 4 * 16; i += stride) {
+        memcpy(subject.copy + i / 16 * 4, &words[i % 16], 4);
+        try_copy(&subject, subject.size, &boundaries, i);
+        memcpy(subject.copy + i / 16 * 4, subject.original + i / 16 * 4, 4);
+    }
+    slow |= print("flips", &bits);
+    slow |= print("words", &boundaries);
+    subject_close(&subject);
     return slow;
 }
 
@@ -328,6 +247,9 @@ int main(int argc, char **argv)
 {
     if (argc == 5 && strcmp(argv[1], "--mutate") == 0) {
         return mutate(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10), argv[4]);
+    }
+    if (argc == 4 && strcmp(argv[1], "--exhaust") == 0) {
+        return exhaust(strtoull(argv[2], NULL, 10), argv[3]);
     }
     struct parts parts;
     memset(&parts, 0, sizeof parts);
@@ -347,11 +269,6 @@ int main(int argc, char **argv)
         free(exact);
         free(original);
     }
-    release(&parts);
-    free(parts.work.bytes);
-    free(parts.arena.bytes);
-    free(parts.scratch.bytes);
-    free(parts.state.bytes);
-    free(parts.packed.bytes);
+    parts_free(&parts);
     return 0;
 }

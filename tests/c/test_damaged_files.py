@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from one_operator import one_operator_models
-from tiny_models import ModelMaker, chain, every_operator
+from tiny_models import ModelMaker, chain, every_operator, int8_conv_net
 
 from converter.gen.ops import OPS
 
@@ -103,6 +103,30 @@ def demo_model(core: Core, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_damaged_demo_model(program: Callable[..., Path], demo_model: Path) -> None:
     refused, ran = replay(program, 20000, demo_model)
     assert refused > 0 and ran > 0
+
+
+FIVE = {
+    "int8 every operator": every_operator(True),
+    "float every operator": every_operator(False),
+    "int8 net": int8_conv_net(),
+    "constants": one_operator_models()["constants"],
+    "planned": chain("RELU", "RESHAPE", "LOGISTIC", "RELU6").plan([0, 64, 64, 128, 0]),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FIVE)
+def test_every_flip_truncation_and_boundary_word(program: Callable[..., Path], tmp_path: Path, name: str) -> None:
+    """All of them: single-bit flips, truncations, and 16 boundary values in every aligned word."""
+    path = tmp_path / "model.tflite"
+    path.write_bytes(FIVE[name].bytes())
+    size = path.stat().st_size
+    command = [program("replay", *SANITIZE), "--exhaust", "1", path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    print(f"{name}, {size} bytes\n{done.stdout}")
+    counts = [sum(map(int, re.findall(r" [a-z-]+ (\d+)(?= )", line))) for line in done.stdout.splitlines()]
+    assert counts == [size, 8 * size, size // 4 * 16]
 
 
 @pytest.mark.slow

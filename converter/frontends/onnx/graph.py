@@ -82,6 +82,25 @@ class OnnxNode:
             raise Refusal(f"its {role} ({tensor.name!r}) comes from a computation", f"Make the {role} a constant")
         return tensor.data
 
+    def integers(self, i: int, role: str) -> tuple[int, ...] | None:
+        """The elements of an optional parameter that is a list of integers. Refuses what is none."""
+        data = self.constant(i, role)
+        if data is None:
+            return None
+        if data.ndim > 1 or data.dtype.kind not in "iu":
+            found = f"its {role} are {data.dtype} of shape {list(data.shape)}"
+            raise Refusal(found, "They have to be a list of integers")
+        return tuple(int(number) for number in data.reshape(-1))
+
+    def axes(self, since: int, rank: int, i: int = 1) -> tuple[int, ...] | None:
+        """Axes from 0 on, in the order given: an attribute, from opset `since` on input `i`. None when left out."""
+        given = self.integers(i, "axes") if self.opset >= since else self.attributes.integers("axes")
+        if given is None:
+            return None
+        if any(not -rank <= axis < rank for axis in given):
+            raise Refusal(f"axes {list(given)}", f"They have to lie in [-{rank}, {rank})")
+        return tuple(axis % rank for axis in given)
+
     def scalar(self, i: int, role: str) -> float | None:
         """A constant optional parameter that is one number."""
         data = self.constant(i, role)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import onnx
 
-from ...errors import Blocker, InvalidModelError, UnsupportedError
+from ...errors import Blocker, InvalidModelError, IRError, UnsupportedError
 from ...ir.graph import Graph
+from ...ir.verify import verify
 from ...options import Options
 from . import (
     activation,
@@ -48,7 +49,12 @@ def load_onnx(model: onnx.ModelProto, options: Options) -> Graph:
     """
     checked = prepare(model)
     net = resolve(checked, options)
-    return lower(net)
+    graph = lower(net)
+    try:
+        verify(graph)  # ONNX's sizes and numbers have 64 bits, ours have 32
+    except IRError as error:
+        raise InvalidModelError(STAGE, error.blockers) from error
+    return graph
 
 
 def supported_operators() -> tuple[str, ...]:
@@ -97,6 +103,8 @@ def _collected(refused: list[_Refused], kind: str, name: str) -> Iterator[None]:
         yield
     except Refusal as refusal:
         refused.append(_Refused(kind, name, refusal))
+    except IRError as error:    # ONNX's shape inference and our rules disagree about an absurd node
+        refused += (_Refused(kind, name, Refusal(blocker.found, blocker.remedy)) for blocker in error.blockers)
 
 
 def _map(node: OnnxNode, build: Builder) -> None:

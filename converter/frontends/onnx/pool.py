@@ -7,6 +7,7 @@ import numpy as np
 from ...ir.graph import OptionValue, Value
 from ...ir.types import Origin
 from .builder import TO_NHWC, Builder, options_for
+from .constants import MAX_FOLDED_ELEMENTS
 from .errors import Refusal
 from .graph import OnnxNode
 from .registry import onnx_operator
@@ -126,6 +127,9 @@ def _is_subsampled_same(axis: Axis) -> bool:
 
 def _divisors(window: Window, counts_pads: bool) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
     """By what ONNX divides the sum of each window: shape [height, width] of the output."""
+    positions = window.rows.positions * window.columns.positions
+    if positions > MAX_FOLDED_ELEMENTS:
+        raise Refusal(f"a result of {positions} pixels", f"At most {MAX_FOLDED_ELEMENTS} are supported")
     rows, columns = (
         np.array(
             [

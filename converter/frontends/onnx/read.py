@@ -57,6 +57,8 @@ def default_opset(model: onnx.ModelProto) -> int:
     versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
     if not versions:
         raise InvalidModelError.at(STAGE, "", "the model does not say which ONNX opset it uses")
+    if not 1 <= min(versions) <= max(versions) < 2**31:
+        raise InvalidModelError.at(STAGE, f"opset {max(versions, key=abs)}", "ONNX has no such version")
     return int(max(versions))
 
 

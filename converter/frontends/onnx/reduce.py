@@ -11,8 +11,7 @@ from .registry import onnx_operator
 def reduce_mean(node: OnnxNode, build: Builder) -> None:
     """Axes are an attribute, since opset 18 an input; none given means all, or (noop_with_empty_axes) nothing."""
     source, result = node.input(0), node.output
-    given = node.constant(1, "axes") if node.opset >= 18 else node.attributes.integers("axes")
-    axes = sorted({int(axis) % source.rank for axis in given}) if given is not None else []
+    axes = sorted(set(node.axes(18, source.rank) or ()))
     if not axes:
         if source.rank == 0 or (node.opset >= 18 and node.attributes.integer("noop_with_empty_axes", 0)):
             build.bind(result, build.value(source))

@@ -18,11 +18,11 @@ def reshape(node: OnnxNode, build: Builder) -> None:
 def squeeze(node: OnnxNode, build: Builder) -> None:
     """Axes are an attribute, since opset 13 an input; without them every dimension of size 1 goes."""
     source, result = node.input(0), node.output
-    given = node.constant(1, "axes") if node.opset >= 13 else node.attributes.integers("axes")
+    given = node.axes(13, source.rank)
     if given is None:
         axes = tuple(i for i, size in enumerate(source.dims) if size == 1)
     else:
-        axes = tuple(sorted({int(axis) % source.rank for axis in given}))
+        axes = tuple(sorted(set(given)))
     if axes:
         build.emit("SQUEEZE", [build.value(source)], {"squeeze_dims": axes}, to=result)
     else:

@@ -15,7 +15,7 @@ from .constants import fold, is_foldable, read_constant, shape_result
 from .errors import STAGE
 from .graph import OnnxNode, StaticGraph, Tensor
 from .read import default_opset
-from .shapes import infer_outputs, input_tensors
+from .shapes import infer_outputs, input_tensors, refuse_huge
 
 _OWN_DOMAINS = ("", "ai.onnx")
 
@@ -31,6 +31,7 @@ def resolve(model: onnx.ModelProto, options: Options) -> StaticGraph:
     true_inputs = [value for value in model.graph.input if value.name not in walk.scope]
     inputs = input_tensors(true_inputs, options)
     for tensor in inputs:
+        refuse_huge(tensor)
         walk.scope[tensor.name] = tensor
     walk.nodes(model.graph.node)
     outputs = [(value.name, walk.tensor(value.name, "the model's outputs")) for value in model.graph.output]

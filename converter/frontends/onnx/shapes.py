@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,9 @@ _log = logging.getLogger(__name__)
 
 #: Constants up to this size are shown to shape inference: operands such as shapes, axes and pads, no weights.
 _MAX_OPERAND_ELEMENTS = 4096
+
+#: A tensor takes at most 2 GiB, and indices have 32 bits.
+MAX_ELEMENTS = 2**31 - 1
 
 #: A dimension as the model states it: a size, a symbol, or "" where it says nothing.
 _Dim = int | str
@@ -55,6 +59,14 @@ def input_tensors(inputs: Sequence[onnx.ValueInfoProto], options: Options) -> li
     if blockers:
         raise UsageError(STAGE, blockers)
     return [Tensor(value.name, shapes[value.name], _dtype(value.type.tensor_type.elem_type)) for value in inputs]
+
+
+def refuse_huge(tensor: Tensor) -> None:
+    """Raises InvalidModelError for a tensor with more elements than any that our format can hold."""
+    if tensor.shape is not None and math.prod(max(dim, 1) for dim in tensor.shape) > MAX_ELEMENTS:
+        raise InvalidModelError.at(
+            STAGE, f"tensor {tensor.name!r}", f"its shape {list(tensor.shape)} has more than {MAX_ELEMENTS} elements"
+        )
 
 
 def _declared(value: onnx.ValueInfoProto) -> list[_Dim] | None:

@@ -58,7 +58,8 @@ class Axis:
     def elements_inside(self, position: int, low: int, high: int) -> int:
         """How many elements of a window have coordinates from `low` to `high` - 1 (0: the first of the tensor)."""
         first = position * self.stride - self.before
-        return sum(low <= first + k * self.dilation < high for k in range(self.kernel))
+        begin, end = (min(max(-(-(at - first) // self.dilation), 0), self.kernel) for at in (low, high))
+        return max(end - begin, 0)
 
 
 @dataclass(frozen=True)

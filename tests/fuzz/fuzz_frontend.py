@@ -1,0 +1,47 @@
+"""Fuzzes a frontend with libFuzzer in Python.
+
+python tests/fuzz/fuzz_frontend.py onnx|tflite [libFuzzer options] CORPUS...
+"""
+
+from __future__ import annotations
+
+import random
+import resource
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import atheris
+
+with atheris.instrument_imports(include=["converter.frontends", "converter.ops", "converter.ir"]):
+    from frontend_targets import be_quiet, is_read
+
+from mutate_models import MUTATORS
+
+#: Bytes of addresses that the process may take: what a small file makes of itself has to fit.
+ADDRESSES = 4 << 30
+
+
+def main(format: str) -> None:
+    mutate_model = MUTATORS[format]
+
+    def mutate(data: bytes, max_size: int, seed: int) -> bytes:
+        rng = random.Random(seed)
+        changed = mutate_model(data, rng) if rng.random() < 0.8 else None
+        if changed is None or not 0 < len(changed) <= max_size:
+            return bytes(atheris.Mutate(data, max_size))
+        return changed
+
+    def execute(data: bytes) -> None:
+        is_read(format, data)
+
+    be_quiet()
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
+    sys.argv.remove(format)
+    atheris.Setup(sys.argv, execute, custom_mutator=mutate)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
