@@ -55,10 +55,21 @@ static size_t li_conv_group_bytes(const li_net *net, const li_node *node, const 
     return li_kernels_of(net)->pack_f32_bytes(li_conv_taps(s), (size_t)(s->out_c / s->groups));
 }
 
+/* As the kernels of whole int8 layers see it, where they can: one group, no dilation along a row. */
+static int li_conv_shape_of(const li_conv_state *s, li_conv_shape *shape)
+{
+    const li_window *w = &s->window;
+    const li_conv_shape found = { w->in_h, w->in_w, s->in_c, w->out_h, w->out_w, s->out_c, w->filter_h, w->filter_w,
+                                  w->stride_h, w->stride_w, w->dilation_h, w->pad_top, w->pad_left };
+    *shape = found;
+    return s->groups == 1 && (w->dilation_w == 1 || w->filter_w == 1);
+}
+
 li_status li_conv_2d_plan(li_net *net, li_node *node)
 {
     const li_tensor *input = li_node_input(net, node, 0);
     li_conv_state s;
+    li_conv_shape shape;
     int64_t dims[4];
 
     LI_TRY(li_conv_decode(net, node, &s));
@@ -71,6 +82,8 @@ li_status li_conv_2d_plan(li_net *net, li_node *node)
     if (input->type != LI_INT8) {
         const uint64_t packed = (uint64_t)li_conv_group_bytes(net, node, &s) * (uint64_t)s.groups;
         node->packed_bytes = packed <= INT32_MAX ? (uint32_t)packed : 0;     /* too large: used in place */
+    } else if (li_conv_shape_of(&s, &shape)) {
+        li_weights_plan_layer(net, node, li_kernels_of(net)->conv_s8, &shape);
     }
     return li_set_shape(net, node, li_node_output(net, node, 0), 4, dims);
 }
@@ -81,7 +94,13 @@ void li_conv_2d_prepare(li_net *net, const li_node *node)
 
     if (li_conv_decode(net, node, s) != LI_OK) return;
     li_epilogue_prepare(net, node, s->activation, (uint32_t)s->out_c, &s->end, (float *)(s + 1));
-    if (node->packed_bytes != 0 && (net->flags & LI_PACKED_READY) == 0) {
+    if (node->packed_bytes == 0 || (net->flags & LI_PACKED_READY) != 0) return;
+    if (li_node_input(net, node, 0)->type == LI_INT8) {
+        li_conv_shape shape;
+        if (li_conv_shape_of(s, &shape))
+            li_kernels_of(net)->conv_s8->pack(li_node_packed(net, node), &shape, li_tensor_data(li_node_input(net, node, 1)),
+                                              li_optional_data(net, node, 2), (const float *)(s + 1), s->end.in_zero);
+    } else {
         const size_t taps = li_conv_taps(s), channels = (size_t)(s->out_c / s->groups), bytes = li_conv_group_bytes(net, node, s);
         const float *w = li_tensor_data(li_node_input(net, node, 1));
         char *packed = li_node_packed(net, node);
@@ -170,6 +189,23 @@ static void li_conv_pixel_f32(const li_kernels *kernels, const li_conv_state *s,
     }
 }
 
+/* Image by image through the kernels of whole layers. */
+static void li_conv_run_packed_s8(const li_net *net, const li_node *node, const li_conv_state *s)
+{
+    const li_rescale_s8 rescale = { s->end.in_zero, s->end.out_zero, s->end.low, s->end.high };
+    const li_window *w = &s->window;
+    const size_t in_bytes = (size_t)w->in_h * (size_t)w->in_w * (size_t)s->in_c;
+    const size_t out_bytes = (size_t)w->out_h * (size_t)w->out_w * (size_t)s->out_c;
+    const int8_t *x = li_tensor_data(li_node_input(net, node, 0));
+    int8_t *out = li_tensor_data(li_node_output(net, node, 0));
+    li_conv_shape shape;
+    int32_t b;
+
+    if (!li_conv_shape_of(s, &shape)) return;
+    for (b = 0; b < w->batches; ++b, x += in_bytes, out += out_bytes)
+        li_kernels_of(net)->conv_s8->run(out, x, li_node_packed(net, node), li_scratch(net), &shape, &rescale, 0, w->out_h);
+}
+
 li_status li_conv_2d_run(li_net *net, const li_node *node)
 {
     const li_tensor *input = li_node_input(net, node, 0);
@@ -181,11 +217,15 @@ li_status li_conv_2d_run(li_net *net, const li_node *node)
     void *out = li_tensor_data(li_node_output(net, node, 0));
     const size_t in_bytes = (size_t)w->in_h * (size_t)w->in_w * (size_t)s->in_c;
     const char *packed = node->packed_bytes != 0 ? li_node_packed(net, node) : NULL;
-    const size_t group_bytes = packed != NULL ? li_conv_group_bytes(net, node, s) : 0;
+    const size_t group_bytes = packed != NULL && input->type != LI_INT8 ? li_conv_group_bytes(net, node, s) : 0;
     size_t at = 0;
     int32_t b, oy, ox;
 
     if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return LI_OK;    /* the other dimensions may be huge */
+    if (packed != NULL && input->type == LI_INT8) {
+        li_conv_run_packed_s8(net, node, s);
+        return LI_OK;
+    }
     for (b = 0; b < w->batches; ++b)
         for (oy = 0; oy < w->out_h; ++oy)
             for (ox = 0; ox < w->out_w; ++ox, at += (size_t)s->out_c) {

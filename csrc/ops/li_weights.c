@@ -60,6 +60,17 @@ li_status li_weights_state(li_net *net, li_node *node, size_t fixed, uint32_t ch
     return LI_OK;
 }
 
+void li_weights_plan_layer(const li_net *net, li_node *node, const li_layer_kernels *layer, const li_conv_shape *shape)
+{
+    size_t packed, scratch;
+    if (!li_weights_may_pack_s8(net, node, layer)) return;
+    packed = layer->packed_bytes(shape);
+    scratch = layer->scratch_bytes(shape);
+    if (packed > INT32_MAX || scratch > INT32_MAX) return;      /* too large: used in place */
+    node->packed_bytes = (uint32_t)packed;
+    node->scratch_bytes = packed != 0 ? (uint32_t)scratch : 0;
+}
+
 void li_epilogue_prepare(li_net *net, const li_node *node, int32_t activation, uint32_t channels, li_epilogue *e,
                          float *multipliers)
 {

@@ -35,6 +35,18 @@ static inline int li_weights_may_pack(const li_net *net, const li_node *node)
         && li_node_input(net, node, 1)->home == LI_HOME_MODEL;
 }
 
+/* Whole int8 layers run on packed weights when the kernels have them, the caller allows it, and weights and bias are known
+   before the run. */
+static inline int li_weights_may_pack_s8(const li_net *net, const li_node *node, const li_layer_kernels *layer)
+{
+    const li_tensor *bias = li_node_input(net, node, 2);
+    return layer != NULL && (net->flags & LI_NO_PACK) == 0 && li_node_input(net, node, 0)->type == LI_INT8
+        && li_node_input(net, node, 1)->home == LI_HOME_MODEL && (bias == NULL || bias->home == LI_HOME_MODEL);
+}
+
+/* Sets the node's packed and scratch bytes when the layer is taken; the state stays what it is without. */
+void li_weights_plan_layer(const li_net *net, li_node *node, const li_layer_kernels *layer, const li_conv_shape *shape);
+
 /* What happens to a sum of products before it is stored: in int8 requantization, in float32 the limits alone. */
 typedef struct li_epilogue {
     int32_t in_zero, out_zero, low, high;

@@ -23,6 +23,34 @@ typedef struct li_sum_s8 {
     int32_t zero_point, low, high;   /* of the output */
 } li_sum_s8;
 
+/* A convolution over images, one group: x NHWC, w OHWI. Filter taps are neighbours along x and dilation_h apart along y.
+   Pixels outside the image count as the zero point. */
+typedef struct li_conv_shape {
+    int32_t in_h, in_w, in_c, out_h, out_w, out_c;
+    int32_t filter_h, filter_w, stride_h, stride_w, dilation_h, pad_top, pad_left;
+} li_conv_shape;
+
+/* How int8 sums become int8: requantize_s8's parameters, and the zero point of the input. */
+typedef struct li_rescale_s8 {
+    int32_t in_zero, out_zero, low, high;
+} li_rescale_s8;
+
+/*
+ * A whole layer on weights rearranged once: what sets provide that gain from it. dots_s8 or taps_s8 over every window and
+ * requantize_s8 define the result; bias may be NULL. A depthwise layer has in_c == out_c and weights [h][w][c].
+ */
+typedef struct li_layer_kernels {
+    /* 0 when the set does not take such a layer; otherwise a multiple of 64. */
+    size_t (*packed_bytes)(const li_conv_shape *shape);
+    size_t (*scratch_bytes)(const li_conv_shape *shape);
+    /* `packed` and `scratch` are aligned to 16 bytes, faster to 64. */
+    void (*pack)(void *packed, const li_conv_shape *shape, const int8_t *w, const int32_t *bias, const float *multipliers,
+                 int32_t in_zero);
+    /* Rows [first, first + rows) of one image's output, counted from `out`'s row 0. */
+    void (*run)(int8_t *out, const int8_t *x, const void *packed, void *scratch, const li_conv_shape *shape,
+                const li_rescale_s8 *rescale, int32_t first, int32_t rows);
+} li_layer_kernels;
+
 typedef struct li_kernels {
     const char *name;
     int32_t isa;                     /* LI_ISA_... */
@@ -70,6 +98,8 @@ typedef struct li_kernels {
     /* As dots_f32, on weights packed as rows of `total` and taking k in [first, first + n) of each. */
     void (*dots_f32_packed)(float *sums, const float *x, const float *packed, size_t total, size_t first, size_t n,
                             size_t channels);
+
+    const li_layer_kernels *conv_s8;         /* NULL in sets without */
 } li_kernels;
 
 extern const li_kernels li_kernels_ref;

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Kernels of whole int8 layers against plain definitions: small random shapes, every part of exactly its size. */
+#include <math.h>
+#include <string.h>
+
+#include "harness.h"
+
+typedef struct layer {
+    li_conv_shape shape;
+    li_rescale_s8 rescale;
+    int8_t *x, *w;
+    int32_t *bias;               /* NULL in some */
+    float *multipliers;
+    size_t x_bytes, out_bytes;
+} layer;
+
+static int32_t up_to(size_t limit)
+{
+    return 1 + (int32_t)below(limit);
+}
+
+/* Geometry as SAME and VALID padding and odd ones in between give it; every window touches the image. */
+static li_conv_shape draw_shape(size_t channels, size_t most_out)
+{
+    li_conv_shape s = { up_to(12), up_to(12), (int32_t)channels, 0, 0, up_to(most_out), up_to(4), up_to(4), up_to(3), up_to(3), up_to(2), 0, 0 };
+    if (below(3) == 0) {
+        s.filter_h = s.filter_w = s.stride_h = s.stride_w = s.dilation_h = 1;
+    }
+    const int32_t extent = (s.filter_h - 1) * s.dilation_h + 1;
+    const int32_t least_top = extent > s.in_h ? extent - s.in_h : 0, least_left = s.filter_w > s.in_w ? s.filter_w - s.in_w : 0;
+    s.pad_top = least_top != 0 || below(2) != 0 ? (extent - 1) / 2 : 0;
+    s.pad_left = least_left != 0 || below(2) != 0 ? (s.filter_w - 1) / 2 : 0;
+    const int32_t bottom = least_top > s.pad_top ? least_top - s.pad_top : s.pad_top;
+    const int32_t right = least_left > s.pad_left ? least_left - s.pad_left : s.pad_left;
+    s.out_h = (s.in_h + s.pad_top + bottom - extent) / s.stride_h + 1;
+    s.out_w = (s.in_w + s.pad_left + right - s.filter_w) / s.stride_w + 1;
+    return s;
+}
+
+static layer make_layer(const shape *s, li_conv_shape shape, size_t taps)
+{
+    const size_t out_c = (size_t)shape.out_c;
+    layer l = { .shape = shape };
+    l.rescale.in_zero = s->fill == LOWEST ? 127 : s->fill == HIGHEST ? -128 : (int32_t)below(256) - 128;
+    l.rescale.out_zero = (int32_t)below(256) - 128;
+    l.rescale.low = below(2) != 0 ? -128 : l.rescale.out_zero;
+    l.rescale.high = below(2) != 0 ? 127 : l.rescale.low + (int32_t)below((size_t)(128 - l.rescale.low));
+    l.x_bytes = (size_t)shape.in_h * (size_t)shape.in_w * (size_t)shape.in_c;
+    l.out_bytes = (size_t)shape.out_h * (size_t)shape.out_w * out_c;
+    l.x = place(0, l.x_bytes, s->at, 1);
+    l.w = place(1, taps * out_c, s->at, 1);
+    l.multipliers = place(2, out_c * 4, s->at, 4);
+    l.bias = below(4) == 0 ? NULL : place(3, out_c * 4, s->at, 4);
+    fill_s8(l.x, l.x_bytes, s->fill);
+    fill_s8(l.w, taps * out_c, s->fill == ALTERNATING ? LOWEST : s->fill);
+    for (size_t c = 0; c < out_c; c++) {
+        l.multipliers[c] = below(16) == 0 ? 0x1.fffffep7f : ldexpf(1.0f + (float)draw() / 4294967296.0f, -(int)below(20) - 3);
+        if (l.bias != NULL) {
+            l.bias[c] = (int32_t)draw() >> (4 + below(20));
+        }
+    }
+    return l;
+}
+
+/* Input element (y, x, c), or the zero point outside. */
+static int32_t element(const layer *l, int32_t y, int32_t x, int32_t c)
+{
+    const li_conv_shape *s = &l->shape;
+    const int inside = y >= 0 && x >= 0 && y < s->in_h && x < s->in_w;
+    return inside ? l->x[((size_t)y * (size_t)s->in_w + (size_t)x) * (size_t)s->in_c + (size_t)c] : l->rescale.in_zero;
+}
+
+static char rescaled(const layer *l, int32_t sum, int32_t channel)
+{
+    const li_rescale_s8 *r = &l->rescale;
+    const float value = rintf((float)sum * l->multipliers[channel]);
+    const float low = (float)(r->low - r->out_zero), high = (float)(r->high - r->out_zero);
+    return (char)((int32_t)(value < low ? low : value > high ? high : value) + r->out_zero);
+}
+
+/* In two calls over bands of rows, on weights packed between their pages. */
+static void run_layer(const li_layer_kernels *kernels, const layer *l, shape s, const result *r)
+{
+    const size_t packed_bytes = kernels->packed_bytes(&l->shape), scratch_bytes = kernels->scratch_bytes(&l->shape);
+    const int32_t split = (int32_t)below((size_t)l->shape.out_h + 1);
+    char *packed = place(4, packed_bytes, s.at < 0 ? -1 : s.at % 2 * 16, 1), *scratch = place(5, (scratch_bytes + 15) / 16 * 16, -1, 1);
+    if (packed_bytes == 0 || packed_bytes % 64 != 0) {
+        fail(&s, "packed bytes are no multiple of 64\n");
+        return;
+    }
+    memset(packed, 0xff, packed_bytes);
+    memset(scratch, 0xff, scratch_bytes);
+    kernels->pack(packed, &l->shape, l->w, l->bias, l->multipliers, l->rescale.in_zero);
+    kernels->run((int8_t *)r->got, l->x, packed, scratch, &l->shape, &l->rescale, 0, split);
+    kernels->run((int8_t *)r->got, l->x, packed, scratch, &l->shape, &l->rescale, split, l->shape.out_h - split);
+    compare(&s, r);
+}
+
+void check_conv_s8(const li_kernels *k, shape s)
+{
+    const li_conv_shape c = draw_shape(s.n == 0 ? 1 : s.n, 70);
+    const layer l = make_layer(&s, c, (size_t)c.filter_h * (size_t)c.filter_w * (size_t)c.in_c);
+    const result r = make_result(l.out_bytes, s.at, 1);
+    size_t at = 0;
+    s.channels = (size_t)c.out_c;
+    for (int32_t y = 0; y < c.out_h; y++) {
+        for (int32_t x = 0; x < c.out_w; x++) {
+            for (int32_t n = 0; n < c.out_c; n++) {
+                const int8_t *w = l.w + (size_t)n * (size_t)c.filter_h * (size_t)c.filter_w * (size_t)c.in_c;
+                int32_t sum = l.bias != NULL ? l.bias[n] : 0;
+                for (int32_t i = 0; i < c.filter_h; i++) {
+                    for (int32_t j = 0; j < c.filter_w; j++) {
+                        for (int32_t m = 0; m < c.in_c; m++) {
+                            sum += (element(&l, y * c.stride_h - c.pad_top + i * c.dilation_h, x * c.stride_w - c.pad_left + j, m) - l.rescale.in_zero) * *w++;
+                        }
+                    }
+                }
+                r.expected[at++] = rescaled(&l, sum, n);
+            }
+        }
+    }
+    run_layer(k->conv_s8, &l, s, &r);
+}
