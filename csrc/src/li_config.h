@@ -34,6 +34,24 @@ _Static_assert(LI_MAX_TENSORS <= 32768, "the planner counts in 16 bits");
 /* Alignment of the memory parts and of every tensor in the arena, in bytes; part of the plan's wire format in practice. */
 #define LI_ALIGNMENT 16u
 
+/* 1 where float operations are library calls: requantization then computes in integers, with the same result. */
+#ifndef LI_SOFT_FLOAT
+#if defined(__SOFTFP__) || (defined(__riscv) && !defined(__riscv_flen))
+#define LI_SOFT_FLOAT 1
+#else
+#define LI_SOFT_FLOAT 0
+#endif
+#endif
+
+/* 1 where a product of 64 bits is a library call, as on Cortex-M0. */
+#ifndef LI_SHORT_PRODUCTS
+#if defined(__thumb__) && !defined(__thumb2__)
+#define LI_SHORT_PRODUCTS 1
+#else
+#define LI_SHORT_PRODUCTS 0
+#endif
+#endif
+
 _Static_assert(FLT_EVAL_METHOD == 0, "float expressions must be evaluated in float: on x86 use -msse2 -mfpmath=sse");
 _Static_assert(sizeof(float) == 4 && FLT_MANT_DIG == 24 && FLT_MAX_EXP == 128, "IEEE binary32 is required");
 _Static_assert(sizeof(double) == 8 && DBL_MANT_DIG == 53, "IEEE binary64 is required");

@@ -16,6 +16,13 @@
 #define li_fill memset      /* (to, byte, bytes) */
 #endif
 
+/* Parts of hot loops, inlined where a compiler that saves bytes would call them. */
+#if defined(__GNUC__)
+#define LI_INLINE static inline __attribute__((always_inline))
+#else
+#define LI_INLINE static inline
+#endif
+
 /* Code for one instruction set inside a portable file: chosen at run time, so never by a flag of the whole file. */
 #if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
 #define LI_X86 1
