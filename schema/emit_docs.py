@@ -64,6 +64,8 @@ def _options_row(op: OpSpec, schema: Schema) -> str:
         notes.append("moves no bytes")
     if op.broadcast:
         notes.append("broadcasts")
+    if op.unsigned:
+        notes.append("runs uint8 as int8")
     return f"| {op.name} | {fields} | {_KINDS[op.quantize]} | {'; '.join(notes)} |"
 
 

@@ -20,7 +20,7 @@ TYPE_NAMES = ("float32", "float16", "int32", "uint8", "int64", "bool", "int16", 
 MAX_TYPED_INPUTS = 4
 _REQUIRED = {"doc", "family", "options", "inputs", "outputs", "types", "quantize", "versions", "max_version", "litert",
              "tflm"}
-_OPTIONAL = {"fixed", "channel_axis", "activation", "in_place", "alias", "broadcast"}
+_OPTIONAL = {"fixed", "channel_axis", "activation", "in_place", "alias", "broadcast", "unsigned"}
 
 
 def _operand(text: str) -> OperandSpec:
@@ -39,6 +39,12 @@ def _types(where: str, text: str, inputs: tuple[OperandSpec, ...], outputs: tupl
     if len(row.inputs) > MAX_TYPED_INPUTS or len(row.outputs) > 2:
         raise SchemaError(f"{where}: a type row holds at most {MAX_TYPED_INPUTS} inputs and 2 outputs")
     return row
+
+
+def _unsigned(row: TypeRow) -> TypeRow:
+    """The row with uint8 in the place of int8."""
+    names = {"int8": "uint8"}
+    return TypeRow(tuple(names.get(t, t) for t in row.inputs), tuple(names.get(t, t) for t in row.outputs))
 
 
 def _op(name: str, row: dict[str, Any], schema: Schema) -> OpSpec:
@@ -62,13 +68,19 @@ def _op(name: str, row: dict[str, Any], schema: Schema) -> OpSpec:
     if row.get("activation") and "fused_activation_function" not in {f.name for f in fields_of(schema, row["options"])}:
         raise SchemaError(f"{where}: {row['options']} carries no fused_activation_function")
     fixed = row.get("fixed")
+    types = tuple(_types(where, text, inputs, outputs) for text in row["types"])
+    if row.get("unsigned"):
+        if inputs[-1].variadic:
+            raise SchemaError(f"{where}: unsigned operators have a fixed number of inputs")
+        types += tuple(_unsigned(row) for row in types if "int8" in row.inputs)
     return OpSpec(
         name=name, code=codes[name], family=row["family"], options=row["options"],
         options_tag=tags[row["options"]] if row["options"] else 0, inputs=inputs, outputs=outputs,
-        types=tuple(_types(where, text, inputs, outputs) for text in row["types"]), quantize=row["quantize"],
+        types=types, quantize=row["quantize"],
         fixed=(fixed[0], fixed[1]) if fixed else None, channel_axis=row.get("channel_axis"),
         activation=bool(row.get("activation")), in_place=tuple(row.get("in_place", ())), alias=bool(row.get("alias")),
-        broadcast=bool(row.get("broadcast")), versions=tuple(row["versions"].items()), max_version=row["max_version"],
+        broadcast=bool(row.get("broadcast")), unsigned=bool(row.get("unsigned")),
+        versions=tuple(row["versions"].items()), max_version=row["max_version"],
         litert=row["litert"], tflm=row["tflm"], doc=row["doc"],
     )
 

@@ -54,6 +54,7 @@ class OpSpec:
     in_place: tuple[int, ...]
     alias: bool
     broadcast: bool
+    unsigned: bool
     versions: tuple[tuple[str, int], ...]
     max_version: int
     litert: str

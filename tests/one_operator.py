@@ -30,6 +30,8 @@ class _Maker(ModelMaker):
     def weights(self, shape: Shape, type: int, axis: int | None = None) -> int:
         if type == FLOAT32:
             return self.tensor(shape, type, self.random.normal(size=shape))
+        if type == UINT8:
+            return self.tensor(shape, type, self.random.integers(0, 256, shape), 0.02, 151)
         scales = [0.01 * (1 + i % 3) for i in range(shape[axis])] if axis is not None else 0.02
         return self.tensor(shape, type, self.random.integers(-128, 128, shape), scales, axis=axis or 0)
 
@@ -50,7 +52,7 @@ def _convolution(
     m = _Maker()
     name = "DEPTHWISE_CONV_2D" if isinstance(options, tflite.DepthwiseConv2DOptions) else "CONV_2D"
     channels = out[-1]
-    bias = m.ints(m.random.integers(-500, 500, channels)) if type == INT8 else m.weights((channels,), FLOAT32)
+    bias = m.weights((channels,), FLOAT32) if type == FLOAT32 else m.ints(m.random.integers(-500, 500, channels))
     operands = [m.value(shape, type), m.weights(filter_shape, type, axis), bias]
     return m.only(name, operands, m.value(out, type), options, 3)
 
@@ -64,7 +66,7 @@ def _transposed(type: int, shape: Shape, filter_shape: Shape, out: Shape, paddin
 
 def _dense(type: int, keep: bool) -> ModelMaker:
     m = _Maker()
-    bias = m.ints(m.random.integers(-500, 500, 5)) if type == INT8 else -1
+    bias = m.ints(m.random.integers(-500, 500, 5)) if type != FLOAT32 else -1
     operands = [m.value((2, 3, 7), type), m.weights((5, 7), type, 0 if keep else None), bias]
     options = tflite.FullyConnectedOptions(3, keep_num_dims=keep)
     return m.only("FULLY_CONNECTED", operands, m.value((2, 3, 5) if keep else (6, 5), type), options, 4)
@@ -115,8 +117,8 @@ def _typed(
 def _joined(type: int, scales: Sequence[float]) -> ModelMaker:
     m = _Maker()
     parts = [m.value((2, n, 3), type, scale) for n, scale in zip((1, 4), scales, strict=True)]
-    parts.append(m.weights((2, 2, 3), type) if type in (INT8, FLOAT32) else parts[0])
-    out = m.value((2, 7 if type in (INT8, FLOAT32) else 6, 3), type, scales[0])
+    parts.append(m.weights((2, 2, 3), type))
+    out = m.value((2, 7, 3), type, scales[0])
     return m.only("CONCATENATION", parts, out, tflite.ConcatenationOptions(1), 2)
 
 
@@ -157,6 +159,21 @@ def _aliases() -> ModelMaker:
     return m.ends([x], [relu, product, len(m.graph.tensors) - 1])
 
 
+def _unsigned_aliases() -> ModelMaker:
+    """uint8 tensors that come twice in an operator, also under two shapes, results in their bytes, and a constant."""
+    m = _Maker()
+    shapes = [(2, 12), (24,), (24,), (24,), (2, 12), (1, 2, 12), (1, 2, 12), (1, 2, 12)]
+    x, flat, sum_, square, back, again, double, rest = (m.value(shape, UINT8) for shape in shapes)
+    m.op("RESHAPE", [x, m.ints([24])], [flat])
+    m.op("ADD", [flat, m.weights((24,), UINT8)], [sum_], tflite.AddOptions())
+    m.op("MUL", [sum_, sum_], [square], tflite.MulOptions())
+    m.op("RESHAPE", [square, m.ints([2, 12])], [back])
+    m.op("RESHAPE", [square, m.ints([1, 2, 12])], [again])
+    m.op("ADD", [back, again], [double], tflite.AddOptions())
+    m.op("SUB", [double, x], [rest], tflite.SubOptions())
+    return m.ends([x], [rest, double])
+
+
 def one_operator_models() -> dict[str, ModelMaker]:
     models: dict[str, ModelMaker] = {"constants": _constants(), "aliases": _aliases()}
     names = {
@@ -169,7 +186,7 @@ def one_operator_models() -> dict[str, ModelMaker]:
         INT64: "int64",
     }
     conv, depthwise = tflite.Conv2DOptions, tflite.DepthwiseConv2DOptions
-    for type in (FLOAT32, INT8):
+    for type in (FLOAT32, INT8, UINT8):
         n = names[type]
         models |= {
             f"conv {n}": _convolution(type, (2, 5, 6, 3), (9, 3, 2, 3), (2, 3, 3, 9), conv(SAME, 2, 2, 1), 0),
@@ -185,9 +202,6 @@ def one_operator_models() -> dict[str, ModelMaker]:
             f"depthwise many {n}": _convolution(
                 type, (1, 5, 4, 2), (1, 2, 2, 6), (1, 5, 4, 6), depthwise(SAME, 1, 1, 3, 0, 2, 2), 3
             ),
-            f"transpose conv {n}": _transposed(type, (2, 3, 4, 5), (9, 3, 3, 5), (2, 6, 7, 9), SAME),
-            f"transpose conv valid {n}": _transposed(type, (1, 3, 2, 5), (9, 2, 3, 5), (1, 6, 6, 9), VALID),
-            f"transpose conv gaps {n}": _transposed(type, (1, 3, 2, 5), (9, 1, 1, 5), (1, 6, 4, 9), SAME),
             f"bilinear {n}": _same(
                 "RESIZE_BILINEAR", type, (2, 3, 4, 5), (2, 5, 7, 5), [5, 7], options=tflite.ResizeBilinearOptions(True)
             ),
@@ -245,6 +259,29 @@ def one_operator_models() -> dict[str, ModelMaker]:
             f"add {n}": _pair("ADD", type, (2, 3, 4), (3, 1)),
             f"mul {n}": _pair("MUL", type, (2, 1, 4), (2, 3, 4)),
             f"sub {n}": _pair("SUB", type, (2, 3, 1), (3, 5)),
+            f"average {n}": _pool("AVERAGE_POOL_2D", type, SAME),
+            f"max {n}": _pool("MAX_POOL_2D", type, VALID),
+            f"mean {n}": _same("MEAN", type, (2, 3, 4, 5), (2, 1, 1, 5), [1, -2], options=tflite.ReducerOptions(True)),
+            f"mean all {n}": _same("MEAN", type, (3, 4), (), [0, 1], options=tflite.ReducerOptions()),
+            f"softmax {n}": _same("SOFTMAX", type, (3, 7), (3, 7), options=tflite.SoftmaxOptions(0.7)),
+            f"logistic {n}": _same("LOGISTIC", type, (3, 7), (3, 7)),
+            f"tanh {n}": _same("TANH", type, (3, 7), (3, 7)),
+            f"relu {n}": _same("RELU", type, (3, 7), (3, 7)),
+            f"relu6 {n}": _same("RELU6", type, (3, 7), (3, 7)),
+            f"concat {n}": _joined(type, (0.05, 0.03)),
+            f"pad {n}": _same("PAD", type, (2, 3), (5, 4), [[1, 2], [0, 1]], options=tflite.PadOptions()),
+        }
+    for type in (FLOAT32, INT8):
+        n = names[type]
+        models |= {
+            f"transpose conv {n}": _transposed(type, (2, 3, 4, 5), (9, 3, 3, 5), (2, 6, 7, 9), SAME),
+            f"transpose conv valid {n}": _transposed(type, (1, 3, 2, 5), (9, 2, 3, 5), (1, 6, 6, 9), VALID),
+            f"transpose conv gaps {n}": _transposed(type, (1, 3, 2, 5), (9, 1, 1, 5), (1, 6, 4, 9), SAME),
+            f"sum {n}": _same("SUM", type, (2, 3, 4, 5), (2, 1, 1, 5), [1, -2], options=tflite.ReducerOptions(True)),
+            f"largest {n}": _same("REDUCE_MAX", type, (2, 3, 4), (3, 4), [0], options=tflite.ReducerOptions()),
+            f"smallest {n}": _same("REDUCE_MIN", type, (3, 4), (), [0, 1], options=tflite.ReducerOptions()),
+            f"arg max {n}": _typed("ARG_MAX", [((2, 3, 4), type), 1], ((2, 4), INT32), tflite.ArgMaxOptions(INT32), 2),
+            f"arg min {n}": _typed("ARG_MIN", [((5,), type), -1], ((), INT64), tflite.ArgMinOptions(INT64), 2),
             f"div {n}": _pair("DIV", type, (4, 1), (3,)),
             f"maximum {n}": _pair("MAXIMUM", type, (2, 3, 4), (4,), (0.05,) * 3),
             f"minimum {n}": _pair("MINIMUM", type, (1, 4), (3, 1), (0.05,) * 3),
@@ -256,18 +293,6 @@ def one_operator_models() -> dict[str, ModelMaker]:
             f"select {n}": _typed(
                 "SELECT_V2", [((4, 1), BOOL), ((3,), type), ((), type)], ((4, 3), type), tflite.SelectV2Options()
             ),
-            f"average {n}": _pool("AVERAGE_POOL_2D", type, SAME),
-            f"max {n}": _pool("MAX_POOL_2D", type, VALID),
-            f"mean {n}": _same("MEAN", type, (2, 3, 4, 5), (2, 1, 1, 5), [1, -2], options=tflite.ReducerOptions(True)),
-            f"mean all {n}": _same("MEAN", type, (3, 4), (), [0, 1], options=tflite.ReducerOptions()),
-            f"sum {n}": _same("SUM", type, (2, 3, 4, 5), (2, 1, 1, 5), [1, -2], options=tflite.ReducerOptions(True)),
-            f"largest {n}": _same("REDUCE_MAX", type, (2, 3, 4), (3, 4), [0], options=tflite.ReducerOptions()),
-            f"smallest {n}": _same("REDUCE_MIN", type, (3, 4), (), [0, 1], options=tflite.ReducerOptions()),
-            f"arg max {n}": _typed("ARG_MAX", [((2, 3, 4), type), 1], ((2, 4), INT32), tflite.ArgMaxOptions(INT32), 2),
-            f"arg min {n}": _typed("ARG_MIN", [((5,), type), -1], ((), INT64), tflite.ArgMinOptions(INT64), 2),
-            f"softmax {n}": _same("SOFTMAX", type, (3, 7), (3, 7), options=tflite.SoftmaxOptions(0.7)),
-            f"logistic {n}": _same("LOGISTIC", type, (3, 7), (3, 7)),
-            f"tanh {n}": _same("TANH", type, (3, 7), (3, 7)),
             f"elu {n}": _same("ELU", type, (3, 7), (3, 7)),
             f"leaky relu {n}": _same("LEAKY_RELU", type, (3, 7), (3, 7), options=tflite.LeakyReluOptions(0.2)),
             f"hard swish {n}": _same("HARD_SWISH", type, (3, 7), (3, 7), options=tflite.HardSwishOptions()),
@@ -278,11 +303,8 @@ def one_operator_models() -> dict[str, ModelMaker]:
             f"rsqrt {n}": _same("RSQRT", type, (3, 7), (3, 7)),
             f"exp {n}": _same("EXP", type, (3, 7), (3, 7), options=tflite.ExpOptions()),
             f"log {n}": _same("LOG", type, (3, 7), (3, 7)),
-            f"relu {n}": _same("RELU", type, (3, 7), (3, 7)),
-            f"relu6 {n}": _same("RELU6", type, (3, 7), (3, 7)),
-            f"concat {n}": _joined(type, (0.05, 0.03)),
-            f"pad {n}": _same("PAD", type, (2, 3), (5, 4), [[1, 2], [0, 1]], options=tflite.PadOptions()),
         }
+    models["unsigned aliases"] = _unsigned_aliases()
     models["add fixed"] = _pair("ADD", INT8, (2, 3), (2, 3), (1e-5, 0.9, 1.0))
     models["mul fixed"] = _pair("MUL", INT8, (2, 3), (2, 3), (1e-4, 1e-4, 0.5))
     for type in (FLOAT32, INT8, UINT8, INT16, INT32, INT64):
@@ -299,7 +321,6 @@ def one_operator_models() -> dict[str, ModelMaker]:
                 "TRANSPOSE", type, (2, 3, 4), (4, 2, 3), [2, 0, 1], options=tflite.TransposeOptions()
             ),
         }
-    models["concat uint8"] = _joined(UINT8, (0.05, 0.05))
     for name, options in (
         ("NOT_EQUAL", tflite.NotEqualOptions()),
         ("LESS_EQUAL", tflite.LessEqualOptions()),
@@ -310,7 +331,14 @@ def one_operator_models() -> dict[str, ModelMaker]:
     models["and"] = _typed("LOGICAL_AND", [((3, 2), BOOL), ((2,), BOOL)], ((3, 2), BOOL), tflite.LogicalAndOptions())
     models["or"] = _typed("LOGICAL_OR", [((3, 1), BOOL), ((1, 2), BOOL)], ((3, 2), BOOL), tflite.LogicalOrOptions())
     models["not"] = _typed("LOGICAL_NOT", [((3, 2), BOOL)], ((3, 2), BOOL), tflite.LogicalNotOptions())
-    for source, target in ((FLOAT32, INT8), (FLOAT32, UINT8), (INT8, INT8), (UINT8, INT8), (INT8, UINT8)):
+    for source, target in (
+        (FLOAT32, INT8),
+        (FLOAT32, UINT8),
+        (INT8, INT8),
+        (UINT8, INT8),
+        (INT8, UINT8),
+        (UINT8, UINT8),
+    ):
         models[f"quantize {names[source]} {names[target]}"] = _recode("QUANTIZE", source, target)
     for source in (INT8, UINT8, FLOAT16):
         models[f"dequantize {names[source]}"] = _recode("DEQUANTIZE", source, FLOAT32)

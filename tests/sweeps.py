@@ -179,6 +179,10 @@ def make_operand(
         value.data = random_data(rng, value.shape, dtype)
         if operand.name == "bias" and dtype is DType.INT32:
             value.data = rng.integers(-20000, 20000, value.shape, dtype=np.int32)
+        if operand.name == "filter" and dtype is DType.UINT8:
+            value.quantization = Quantization.per_tensor(
+                float(np.float32(rng.uniform(0.005, 0.05))), int(rng.integers(256))
+            )
         if operand.name == "filter" and dtype is DType.INT8:
             value.data = np.maximum(value.data, -127)
             axis = spec.channel_axis or 0
@@ -205,6 +209,7 @@ def output_quantization(rng: np.random.Generator, spec: OpSpec, node: Node) -> Q
         return None
     if spec.fixed is not None:
         denominator, zero_point = spec.fixed
+        zero_point += 128 if node.output.dtype is DType.UINT8 else 0
         return Quantization.per_tensor(1 / denominator, zero_point)
     held = [value.quantization for value in node.inputs if value is not None and value.dtype in QUANTIZED]
     source = source_of(node).quantization if spec.quantize == "weights" else held[0] if held else None

@@ -75,6 +75,7 @@ def operator_quantization_problems(spec: OpSpec, node: Node) -> Iterator[str]:
             return
     if spec.fixed is not None:
         denominator, zero_point = spec.fixed
+        zero_point += 128 if output.dtype is DType.UINT8 else 0
         if not _same(output.quantization, Quantization((1 / denominator,), (zero_point,))):
             yield f"the output's quantization must be scale 1/{denominator}, zero point {zero_point}"
     yield from _need_per_tensor(node, [*data, output])
@@ -101,8 +102,10 @@ def _weight_problems(spec: OpSpec, node: Node) -> Iterator[str]:
     if quantization is None:
         yield f"weights {weights.name!r} need scales"
         return
-    if any(quantization.zero_points):
+    if any(quantization.zero_points) and weights.dtype is not DType.UINT8:
         yield f"zero points of the weights {weights.name!r} must be 0"
+    if weights.dtype is DType.UINT8 and not quantization.is_per_tensor:
+        yield f"uint8 weights {weights.name!r} need a single scale"
     if not quantization.is_per_tensor and quantization.axis != spec.channel_axis:
         yield f"scales of the weights {weights.name!r} belong to dimension {quantization.axis}, not {spec.channel_axis}"
     source = source_of(node).quantization

@@ -70,7 +70,7 @@ static void li_limit_prepare(li_net *net, const li_node *node, int32_t activatio
     out_scale = li_tensor_scale(net, output, 0);
     zero = li_tensor_zero_point(net, input, 0);
     out_zero = li_tensor_zero_point(net, output, 0);
-    range = li_range_of_s8(activation, out_scale, out_zero, LI_LIMIT_AWAY);
+    range = li_range_of_s8(net, output, activation, LI_LIMIT_AWAY);
     factor = li_fixed_from((double)li_tensor_scale(net, input, 0) / (double)out_scale);
     for (q = -128; q < 128; ++q)
         s->entries[q + 128] = (int8_t)li_clamp(li_fixed_multiply(q - zero, factor) + out_zero, range.low, range.high);

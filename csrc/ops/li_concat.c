@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CONCATENATION. An int8 input whose scale or zero point differs from the output's is requantized on the way. */
+/* CONCATENATION. An int8 or uint8 input whose scale or zero point differs from the output's is requantized on the way. */
 #include "li_ops.h"
 
 typedef struct li_concat_part {
     uint32_t bytes;              /* of one run: the dimensions from the axis on */
     int32_t requantized;
     float multiplier;            /* input scale / output scale */
+    float bias;                  /* uint8: -input zero point * multiplier */
     int32_t in_zero, out_zero;
 } li_concat_part;
 
@@ -13,9 +14,22 @@ typedef struct li_concat_state {     /* one li_concat_part per input follows */
     uint32_t runs;                   /* the dimensions before the axis */
 } li_concat_state;
 
+static bool li_concat_is_quantized(const li_tensor *output)
+{
+    return output->type == LI_INT8 || (output->type == LI_UINT8 && output->scale_count != 0);
+}
+
 static float li_concat_multiplier(const li_net *net, const li_tensor *t, const li_tensor *output)
 {
-    return li_tensor_scale(net, t, 0) / li_tensor_scale(net, output, 0);
+    const float scale = li_tensor_scale(net, t, 0), out_scale = li_tensor_scale(net, output, 0);
+    return output->type == LI_INT8 ? scale / out_scale : scale * (1.0f / out_scale);
+}
+
+static uint8_t li_concat_requantize(const li_concat_part *part, int32_t type, uint8_t code)
+{
+    if (type == LI_INT8) return (uint8_t)li_requantize((int8_t)code - part->in_zero, part->multiplier, part->out_zero, -128, 127);
+    const float scaled = (float)code * part->multiplier;
+    return (uint8_t)li_clamp(li_round_away(li_clamp_f32(scaled + part->bias, -1024.0f, 1024.0f)) + part->out_zero, 0, 255);
 }
 
 li_status li_concatenation_plan(li_net *net, li_node *node)
@@ -39,7 +53,7 @@ li_status li_concatenation_plan(li_net *net, li_node *node)
         dims[axis] += t->dims[axis];
     }
     LI_TRY(li_set_shape(net, node, output, first->rank, dims));
-    if (output->type == LI_INT8) {
+    if (li_concat_is_quantized(output)) {
         LI_TRY(li_need_quantized(net, node, output));
         for (i = 0; i < node->input_count; ++i) {
             const li_tensor *t = li_node_input(net, node, i);
@@ -47,8 +61,6 @@ li_status li_concatenation_plan(li_net *net, li_node *node)
             if (!(li_concat_multiplier(net, t, output) < 65536.0f))
                 return li_fail(net, LI_UNSUPPORTED, LI_RULE_MULTIPLIER_RANGE, node, t, 65536, -1);
         }
-    } else if (output->type == LI_UINT8 && output->scale_count != 0) {
-        for (i = 0; i < node->input_count; ++i) LI_TRY(li_need_same_quantization(net, node, li_node_input(net, node, i), output));
     }
     node->state_bytes = (uint32_t)(sizeof(li_concat_state) + node->input_count * sizeof(li_concat_part));
     return LI_OK;
@@ -68,9 +80,10 @@ void li_concatenation_prepare(li_net *net, const li_node *node)
         const li_tensor *t = li_node_input(net, node, i);
         parts[i].bytes = li_dims_product(t, from, t->rank) * (uint32_t)li_type_bytes(t->type);
         parts[i].requantized = 0;
-        if (output->type == LI_INT8) {
+        if (li_concat_is_quantized(output)) {
             parts[i].multiplier = li_concat_multiplier(net, t, output);
             parts[i].in_zero = li_tensor_zero_point(net, t, 0);
+            parts[i].bias = (float)-parts[i].in_zero * parts[i].multiplier;
             parts[i].out_zero = li_tensor_zero_point(net, output, 0);
             parts[i].requantized = li_tensor_scale(net, t, 0) != li_tensor_scale(net, output, 0)
                                 || parts[i].in_zero != parts[i].out_zero;
@@ -82,6 +95,7 @@ li_status li_concatenation_run(li_net *net, const li_node *node)
 {
     const li_concat_state *s = li_node_state_const(net, node);
     const li_concat_part *parts = (const li_concat_part *)(s + 1);
+    const int32_t type = li_node_output(net, node, 0)->type;
     uint8_t *out = li_tensor_data(li_node_output(net, node, 0));
     uint32_t i, run, k, total = 0, before = 0;
 
@@ -97,9 +111,7 @@ li_status li_concatenation_run(li_net *net, const li_node *node)
                 li_copy(to, from, bytes);
                 continue;
             }
-            for (k = 0; k < bytes; ++k)
-                ((int8_t *)to)[k] = (int8_t)li_requantize(((const int8_t *)from)[k] - parts[i].in_zero, parts[i].multiplier,
-                                                          parts[i].out_zero, -128, 127);
+            for (k = 0; k < bytes; ++k) to[k] = li_concat_requantize(&parts[i], type, from[k]);
         }
     }
     return LI_OK;

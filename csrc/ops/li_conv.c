@@ -110,6 +110,22 @@ void li_conv_2d_prepare(li_net *net, const li_node *node)
     }
 }
 
+/* The sum of (x - zero point) over the taps of group g that lie inside the image. */
+static int32_t li_conv_window_s8(const li_conv_state *s, const int8_t *image, uint32_t g, li_taps rows, li_taps columns, int32_t y0,
+                                 int32_t x0)
+{
+    const li_window *w = &s->window;
+    int32_t sum = 0, ky, kx, c;
+
+    for (ky = rows.begin; ky < rows.end; ++ky)
+        for (kx = columns.begin; kx < columns.end; ++kx) {
+            const size_t pixel = (size_t)(y0 + ky * w->dilation_h) * (size_t)w->in_w + (size_t)(x0 + kx * w->dilation_w);
+            const int8_t *x = image + pixel * (size_t)s->in_c + g * (size_t)s->filter_c;
+            for (c = 0; c < s->filter_c; ++c) sum += x[c] - s->end.in_zero;
+        }
+    return sum;
+}
+
 /* One output pixel at a time; its sums in blocks of channels, each built row by row of the filter. */
 static void li_conv_pixel_s8(const li_kernels *kernels, const li_conv_state *s, int8_t *out, const int8_t *image,
                              const int8_t *filter, const int32_t *bias, int32_t y0, int32_t x0)
@@ -126,11 +142,13 @@ static void li_conv_pixel_s8(const li_kernels *kernels, const li_conv_state *s, 
     int32_t ky, kx;
 
     for (g = 0; g < (uint32_t)s->groups; ++g) {
+        const int32_t window = s->end.filter_zero != 0 ? li_conv_window_s8(s, image, g, rows, columns, y0, x0) : 0;
         for (c = 0; c < group_c; c += count) {
             const uint32_t channel = g * group_c + c;
             const int8_t *rows_of_c = filter + channel * taps;
             count = group_c - c < LI_CHANNEL_BLOCK ? group_c - c : LI_CHANNEL_BLOCK;
             li_bias_s32(sums, bias, channel, count);
+            if (s->end.filter_zero != 0) li_lower_s32(sums, s->end.filter_zero * window, count);
             for (ky = rows.begin; ky < rows.end; ++ky) {
                 const size_t y = (size_t)(y0 + ky * w->dilation_h) * (size_t)w->in_w;
                 const size_t tap = (size_t)ky * (size_t)w->filter_w;

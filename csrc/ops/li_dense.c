@@ -78,10 +78,14 @@ static void li_dense_row_s8(const li_kernels *kernels, const li_dense_state *s, 
     const uint32_t out_c = (uint32_t)s->out_c;
     const size_t in_c = (size_t)s->in_c;
     int32_t sums[LI_CHANNEL_BLOCK];
+    int32_t row = 0;
     uint32_t c, count;
+    size_t k;
+    for (k = 0; s->end.filter_zero != 0 && k < in_c; ++k) row += x[k] - s->end.in_zero;
     for (c = 0; c < out_c; c += count) {
         count = out_c - c < LI_CHANNEL_BLOCK ? out_c - c : LI_CHANNEL_BLOCK;
         li_bias_s32(sums, bias, c, count);
+        if (s->end.filter_zero != 0) li_lower_s32(sums, s->end.filter_zero * row, count);
         kernels->dots_s8(sums, x, s->end.in_zero, filter + c * in_c, in_c, in_c, count);
         li_finish_s8(kernels, out + c, sums, (const float *)(s + 1) + c, count, &s->end);
     }

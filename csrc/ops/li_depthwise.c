@@ -101,6 +101,23 @@ static void li_depthwise_many_s8(int32_t *sums, const int8_t *x, int32_t zero, c
         }
 }
 
+/* For a filter with a zero point: sums[k] -= filter zero point * sum of (x - input zero point) over the window of channel c + k. */
+static void li_depthwise_lower_s8(const li_depthwise_state *s, int32_t *sums, const int8_t *x, const li_tap_grid *grid, uint32_t c,
+                                  uint32_t n)
+{
+    size_t i, j;
+    uint32_t k;
+    for (i = 0; i < grid->rows; ++i)
+        for (j = 0; j < grid->columns; ++j) {
+            const int8_t *from = x + i * grid->x_row + j * grid->x_column;
+            if (s->multiplier == 1)
+                for (k = 0; k < n; ++k) sums[k] -= s->end.filter_zero * (from[c + k] - s->end.in_zero);
+            else
+                for (k = 0; k < n; ++k)
+                    sums[k] -= s->end.filter_zero * (from[(c + k) / (uint32_t)s->multiplier] - s->end.in_zero);
+        }
+}
+
 static void li_depthwise_many_f32(float *sums, const float *x, const float *w, const li_tap_grid *grid, uint32_t c, uint32_t n,
                                   uint32_t multiplier)
 {
@@ -123,6 +140,7 @@ static void li_depthwise_pixel_s8(const li_kernels *kernels, const li_depthwise_
     for (c = 0; c < out_c; c += count) {
         count = out_c - c < LI_CHANNEL_BLOCK ? out_c - c : LI_CHANNEL_BLOCK;
         li_bias_s32(sums, bias, c, count);
+        if (s->end.filter_zero != 0) li_depthwise_lower_s8(s, sums, image + t->x, &t->grid, c, count);
         if (s->multiplier == 1) kernels->taps_s8(sums, image + t->x + c, s->end.in_zero, filter + t->w + c, &t->grid, count);
         else li_depthwise_many_s8(sums, image + t->x, s->end.in_zero, filter + t->w, &t->grid, c, count, (uint32_t)s->multiplier);
         li_finish_s8(kernels, out + c, sums, (const float *)(s + 1) + c, count, &s->end);

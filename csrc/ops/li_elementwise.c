@@ -183,6 +183,7 @@ void li_mul_prepare(li_net *net, const li_node *node)
     s->multiplier = li_mul_multiplier(net, node);
     s->scale = li_tensor_scale(net, a, 0);
     s->inverse = 1.0f / li_tensor_scale(net, li_node_output(net, node, 0), 0);
+    s->bias = li_tensor_shift(li_node_output(net, node, 0));
     if (li_mul_is_direct(s->multiplier)) kind = a == li_node_input(net, node, 1) ? LI_PAIR_SQUARE : LI_PAIR_DIRECT;
     li_pair_prepare(net, node, s, kind, activation);
     s->fixed_out = li_fixed_from((double)s->multiplier);
@@ -194,8 +195,8 @@ LI_PAIR_LINE_S8(li_mul_line_s8, li_requantize((*x - s->zero_a) * (*y - s->zero_b
 static int32_t li_mul_square(const li_pair_state *s, int32_t x)
 {
     const float value = (float)(x - s->zero_a) * s->scale;
-    const float scaled = value * value * s->inverse + (float)s->zero_out;
-    return li_quantize(scaled, 0, -128, 127);
+    const float scaled = value * value * s->inverse + (float)(s->zero_out + s->bias);    /* in the codes of the file */
+    return li_quantize(scaled, 0, s->bias - 128, s->bias + 127) - s->bias;
 }
 
 LI_PAIR_LINE_S8(li_mul_line_square, li_mul_square(s, *x))

@@ -77,7 +77,7 @@ void li_pair_prepare(li_net *net, const li_node *node, li_pair_state *s, int32_t
         s->zero_a = li_tensor_zero_point(net, a, 0);
         s->zero_b = li_tensor_zero_point(net, b, 0);
         s->zero_out = li_tensor_zero_point(net, out, 0);
-        limits = li_range_of_s8(activation, li_tensor_scale(net, out, 0), s->zero_out, rule);
+        limits = li_range_of_s8(net, out, activation, rule);
         s->low = limits.low;
         s->high = limits.high;
     }

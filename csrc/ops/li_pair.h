@@ -14,7 +14,7 @@ typedef struct li_pair_state {
     int32_t step_a[LI_MAX_RANK], step_b[LI_MAX_RANK];   /* elements; 0 where the input is broadcast */
     int32_t kind;
     int32_t zero_a, zero_b, zero_out, low, high;
-    int32_t factor_a, factor_b, bias, shift;   /* ADD and SUB, direct */
+    int32_t factor_a, factor_b, bias, shift;   /* ADD and SUB, direct; MUL, square: bias is li_tensor_shift of the output */
     float multiplier;                          /* MUL, direct; DIV */
     float scale, inverse;                      /* MUL, square: of the input, 1 / of the output */
     li_fixed fixed_a, fixed_b, fixed_out;      /* fixed; there factor_b is the sign of b */

@@ -58,7 +58,7 @@ static void li_pool_prepare(li_net *net, const li_node *node, enum li_limit rule
     li_range_s8 range;
 
     if (li_pool_decode(net, node, s) != LI_OK || output->type != LI_INT8) return;
-    range = li_range_of_s8(activation, li_tensor_scale(net, output, 0), li_tensor_zero_point(net, output, 0), rule);
+    range = li_range_of_s8(net, output, activation, rule);
     s->low = range.low;
     s->high = range.high;
 }
@@ -121,6 +121,7 @@ static void li_pool_run_s8(li_net *net, const li_node *node, li_pool_kernel kern
 li_status li_average_pool_2d_plan(li_net *net, li_node *node)
 {
     const li_tensor *input = li_node_input(net, node, 0);
+    const int32_t most = INT32_MAX / (129 + li_tensor_shift(input));     /* the largest code, and half of one for rounding */
     li_pool_state s;
     int64_t rows, columns;
 
@@ -129,14 +130,31 @@ li_status li_average_pool_2d_plan(li_net *net, li_node *node)
     LI_TRY(li_pool_decode(net, node, &s));
     rows = s.window.filter_h < s.window.in_h ? s.window.filter_h : s.window.in_h;
     columns = s.window.filter_w < s.window.in_w ? s.window.filter_w : s.window.in_w;
-    if (rows * columns > INT32_MAX / 129)    /* 128 for the elements, half of one for rounding */
-        return li_fail(net, LI_UNSUPPORTED, LI_RULE_ACCUMULATOR_RANGE, node, input, INT32_MAX / 129, rows * columns);
+    if (rows * columns > most)
+        return li_fail(net, LI_UNSUPPORTED, LI_RULE_ACCUMULATOR_RANGE, node, input, most, rows * columns);
     return LI_OK;
 }
 
 void li_average_pool_2d_prepare(li_net *net, const li_node *node)
 {
     li_pool_prepare(net, node, LI_LIMIT_AWAY);
+}
+
+/* average_s8 for uint8 codes shown as int8: no sum of those in the file is negative, so every half rounds up. */
+static void li_average_u8(int8_t *out, const int8_t *x, const li_tap_grid *grid, int32_t low, int32_t high, size_t n)
+{
+    const int32_t taps = (int32_t)(grid->rows * grid->columns);
+    int32_t sums[LI_CHANNEL_BLOCK];
+    size_t c, k, count, i, j;
+
+    for (c = 0; c < n; c += count) {
+        count = n - c < LI_CHANNEL_BLOCK ? n - c : LI_CHANNEL_BLOCK;
+        for (k = 0; k < count; ++k) sums[k] = taps * 128 + taps / 2;
+        for (i = 0; i < grid->rows; ++i)
+            for (j = 0; j < grid->columns; ++j)
+                for (k = 0; k < count; ++k) sums[k] += x[i * grid->x_row + j * grid->x_column + c + k];
+        for (k = 0; k < count; ++k) out[c + k] = (int8_t)li_clamp(sums[k] / taps - 128, low, high);
+    }
 }
 
 static void li_average_pixel_f32(const li_pool_state *s, float *out, const float *image, li_taps rows, li_taps columns, int32_t y0,
@@ -160,7 +178,9 @@ static void li_average_pixel_f32(const li_pool_state *s, float *out, const float
 
 li_status li_average_pool_2d_run(li_net *net, const li_node *node)
 {
-    if (li_node_input(net, node, 0)->type == LI_INT8) li_pool_run_s8(net, node, li_kernels_of(net)->average_s8);
+    const li_tensor *input = li_node_input(net, node, 0);
+    const int is_unsigned = li_tensor_shift(input) != 0;
+    if (input->type == LI_INT8) li_pool_run_s8(net, node, is_unsigned ? li_average_u8 : li_kernels_of(net)->average_s8);
     else li_pool_run_f32(net, node, li_average_pixel_f32);
     return LI_OK;
 }

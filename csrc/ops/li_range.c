@@ -35,19 +35,22 @@ li_range_f32 li_range_of_f32(int32_t activation)
     return range;
 }
 
-static int32_t li_range_limit(float limit, float scale, int32_t zero_point, enum li_limit rule)
+/* Computed in the codes of the file: in float32 a sum with another zero point may round another way. */
+static int32_t li_range_limit(const li_net *net, const li_tensor *output, float limit, enum li_limit rule)
 {
-    const float ratio = limit / scale;
-    if (rule == LI_LIMIT_EVEN) return li_round_even(li_clamp_f32(ratio + (float)zero_point, -128.0f, 127.0f));
-    return li_clamp(zero_point + li_round_away(li_clamp_f32(ratio, -1024.0f, 1024.0f)), -128, 127);
+    const float ratio = limit / li_tensor_scale(net, output, 0);
+    const int32_t shift = li_tensor_shift(output), zero_point = li_tensor_zero_point(net, output, 0) + shift;
+    if (rule == LI_LIMIT_EVEN)
+        return li_round_even(li_clamp_f32(ratio + (float)zero_point, (float)(shift - 128), (float)(shift + 127))) - shift;
+    return li_clamp(zero_point + li_round_away(li_clamp_f32(ratio, -1024.0f, 1024.0f)) - shift, -128, 127);
 }
 
-li_range_s8 li_range_of_s8(int32_t activation, float scale, int32_t zero_point, enum li_limit rule)
+li_range_s8 li_range_of_s8(const li_net *net, const li_tensor *output, int32_t activation, enum li_limit rule)
 {
     const li_range_f32 real = li_range_of_f32(activation);
     li_range_s8 range = { -128, 127 };
     if (activation == LI_ACTIVATION_NONE) return range;
-    range.low = li_range_limit(real.low, scale, zero_point, rule);
-    range.high = li_range_limit(real.high, scale, zero_point, rule);
+    range.low = li_range_limit(net, output, real.low, rule);
+    range.high = li_range_limit(net, output, real.high, rule);
     return range;
 }

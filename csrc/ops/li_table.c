@@ -30,6 +30,7 @@ void li_table_fill(li_net *net, const li_node *node, li_function function, enum 
 {
     const li_tensor *input = li_node_input(net, node, 0), *output = li_node_output(net, node, 0);
     li_table_state *s = li_node_state(net, node);
+    const int32_t shift = li_tensor_shift(output);     /* a float32 sum with another zero point may round another way */
     float scale, inverse;
     int32_t q, zero, out_zero;
 
@@ -43,7 +44,7 @@ void li_table_fill(li_net *net, const li_node *node, li_function function, enum 
         const float y = (float)function((double)x);
         const float scaled = y * inverse;
         if (rule == LI_TABLE_EVEN || scaled != scaled)
-            s->entries[q + 128] = (int8_t)li_quantize(scaled + (float)out_zero, 0, -128, 127);
+            s->entries[q + 128] = (int8_t)(li_quantize(scaled + (float)(out_zero + shift), 0, shift - 128, shift + 127) - shift);
         else
             s->entries[q + 128] = (int8_t)li_clamp(li_round_away(li_clamp_f32(scaled, -1024.0f, 1024.0f)) + out_zero, -128, 127);
     }

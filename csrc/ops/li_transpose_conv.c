@@ -129,7 +129,7 @@ static void li_transpose_conv_prepare_fixed(li_net *net, const li_node *node, li
     const li_tensor *filter = li_node_input(net, node, 1), *output = li_node_output(net, node, 0);
     const double in_scale = (double)li_tensor_scale(net, li_weights_input(net, node), 0);
     const double out_scale = (double)li_tensor_scale(net, output, 0);
-    const li_range_s8 range = li_range_of_s8(s->activation, li_tensor_scale(net, output, 0), s->end.out_zero, LI_LIMIT_AWAY);
+    const li_range_s8 range = li_range_of_s8(net, output, s->activation, LI_LIMIT_AWAY);
     li_fixed *factors = (li_fixed *)(s + 1);
     int32_t c;
 

@@ -28,6 +28,7 @@ li_status li_weights_check(li_net *net, const li_node *node, uint32_t axis, uint
 {
     const li_tensor *input = li_weights_input(net, node), *filter = li_node_input(net, node, 1);
     const li_tensor *bias = li_weights_bias(net, node), *output = li_node_output(net, node, 0);
+    const uint64_t product = li_tensor_shift(filter) != 0 ? 255 * 256 : 255 * 128;      /* with what the zero point takes */
     uint64_t largest = 0;
     uint32_t c, coarsest = 0;
 
@@ -39,9 +40,9 @@ li_status li_weights_check(li_net *net, const li_node *node, uint32_t axis, uint
     LI_TRY(li_need_quantized(net, node, output));
     LI_TRY(li_need_weight_scales(net, node, filter, axis));
     if (bias != NULL) largest = li_weights_largest(net, bias);
-    if (taps > INT32_MAX || taps * (255 * 128) + largest > INT32_MAX)
+    if (taps > INT32_MAX || taps * product + largest > INT32_MAX)
         return li_fail(net, LI_UNSUPPORTED, LI_RULE_ACCUMULATOR_RANGE, node, filter, INT32_MAX,
-                       taps > INT32_MAX ? INT64_MAX : (int64_t)(taps * (255 * 128) + largest));
+                       taps > INT32_MAX ? INT64_MAX : (int64_t)(taps * product + largest));
     /* Rounding keeps order, so the channel with the largest scale has the largest multiplier. */
     for (c = 1; c < filter->scale_count; ++c)
         if (li_tensor_scale(net, filter, c) > li_tensor_scale(net, filter, coarsest)) coarsest = c;
@@ -83,8 +84,9 @@ void li_epilogue_prepare(li_net *net, const li_node *node, int32_t activation, u
     e->high_f32 = limits.high;
     if (input->type == LI_INT8) {
         const int32_t out_zero = li_tensor_zero_point(net, output, 0);
-        const li_range_s8 range = li_range_of_s8(activation, li_tensor_scale(net, output, 0), out_zero, LI_LIMIT_EVEN);
+        const li_range_s8 range = li_range_of_s8(net, output, activation, LI_LIMIT_EVEN);
         e->in_zero = li_tensor_zero_point(net, input, 0);
+        e->filter_zero = li_tensor_zero_point(net, li_node_input(net, node, 1), 0);
         e->out_zero = out_zero;
         e->low = range.low;
         e->high = range.high;

@@ -36,12 +36,13 @@ static inline int li_weights_may_pack(const li_net *net, const li_node *node)
 }
 
 /* Whole int8 layers run on packed weights when the kernels have them, the caller allows it, and weights and bias are known
-   before the run. */
+   before the run. They know no zero point of the filter. */
 static inline int li_weights_may_pack_s8(const li_net *net, const li_node *node, const li_layer_kernels *layer)
 {
     const li_tensor *bias = li_node_input(net, node, 2);
     return layer != NULL && (net->flags & LI_NO_PACK) == 0 && li_node_input(net, node, 0)->type == LI_INT8
-        && li_node_input(net, node, 1)->home == LI_HOME_MODEL && (bias == NULL || bias->home == LI_HOME_MODEL);
+        && li_node_input(net, node, 1)->home == LI_HOME_MODEL && (bias == NULL || bias->home == LI_HOME_MODEL)
+        && li_tensor_zero_point(net, li_node_input(net, node, 1), 0) == 0;
 }
 
 /* Sets the node's packed and scratch bytes when the layer is taken; the state stays what it is without. */
@@ -49,7 +50,7 @@ void li_weights_plan_layer(const li_net *net, li_node *node, const li_layer_kern
 
 /* What happens to a sum of products before it is stored: in int8 requantization, in float32 the limits alone. */
 typedef struct li_epilogue {
-    int32_t in_zero, out_zero, low, high;
+    int32_t in_zero, filter_zero, out_zero, low, high;
     float low_f32, high_f32;
 } li_epilogue;
 
@@ -70,6 +71,13 @@ static inline void li_bias_s32(int32_t *sums, const int32_t *bias, uint32_t firs
 {
     if (bias != NULL) li_copy(sums, bias + first, count * sizeof *sums);
     else li_fill(sums, 0, count * sizeof *sums);
+}
+
+/* What a filter with a zero point takes from every sum: filter zero point * sum of (x - input zero point) over its window. */
+static inline void li_lower_s32(int32_t *sums, int32_t amount, uint32_t count)
+{
+    uint32_t c;
+    for (c = 0; c < count; ++c) sums[c] -= amount;
 }
 
 /* out[c] = clamp(sums[c] + bias[first + c]): the end of every float sum of products. */

@@ -156,7 +156,8 @@ void *li_tensor_data(const li_tensor *t)
     li_net *net = li_net_of(t);
     switch (t->home) {
     case LI_HOME_MODEL:
-        return (void *)((uintptr_t)net->model.constant + t->data);
+        return (t->flags & LI_TENSOR_COPIED) != 0 ? (void *)(li_as_int8_copies(net) + t->data)
+                                                  : (void *)((uintptr_t)net->model.constant + t->data);
     case LI_HOME_ARENA:
         return (uint8_t *)net->arena.pointer + t->data;
     case LI_HOME_STATE:

@@ -38,6 +38,15 @@ int32_t li_tensor_shape(li_tensor *t, uint32_t rank, const int64_t *dims);
 /* Scales and zero points against the tensor's type, and against its shape where there is one per channel. */
 li_status li_check_quantization(li_net *net, const li_node *node, const li_tensor *t);
 
+/* uint8 operands shown to the family as int8: whether that is so for a node, the stations of such a node, and the bytes of
+   scratch behind those of the threads that its constants take. */
+bool li_as_int8(const li_net *net, const li_node *node);
+li_status li_as_int8_plan(li_net *net, li_node *node);
+void li_as_int8_prepare(li_net *net, const li_node *node);
+li_status li_as_int8_run(li_net *net, const li_node *node);
+uint64_t li_as_int8_bytes(const li_net *net, const li_node *node);
+uint8_t *li_as_int8_copies(const li_net *net);
+
 /* The bytes of a buffer: file offset and length; false when there is no such buffer. */
 bool li_buffer_bytes(const uint8_t *file, uint32_t index, uint32_t *first, uint32_t *bytes);
 

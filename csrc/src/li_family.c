@@ -82,10 +82,11 @@ float li_tensor_scale(const li_net *net, const li_tensor *t, uint32_t i)
 
 int32_t li_tensor_zero_point(const li_net *net, const li_tensor *t, uint32_t i)
 {
+    const int32_t shift = li_tensor_shift(t);
     if (t->zero_point_count == 0) {
-        return 0;
+        return -shift;
     }
-    return (int32_t)li_load_i64(li_file(net) + t->zero_points + 8 * (t->zero_point_count == 1 ? 0 : i));
+    return (int32_t)li_load_i64(li_file(net) + t->zero_points + 8 * (t->zero_point_count == 1 ? 0 : i)) - shift;
 }
 
 /* ---- faults ---- */
@@ -232,7 +233,8 @@ static bool li_zero_point_range(int32_t type, int64_t *low, int64_t *high)
 li_status li_check_quantization(li_net *net, const li_node *node, const li_tensor *t)
 {
     int64_t low, high;
-    if (t->scale_count == 0 || !li_zero_point_range(t->type, &low, &high)) {
+    const int32_t stored = li_tensor_shift(t) != 0 ? LI_UINT8 : t->type;
+    if (t->scale_count == 0 || !li_zero_point_range(stored, &low, &high)) {
         return LI_OK;    /* no kernel reads scales of other types */
     }
     if (t->scale_count > 1) {
@@ -277,9 +279,12 @@ li_status li_need_weight_scales(li_net *net, const li_node *node, const li_tenso
     if (t->scale_count > 1 && (t->axis < 0 || (uint32_t)t->axis != axis)) {
         return li_fail(net, LI_BAD_MODEL, LI_RULE_QUANTIZATION_COUNT, node, t, axis, t->axis);
     }
+    if (li_tensor_shift(t) != 0) {
+        return li_need_quantized(net, node, t);
+    }
     for (uint32_t i = 0; i < t->zero_point_count; i++) {
         const int32_t zero = li_tensor_zero_point(net, t, i);
-        if (zero != 0 && t->type != LI_UINT8) {
+        if (zero != 0) {
             return li_fail(net, LI_UNSUPPORTED, LI_RULE_QUANTIZATION_ZERO_POINT, node, t, 0, zero);
         }
     }

@@ -47,7 +47,11 @@ struct li_tensor {
     uint32_t zero_point_count;
     int32_t axis;               /* quantized_dimension */
 };
-enum { LI_TENSOR_INPUT = 1, LI_TENSOR_OUTPUT = 2, LI_TENSOR_VARIABLE = 4, LI_TENSOR_PRODUCED = 8, LI_TENSOR_SHAPED = 16 };
+enum {
+    LI_TENSOR_INPUT = 1, LI_TENSOR_OUTPUT = 2, LI_TENSOR_VARIABLE = 4, LI_TENSOR_PRODUCED = 8, LI_TENSOR_SHAPED = 16,
+    LI_TENSOR_AS_INT8 = 32,     /* a uint8 tensor that an operator sees as int8 */
+    LI_TENSOR_COPIED = 64       /* a constant of which that operator sees a copy; data counts from the copies */
+};
 
 typedef struct li_node {
     uint32_t inputs, outputs;   /* file offsets of the first index (int32 each) */
@@ -121,6 +125,9 @@ uint32_t li_tensor_elements(const li_tensor *t);                       /* checke
 float li_tensor_scale(const li_net *net, const li_tensor *t, uint32_t i);          /* i-th scale; the only one where there is one */
 int32_t li_tensor_zero_point(const li_net *net, const li_tensor *t, uint32_t i);
 
+/* What the codes of the file have more than those that an operator sees: 128 where uint8 is shown as int8. */
+static inline int32_t li_tensor_shift(const li_tensor *t) { return (t->flags & LI_TENSOR_AS_INT8) != 0 ? 128 : 0; }
+
 /* ---- what families use while planning ---- */
 
 /* Report a broken rule: fills net->fault and answers `status`. */
@@ -137,7 +144,7 @@ li_status li_known_ints(li_net *net, const li_node *node, const li_tensor *t, in
 
 /* Per tensor quantization: exactly one finite positive scale and a zero point inside the type's range. */
 li_status li_need_quantized(li_net *net, const li_node *node, const li_tensor *t);
-/* Weights: one scale or one per element of `axis`; all zero points 0 for int8. */
+/* Weights: one scale or one per element of `axis`; all zero points 0. uint8: one scale, any zero point. */
 li_status li_need_weight_scales(li_net *net, const li_node *node, const li_tensor *t, uint32_t axis);
 /* Both per tensor, with equal scale and zero point. */
 li_status li_need_same_quantization(li_net *net, const li_node *node, const li_tensor *a, const li_tensor *b);
@@ -171,6 +178,7 @@ typedef struct li_operation {
     uint8_t alias;              /* 1: the output is input 0 under another shape */
     uint8_t variadic;           /* 1: the last input may repeat */
     uint16_t types, type_count; /* rows of li_type_rows[] that are allowed */
+    uint8_t as_int8;            /* 1: sees uint8 operands as int8, li_as_int8.c */
 } li_operation;
 
 /* One allowed combination of element types: -1 in `operands` behind the last; with `variadic` the last input's repeats. */

@@ -106,7 +106,9 @@ static li_status li_prepare(li_net *net)
     }
     for (uint32_t i = 0; i < net->node_count; i++) {
         const li_node *node = li_node_record(net, i);
-        if (li_operation_rows[node->row].prepare != NULL) {
+        if (li_as_int8(net, node)) {
+            li_as_int8_prepare(net, node);
+        } else if (li_operation_rows[node->row].prepare != NULL) {
             li_operation_rows[node->row].prepare(net, node);
         }
     }

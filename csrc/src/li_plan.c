@@ -135,19 +135,22 @@ static uint64_t li_place_packed(li_net *net)
     return end;
 }
 
-/* Every thread has as much as the hungriest operator needs of one. */
+/* Every thread has as much as the hungriest operator needs of one. Behind them lie the copies of an operator's constants. */
 static uint64_t li_place_scratch(li_net *net)
 {
     uint64_t most = 0;
+    uint64_t copies = 0;
     for (uint32_t i = 0; i < net->node_count; i++) {
         const li_node *node = li_node_record(net, i);
+        const uint64_t bytes = li_as_int8_bytes(net, node);
         most = node->scratch_bytes > most ? node->scratch_bytes : most;
+        copies = bytes > copies ? bytes : copies;
     }
-    if (net->threads > 1) {
+    if (net->threads > 1 || copies != 0) {
         most = li_size_round_up(most, LI_ALIGNMENT);
     }
     net->scratch_bytes = (uint32_t)most;
-    return li_size_mul(most, (uint64_t)net->threads);
+    return li_size_add(li_size_mul(most, (uint64_t)net->threads), copies);
 }
 
 static li_status li_place_parts(li_net *net, li_need *need)

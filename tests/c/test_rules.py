@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from tiny_models import FLOAT32, INT8, INT32, ModelMaker, chain, int8_conv_net
+from tiny_models import FLOAT32, INT8, INT32, UINT8, ModelMaker, chain, int8_conv_net
 
 from converter.gen import tflite
 from liteinterp.gen.cdef import ffi
@@ -174,6 +174,59 @@ QUANTIZED: dict[str, tuple[str, int, Break]] = {
     ),
     "no scale": ("QUANTIZATION_MISSING", BAD_MODEL, set_attribute("graph.tensors[0].quantization", None)),
 }
+
+
+def wide_filter(maker: ModelMaker) -> None:
+    """More inputs than products of uint8 fit 32 bits; of int8 they would."""
+    maker.graph.tensors[0].shape = int32s(1, 33000)
+    maker.graph.tensors[1].shape = int32s(2, 33000)
+    maker.model.buffers[maker.graph.tensors[1].buffer].data = np.zeros(66000, np.uint8)
+
+
+def scales_per_channel(maker: ModelMaker) -> None:
+    quantization = maker.graph.tensors[1].quantization
+    quantization.scale, quantization.zero_point = np.ones(2, np.float32), np.full(2, 9, np.int64)
+
+
+# uint8 FULLY_CONNECTED: 0 input, 1 filter (2, 3), 2 bias, 3 output.
+UNSIGNED: dict[str, tuple[str, int, Break]] = {
+    "scales per channel": (
+        "QUANTIZATION_MISSING",
+        BAD_MODEL,
+        scales_per_channel,
+    ),
+    "zero point": (
+        "QUANTIZATION_ZERO_POINT",
+        BAD_MODEL,
+        set_attribute("graph.tensors[3].quantization.zero_point[0]", 256),
+    ),
+    "zero point below 0": (
+        "QUANTIZATION_ZERO_POINT",
+        BAD_MODEL,
+        set_attribute("graph.tensors[1].quantization.zero_point[0]", -1),
+    ),
+    "accumulator": ("ACCUMULATOR_RANGE", UNSUPPORTED, wide_filter),
+    "int8 output": ("OPERAND_TYPES", UNSUPPORTED, set_attribute("graph.tensors[3].type", INT8)),
+}
+
+
+def uint8_dense_net() -> ModelMaker:
+    maker = ModelMaker()
+    x = maker.tensor((1, 3), UINT8, None, 0.05, 100)
+    w = maker.tensor((2, 3), UINT8, np.arange(6).reshape(2, 3), 0.02, 130)
+    b = maker.tensor((2,), INT32, [5, -7])
+    y = maker.tensor((1, 2), UINT8, None, 0.06, 90)
+    maker.op("FULLY_CONNECTED", [x, w, b], [y], tflite.FullyConnectedOptions())
+    return maker.ends([x], [y])
+
+
+@breaks(UNSIGNED)
+def test_uint8_net(core, rule: str, status: int, act: Break) -> None:
+    refused(core, uint8_dense_net(), act, rule, status)
+
+
+def test_uint8_net_as_it_is(core) -> None:
+    core.plan(uint8_dense_net().bytes())
 
 
 @breaks(MODEL | TENSORS | OPERATORS)

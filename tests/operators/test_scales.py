@@ -25,6 +25,7 @@ from converter.ir.types import DType, Quantization
 Array = npt.NDArray[Any]
 PAIRS = np.stack(np.meshgrid(np.arange(-128, 128), np.arange(-128, 128))).reshape(2, 1, -1).astype(np.int8)
 ACTIVATIONS = ["NONE", "RELU", "RELU6", "RELU_N1_TO_1"]
+both_types = pytest.mark.parametrize("dtype", ["int8", "uint8"])
 
 
 class Draw:
@@ -78,11 +79,17 @@ def differing(
     return int(np.count_nonzero(results[0] != results[1]))
 
 
+def codes(data: Array, dtype: str) -> Array:
+    """int8 data as codes of the type: uint8 codes are 128 more."""
+    return data if dtype == "int8" else (data.astype(np.int16) + 128).astype(np.uint8)
+
+
 def levels(dtype: str) -> Array:
     limits = np.iinfo(dtype)
     return np.arange(limits.min, limits.max + 1).astype(dtype).reshape(1, 256)
 
 
+@both_types
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize(
     "ratios",
@@ -94,49 +101,53 @@ def levels(dtype: str) -> Array:
     ],
 )
 @pytest.mark.parametrize("op", ["ADD", "SUB"])
-def test_sum(op: str, ratios: tuple[tuple[float, float], tuple[float, float]], seed: int) -> None:
+def test_sum(dtype: str, op: str, ratios: tuple[tuple[float, float], tuple[float, float]], seed: int) -> None:
     draw = Draw(f"{op} {ratios}", seed)
     scale = draw.scale()
-    inputs = [(PAIRS[i], draw.quantization(scale * draw.scale(*ratios[i]))) for i in range(2)]
-    output = ("int8", draw.quantization(scale))
+    inputs = [(codes(PAIRS[i], dtype), draw.quantization(scale * draw.scale(*ratios[i]), dtype)) for i in range(2)]
+    output = (dtype, draw.quantization(scale, dtype))
     assert differing(op, inputs, output, fused_activation_function=draw.activation()) == 0
 
 
+@both_types
 @pytest.mark.parametrize("exponents", [(-10, 0), (-10, -10), (7, -10), (-11, 0)])
 @pytest.mark.parametrize("op", ["ADD", "SUB"])
-def test_sum_at_the_gate(op: str, exponents: tuple[int, int]) -> None:
+def test_sum_at_the_gate(dtype: str, op: str, exponents: tuple[int, int]) -> None:
     draw = Draw(f"{op} gate", exponents[0] + 20 * exponents[1] + 1000)
-    inputs = [(PAIRS[i], draw.quantization(0.25 * 2.0 ** exponents[i])) for i in range(2)]
-    assert differing(op, inputs, ("int8", draw.quantization(0.25)), fused_activation_function="NONE") == 0
+    inputs = [(codes(PAIRS[i], dtype), draw.quantization(0.25 * 2.0 ** exponents[i], dtype)) for i in range(2)]
+    assert differing(op, inputs, (dtype, draw.quantization(0.25, dtype)), fused_activation_function="NONE") == 0
 
 
+@both_types
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("ratio", [(2**-15.9, 2**7.9), (2**-10, 2**-3), (2**-20, 2**-16.1)])
-def test_mul(ratio: tuple[float, float], seed: int) -> None:
+def test_mul(dtype: str, ratio: tuple[float, float], seed: int) -> None:
     draw = Draw(f"MUL {ratio}", seed)
     scales = draw.scale(0.01, 1), draw.scale(0.01, 1)
-    inputs = [(PAIRS[i], draw.quantization(scales[i])) for i in range(2)]
-    output = ("int8", draw.quantization(scales[0] * scales[1] / draw.scale(*ratio)))
+    inputs = [(codes(PAIRS[i], dtype), draw.quantization(scales[i], dtype)) for i in range(2)]
+    output = (dtype, draw.quantization(scales[0] * scales[1] / draw.scale(*ratio), dtype))
     assert differing("MUL", inputs, output, fused_activation_function=draw.activation()) == 0
 
 
+@both_types
 @pytest.mark.parametrize("seed", range(40))
 @pytest.mark.parametrize("op", ["ADD", "SUB", "MUL"])
-def test_operand_with_itself(op: str, seed: int) -> None:
+def test_operand_with_itself(dtype: str, op: str, seed: int) -> None:
     draw = Draw(f"{op} itself", seed)
     scale = draw.scale(0.01, 1)
     whole = scale**2 if op == "MUL" else scale
     tie = int(draw.rng.integers(3, 200)) ** 2 / (int(draw.rng.integers(0, 200)) + 0.5)  # some result lies on a half
-    output = ("int8", draw.quantization(whole * (tie if op == "MUL" else draw.scale(0.5, 3))))
-    inputs = [(levels("int8"), draw.quantization(scale))]
+    output = (dtype, draw.quantization(whole * (tie if op == "MUL" else draw.scale(0.5, 3)), dtype))
+    inputs = [(levels(dtype), draw.quantization(scale, dtype))]
     assert differing(op, inputs, output, repeat=2, fused_activation_function=draw.activation()) == 0
 
 
+@both_types
 @pytest.mark.parametrize("exponent", [-17, -16, -15, 0, 7])
-def test_mul_at_the_gate(exponent: int) -> None:
+def test_mul_at_the_gate(dtype: str, exponent: int) -> None:
     draw = Draw("MUL gate", exponent + 20)
-    inputs = [(PAIRS[i], draw.quantization(0.5)) for i in range(2)]
-    output = ("int8", draw.quantization(0.25 / 2.0**exponent))
+    inputs = [(codes(PAIRS[i], dtype), draw.quantization(0.5, dtype)) for i in range(2)]
+    output = (dtype, draw.quantization(0.25 / 2.0**exponent, dtype))
     assert differing("MUL", inputs, output, fused_activation_function="NONE") == 0
 
 
@@ -146,28 +157,31 @@ def test_choice(op: str) -> None:
     assert differing(op, [(PAIRS[0], shared), (PAIRS[1], shared)], ("int8", shared)) == 0
 
 
+@both_types
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("ratio", [(0.3, 3), (2**-12, 2**12)])
 @pytest.mark.parametrize("op", ["RELU", "RELU6"])
-def test_relu(op: str, ratio: tuple[float, float], seed: int) -> None:
+def test_relu(dtype: str, op: str, ratio: tuple[float, float], seed: int) -> None:
     draw = Draw(f"{op} {ratio}", seed)
     scale = draw.scale()
-    output = ("int8", draw.quantization(scale / draw.scale(*ratio)))
-    assert differing(op, [(levels("int8"), draw.quantization(scale))], output) == 0
+    output = (dtype, draw.quantization(scale / draw.scale(*ratio), dtype))
+    assert differing(op, [(levels(dtype), draw.quantization(scale, dtype))], output) == 0
 
 
+@both_types
 @pytest.mark.parametrize("seed", range(40))
-def test_logistic(seed: int) -> None:
+def test_logistic(dtype: str, seed: int) -> None:
     draw = Draw("LOGISTIC", seed)
-    source = (levels("int8"), draw.quantization(draw.scale(0.001, 2)))
-    assert differing("LOGISTIC", [source], ("int8", Quantization.per_tensor(1 / 256, -128))) == 0
+    source = (levels(dtype), draw.quantization(draw.scale(0.001, 2), dtype))
+    assert differing("LOGISTIC", [source], (dtype, Quantization.per_tensor(1 / 256, int(np.iinfo(dtype).min)))) == 0
 
 
+@both_types
 @pytest.mark.parametrize("seed", range(40))
-def test_tanh(seed: int) -> None:
+def test_tanh(dtype: str, seed: int) -> None:
     draw = Draw("TANH", seed)
-    source = (levels("int8"), draw.quantization(draw.scale(0.001, 0.2)))
-    assert differing("TANH", [source], ("int8", Quantization.per_tensor(1 / 128, 0))) == 0
+    source = (levels(dtype), draw.quantization(draw.scale(0.001, 0.2), dtype))
+    assert differing("TANH", [source], (dtype, Quantization.per_tensor(1 / 128, 128 + int(np.iinfo(dtype).min)))) == 0
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -225,7 +239,7 @@ def test_neg_of_mirrored_zero_points() -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("ratio", [(0.3, 3), (2**-7.9, 2**6.9), (2**-14, 2**-8.1), (2**7.1, 2**13)])
-@pytest.mark.parametrize("types", [("int8", "int8"), ("int8", "uint8"), ("uint8", "int8")])
+@pytest.mark.parametrize("types", [("int8", "int8"), ("int8", "uint8"), ("uint8", "int8"), ("uint8", "uint8")])
 def test_quantize_again(types: tuple[str, str], ratio: tuple[float, float], seed: int) -> None:
     draw = Draw(f"QUANTIZE {types} {ratio}", seed)
     scale = draw.scale()
@@ -253,17 +267,18 @@ def test_quantize_floats(dtype: str, seed: int) -> None:
     assert differing("QUANTIZE", [(data, None)], (dtype, draw.quantization(scale, dtype))) == 0
 
 
+@both_types
 @pytest.mark.parametrize("seed", range(40))
-def test_mean(seed: int) -> None:
+def test_mean(dtype: str, seed: int) -> None:
     draw = Draw("MEAN", seed)
     shape = tuple(int(size) for size in draw.rng.integers(1, 9, int(draw.rng.integers(1, 6))))
     axes = draw.rng.choice(len(shape), int(draw.rng.integers(1, len(shape) + 1)), replace=False)
     if seed % 2:
         axes = axes - len(shape)
     scale = draw.scale()
-    data = draw.rng.integers(-128, 128, shape).astype(np.int8)
-    output = ("int8", draw.quantization(scale / draw.scale(*((0.2, 5) if seed % 3 else (2**-10, 2**10)))))
-    source = [(data, draw.quantization(scale))]
+    data = codes(draw.rng.integers(-128, 128, shape).astype(np.int8), dtype)
+    output = (dtype, draw.quantization(scale / draw.scale(*((0.2, 5) if seed % 3 else (2**-10, 2**10))), dtype))
+    source = [(data, draw.quantization(scale, dtype))]
     assert differing("MEAN", source, output, axes=tuple(int(a) for a in axes), keep_dims=bool(seed % 4 < 2)) == 0
 
 
@@ -298,13 +313,14 @@ def test_comparisons(op: str, scales: tuple[float, float], seed: int) -> None:
     assert differing(op, inputs, ("bool", None)) == 0
 
 
+@both_types
 @pytest.mark.parametrize("seed", range(20))
-def test_softmax(seed: int) -> None:
+def test_softmax(dtype: str, seed: int) -> None:
     draw = Draw("SOFTMAX", seed)
-    data = draw.rng.integers(-128, 128, (5, int(draw.rng.integers(1, 300)))).astype(np.int8)
+    data = codes(draw.rng.integers(-128, 128, (5, int(draw.rng.integers(1, 300)))).astype(np.int8), dtype)
     beta = 1.0 if seed % 2 else draw.scale(0.1, 4)
-    output = ("int8", Quantization.per_tensor(1 / 256, -128))
-    assert differing("SOFTMAX", [(data, draw.quantization(draw.scale(0.001, 1)))], output, beta=beta) == 0
+    output = (dtype, Quantization.per_tensor(1 / 256, int(np.iinfo(dtype).min)))
+    assert differing("SOFTMAX", [(data, draw.quantization(draw.scale(0.001, 1), dtype))], output, beta=beta) == 0
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -13,13 +13,13 @@ from converter.ir.graph import Graph, Node, Value
 from converter.ir.text import from_text, to_text
 from converter.ir.types import DType, Origin, Quantization
 
-GOLDEN = '''graph "main"
+GOLDEN = """graph "main"
 input "x": int8[1,2] q(0.5, 3) as "audio"
 constant "w": int8[2,2] q(0, [0.25, 0.5], [0, 0]) = [1, -2, 3, -4]
 "y": int8[1,2] q(1.0, 0) from "dense/Relu"(1,0) = FULLY_CONNECTED("x", "w", -) \
 {fused_activation_function: RELU, keep_num_dims: false} at "dense"
 output "y" as "label"
-'''
+"""
 
 
 def golden_graph() -> Graph:

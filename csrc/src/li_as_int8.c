@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * uint8 operands, shown to an operator as int8. Operators that compute on 8 bits are written for int8 alone; where
+ * ops.toml says `unsigned`, a node on uint8 sees its operands under another face while it plans, prepares and runs: type
+ * int8, zero point 128 less, and each code 128 less, which is its byte with the highest bit turned. The numbers that the
+ * codes stand for do not change. Bytes in the arena and the state are turned where they lie, and turned back behind the
+ * operator; constants are turned into a copy at the end of the scratch part.
+ */
+#include "li_core.h"
+
+enum { LI_HIGHEST_BIT = 0x80 };
+
+bool li_as_int8(const li_net *net, const li_node *node)
+{
+    const li_tensor *first = li_node_input(net, node, 0);
+    return li_operation_rows[node->row].as_int8 != 0 && first != NULL && first->type == LI_UINT8;
+}
+
+/* Inputs, then outputs; NULL for one that is left out. These operators have a fixed, small number of operands. */
+static li_tensor *li_operand_at(const li_net *net, const li_node *node, uint32_t i)
+{
+    return i < node->input_count ? li_node_input(net, node, i) : li_node_output(net, node, i - node->input_count);
+}
+
+static void li_as_int8_types(li_net *net, const li_node *node, bool shown)
+{
+    for (uint32_t i = 0; i < (uint32_t)node->input_count + node->output_count; i++) {
+        li_tensor *t = li_operand_at(net, node, i);
+        if (t != NULL && shown && t->type == LI_UINT8) {
+            t->type = LI_INT8;
+            t->flags |= LI_TENSOR_AS_INT8;
+        } else if (t != NULL && !shown && (t->flags & LI_TENSOR_AS_INT8) != 0) {
+            t->type = LI_UINT8;
+            t->flags &= (uint8_t)~LI_TENSOR_AS_INT8;
+        }
+    }
+}
+
+/* ---- bytes ---- */
+
+static void li_turn(uint8_t *to, const uint8_t *from, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        to[i] = from[i] ^ LI_HIGHEST_BIT;
+    }
+}
+
+/* The first operand with the same bytes: a tensor may come twice, and one tensor may be another under another shape. */
+static bool li_is_first(const li_net *net, const li_node *node, uint32_t i)
+{
+    const li_tensor *t = li_operand_at(net, node, i);
+    for (uint32_t j = 0; j < i; j++) {
+        const li_tensor *earlier = li_operand_at(net, node, j);
+        if (earlier != NULL && earlier->bytes != 0 && earlier->type == t->type && earlier->home == t->home && earlier->data == t->data) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool li_is_turned(const li_tensor *t)
+{
+    return t != NULL && t->bytes != 0 && (t->type == LI_UINT8 || (t->flags & LI_TENSOR_AS_INT8) != 0);
+}
+
+/* Turns the bytes of the node's first `count` operands that can be written. */
+static void li_turn_operands(li_net *net, const li_node *node, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const li_tensor *t = li_operand_at(net, node, i);
+        if (li_is_turned(t) && t->home != LI_HOME_MODEL && li_is_first(net, node, i)) {
+            uint8_t *bytes = li_tensor_data(t);
+            li_turn(bytes, bytes, t->bytes);
+        }
+    }
+}
+
+uint64_t li_as_int8_bytes(const li_net *net, const li_node *node)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; li_as_int8(net, node) && i < node->input_count; i++) {
+        const li_tensor *t = li_node_input(net, node, i);
+        if (li_is_turned(t) && t->home == LI_HOME_MODEL) {
+            bytes = li_size_add(bytes, li_size_round_up(t->bytes, LI_ALIGNMENT));
+        }
+    }
+    return bytes;
+}
+
+uint8_t *li_as_int8_copies(const li_net *net)
+{
+    return (uint8_t *)net->scratch.pointer + net->scratch_bytes * (size_t)net->threads;
+}
+
+static void li_as_int8_constants(li_net *net, const li_node *node)
+{
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < node->input_count; i++) {
+        li_tensor *t = li_node_input(net, node, i);
+        if (li_is_turned(t) && t->home == LI_HOME_MODEL && (t->flags & LI_TENSOR_COPIED) == 0) {
+            li_turn(li_as_int8_copies(net) + at, li_file(net) + t->data, t->bytes);
+            t->data = at;
+            t->flags |= LI_TENSOR_COPIED;
+            at += (uint32_t)li_size_round_up(t->bytes, LI_ALIGNMENT);
+        }
+    }
+}
+
+static void li_forget_copies(li_net *net, const li_node *node)
+{
+    for (uint32_t i = 0; i < node->input_count; i++) {
+        li_tensor *t = li_node_input(net, node, i);
+        if (t != NULL && (t->flags & LI_TENSOR_COPIED) != 0) {
+            uint32_t bytes;
+            li_buffer_bytes(li_file(net), li_table_u32(li_file(net), t->table, LI_SLOT_Tensor_buffer, 0), &t->data, &bytes);
+            t->flags &= (uint8_t)~LI_TENSOR_COPIED;
+        }
+    }
+}
+
+/* ---- an operator's stations ---- */
+
+li_status li_as_int8_plan(li_net *net, li_node *node)
+{
+    li_as_int8_types(net, node, true);
+    const li_status status = li_operation_rows[node->row].plan(net, node);
+    li_as_int8_types(net, node, false);
+    return status;
+}
+
+void li_as_int8_prepare(li_net *net, const li_node *node)
+{
+    li_as_int8_types(net, node, true);
+    if (node->packed_bytes != 0) {
+        li_as_int8_constants(net, node);
+    }
+    li_operation_rows[node->row].prepare(net, node);
+    li_forget_copies(net, node);
+    li_as_int8_types(net, node, false);
+}
+
+li_status li_as_int8_run(li_net *net, const li_node *node)
+{
+    li_turn_operands(net, node, node->input_count);
+    li_as_int8_types(net, node, true);
+    if (li_node_output(net, node, 0)->bytes != 0) {    /* otherwise nothing is computed, and the constants may be large */
+        li_as_int8_constants(net, node);
+    }
+    const li_status status = li_operation_rows[node->row].run(net, node);
+    li_forget_copies(net, node);
+    li_as_int8_types(net, node, false);
+    li_turn_operands(net, node, (uint32_t)node->input_count + node->output_count);
+    return status;
+}
