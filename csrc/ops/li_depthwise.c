@@ -39,14 +39,26 @@ static li_status li_depthwise_decode(li_net *net, const li_node *node, li_depthw
     return LI_OK;
 }
 
+/* As the kernels of whole int8 layers see it, where they can: one output channel for each input channel, no dilation. */
+static int li_depthwise_shape_of(const li_depthwise_state *s, li_conv_shape *shape)
+{
+    const li_window *w = &s->window;
+    const li_conv_shape found = { w->in_h, w->in_w, s->in_c, w->out_h, w->out_w, s->out_c, w->filter_h, w->filter_w,
+                                  w->stride_h, w->stride_w, w->filter_h > 1 ? w->dilation_h : 1, w->pad_top, w->pad_left };
+    *shape = found;
+    return s->multiplier == 1 && (w->dilation_w == 1 || w->filter_w == 1);
+}
+
 li_status li_depthwise_conv_2d_plan(li_net *net, li_node *node)
 {
     li_depthwise_state s;
+    li_conv_shape shape;
     int64_t dims[4];
 
     LI_TRY(li_depthwise_decode(net, node, &s));
     LI_TRY(li_weights_state(net, node, sizeof s, (uint32_t)s.out_c));
     LI_TRY(li_weights_check(net, node, 3, (uint32_t)s.out_c, (uint64_t)s.window.filter_h * (uint64_t)s.window.filter_w));
+    if (li_depthwise_shape_of(&s, &shape)) li_weights_plan_layer(net, node, li_kernels_of(net)->depthwise_s8, &shape);
     dims[0] = s.window.batches;
     dims[1] = s.window.out_h;
     dims[2] = s.window.out_w;
@@ -57,9 +69,13 @@ li_status li_depthwise_conv_2d_plan(li_net *net, li_node *node)
 void li_depthwise_conv_2d_prepare(li_net *net, const li_node *node)
 {
     li_depthwise_state *s = li_node_state(net, node);
+    li_conv_shape shape;
 
     if (li_depthwise_decode(net, node, s) != LI_OK) return;
     li_epilogue_prepare(net, node, s->activation, (uint32_t)s->out_c, &s->end, (float *)(s + 1));
+    if (node->packed_bytes != 0 && (net->flags & LI_PACKED_READY) == 0 && li_depthwise_shape_of(s, &shape))
+        li_kernels_of(net)->depthwise_s8->pack(li_node_packed(net, node), &shape, li_tensor_data(li_node_input(net, node, 1)),
+                                               li_optional_data(net, node, 2), (const float *)(s + 1), s->end.in_zero);
 }
 
 /* The taps of one output pixel that lie inside the image. */
@@ -163,6 +179,23 @@ static void li_depthwise_pixel_f32(const li_kernels *kernels, const li_depthwise
     }
 }
 
+/* Image by image through the kernels of whole layers. */
+static void li_depthwise_run_packed_s8(const li_net *net, const li_node *node, const li_depthwise_state *s)
+{
+    const li_rescale_s8 rescale = { s->end.in_zero, s->end.out_zero, s->end.low, s->end.high };
+    const li_window *w = &s->window;
+    const size_t in_bytes = (size_t)w->in_h * (size_t)w->in_w * (size_t)s->in_c;
+    const size_t out_bytes = (size_t)w->out_h * (size_t)w->out_w * (size_t)s->out_c;
+    const int8_t *x = li_tensor_data(li_node_input(net, node, 0));
+    int8_t *out = li_tensor_data(li_node_output(net, node, 0));
+    li_conv_shape shape;
+    int32_t b;
+
+    if (!li_depthwise_shape_of(s, &shape)) return;
+    for (b = 0; b < w->batches; ++b, x += in_bytes, out += out_bytes)
+        li_kernels_of(net)->depthwise_s8->run(out, x, li_node_packed(net, node), li_scratch(net), &shape, &rescale, 0, w->out_h);
+}
+
 li_status li_depthwise_conv_2d_run(li_net *net, const li_node *node)
 {
     const li_tensor *input = li_node_input(net, node, 0);
@@ -177,6 +210,10 @@ li_status li_depthwise_conv_2d_run(li_net *net, const li_node *node)
     int32_t b, oy, ox;
 
     if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return LI_OK;    /* the other dimensions may be huge */
+    if (node->packed_bytes != 0) {
+        li_depthwise_run_packed_s8(net, node, s);
+        return LI_OK;
+    }
     for (b = 0; b < w->batches; ++b)
         for (oy = 0; oy < w->out_h; ++oy)
             for (ox = 0; ox < w->out_w; ++ox, at += (size_t)s->out_c) {

@@ -99,7 +99,7 @@ typedef struct li_kernels {
     void (*dots_f32_packed)(float *sums, const float *x, const float *packed, size_t total, size_t first, size_t n,
                             size_t channels);
 
-    const li_layer_kernels *conv_s8;         /* NULL in sets without */
+    const li_layer_kernels *conv_s8, *depthwise_s8;      /* NULL in sets without */
 } li_kernels;
 
 extern const li_kernels li_kernels_ref;

@@ -121,3 +121,33 @@ void check_conv_s8(const li_kernels *k, shape s)
     }
     run_layer(k->conv_s8, &l, s, &r);
 }
+
+void check_depthwise_s8(const li_kernels *k, shape s)
+{
+    li_conv_shape d = draw_shape(s.n == 0 ? 1 : s.n, 1);
+    d.out_c = d.in_c;
+    const layer l = make_layer(&s, d, (size_t)d.filter_h * (size_t)d.filter_w);
+    const result r = make_result(l.out_bytes, s.at, 1);
+    size_t at = 0;
+    s.channels = (size_t)d.out_c;
+    if (k->depthwise_s8->packed_bytes(&d) == 0) {    /* dilated, or an odd stride both ways: the set leaves it to taps_s8 */
+        if (d.dilation_h == 1 && (d.stride_h != 3 || d.stride_w != 3)) {
+            fail(&s, "is not taken\n");
+        }
+        return;
+    }
+    for (int32_t y = 0; y < d.out_h; y++) {
+        for (int32_t x = 0; x < d.out_w; x++) {
+            for (int32_t n = 0; n < d.out_c; n++) {
+                int32_t sum = l.bias != NULL ? l.bias[n] : 0;
+                for (int32_t t = 0; t < d.filter_h * d.filter_w; t++) {
+                    const int32_t i = t / d.filter_w, j = t % d.filter_w;
+                    sum += (element(&l, y * d.stride_h - d.pad_top + i, x * d.stride_w - d.pad_left + j, n) - l.rescale.in_zero)
+                         * l.w[(size_t)t * (size_t)d.out_c + (size_t)n];
+                }
+                r.expected[at++] = rescaled(&l, sum, n);
+            }
+        }
+    }
+    run_layer(k->depthwise_s8, &l, s, &r);
+}

@@ -278,6 +278,7 @@ const li_kernels li_kernels_avx2 = {
     .pack_f32 = li_avx2_pack_f32,
     .dots_f32_packed = li_avx2_dots_f32_packed,
     .conv_s8 = &li_avx2_conv_s8,
+    .depthwise_s8 = &li_avx2_depthwise_s8,
 };
 
 #else
