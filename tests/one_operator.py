@@ -105,9 +105,7 @@ def _same(name: str, type: int, shape: Shape, out: Shape, *constants: Any, optio
     )
 
 
-def _typed(
-    name: str, inputs: Sequence[Any], out: tuple[Shape, int], options: Any = None, version: int = 1
-) -> ModelMaker:
+def _typed(name: str, inputs: Sequence[Any], out: Sequence[Any], options: Any = None, version: int = 1) -> ModelMaker:
     """An operator whose operands differ in type: (shape, type), or a constant int32."""
     m = _Maker()
     operands = [m.value(*given) if isinstance(given, tuple) else m.ints(given) for given in inputs]
@@ -285,6 +283,24 @@ def one_operator_models() -> dict[str, ModelMaker]:
             f"div {n}": _pair("DIV", type, (4, 1), (3,)),
             f"maximum {n}": _pair("MAXIMUM", type, (2, 3, 4), (4,), (0.05,) * 3),
             f"minimum {n}": _pair("MINIMUM", type, (1, 4), (3, 1), (0.05,) * 3),
+            f"matmul {n}": _typed(
+                "BATCH_MATMUL",
+                [((2, 1, 3, 5), type), ((2, 7, 5), type)],
+                ((2, 2, 3, 7), type),
+                tflite.BatchMatMulOptions(adj_y=True),
+                2,
+            ),
+            f"matmul exchanged {n}": _typed(
+                "BATCH_MATMUL",
+                [((5, 3), type), ((2, 5, 7), type)],
+                ((2, 3, 7), type),
+                tflite.BatchMatMulOptions(True),
+                2,
+            ),
+            f"gelu {n}": _same("GELU", type, (3, 7), (3, 7), options=tflite.GeluOptions(type == INT8)),
+            f"l2 {n}": _typed(
+                "L2_NORMALIZATION", [((3, 7), type)], ((3, 7), type, 1 / 128, 0), tflite.L2NormOptions(), 2
+            ),
             f"prelu {n}": _typed("PRELU", [((2, 3, 4), type), ((3, 1), type)], ((2, 3, 4), type)),
             f"equal {n}": _typed(
                 "EQUAL", [((2, 3, 4), type), ((4,), type)], ((2, 3, 4), BOOL), tflite.EqualOptions(), 2

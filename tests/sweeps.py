@@ -222,6 +222,8 @@ def output_quantization(rng: np.random.Generator, spec: OpSpec, node: Node) -> Q
         terms = weights.elements // len(weights.quantization.scales)
         spread = 74 * 74 * np.sqrt(terms) * source.scale * float(np.mean(weights.quantization.scales))
         return Quantization.per_tensor(float(spread / 50), free.zero_point)
+    if node.op == "BATCH_MATMUL" and source is not None:
+        return Quantization.per_tensor(source.scale * 70, free.zero_point)
     if node.op == "MUL" and source is not None:
         return Quantization.per_tensor(source.scale * 5, free.zero_point)
     return free

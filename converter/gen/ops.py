@@ -108,6 +108,11 @@ OPTION_FIELDS: Mapping[str, tuple[OptionField, ...]] = {
     "ArgMinOptions": (
         OptionField("output_type", "enum", "FLOAT32", _TENSOR_TYPE),
     ),
+    "BatchMatMulOptions": (
+        OptionField("adj_x", "bool", False),
+        OptionField("adj_y", "bool", False),
+        OptionField("asymmetric_quantize_inputs", "bool", False),
+    ),
     "BatchToSpaceNDOptions": (),
     "ConcatenationOptions": (
         OptionField("axis", "int", 0),
@@ -147,9 +152,15 @@ OPTION_FIELDS: Mapping[str, tuple[OptionField, ...]] = {
         OptionField("asymmetric_quantize_inputs", "bool", False),
         OptionField("quantized_bias_type", "enum", "FLOAT32", _TENSOR_TYPE),
     ),
+    "GeluOptions": (
+        OptionField("approximate", "bool", False),
+    ),
     "GreaterEqualOptions": (),
     "GreaterOptions": (),
     "HardSwishOptions": (),
+    "L2NormOptions": (
+        OptionField("fused_activation_function", "enum", "NONE", _ACTIVATION_FUNCTION_TYPE),
+    ),
     "LeakyReluOptions": (
         OptionField("alpha", "float", 0.0),
     ),
@@ -269,6 +280,23 @@ OPS: Mapping[str, OpSpec] = {
         litert="1.0", tflm="yes",
         doc="matrix product with constant weights [outputs, inputs], per tensor or per channel",
         option_fields=OPTION_FIELDS["FullyConnectedOptions"],
+    ),
+    "BATCH_MATMUL": OpSpec(
+        name="BATCH_MATMUL", code=126, family="matmul",
+        options="BatchMatMulOptions", options_tag=101,
+        inputs=(OperandSpec("x"), OperandSpec("y")),
+        outputs=(OperandSpec("output"),),
+        types=(
+            TypeRow(("float32", "float32"), ("float32",)),
+            TypeRow(("int8", "int8"), ("int8",)),
+        ),
+        quantize="free", fixed=None, channel_axis=None,
+        activation=False, in_place=(), alias=False, broadcast=False,
+        unsigned=False,
+        versions=(("float32", 1), ("int8", 2)), max_version=4,
+        litert="2.3", tflm="yes",
+        doc="products of matrices in the last two dimensions, either transposed, leading dimensions broadcast",
+        option_fields=OPTION_FIELDS["BatchMatMulOptions"],
     ),
     "ADD": OpSpec(
         name="ADD", code=0, family="elementwise",
@@ -789,6 +817,23 @@ OPS: Mapping[str, OpSpec] = {
         doc="softmax over the last dimension",
         option_fields=OPTION_FIELDS["SoftmaxOptions"],
     ),
+    "L2_NORMALIZATION": OpSpec(
+        name="L2_NORMALIZATION", code=11, family="normalize",
+        options="L2NormOptions", options_tag=12,
+        inputs=(OperandSpec("input"),),
+        outputs=(OperandSpec("output"),),
+        types=(
+            TypeRow(("float32",), ("float32",)),
+            TypeRow(("int8",), ("int8",)),
+        ),
+        quantize="fixed", fixed=(128, 0), channel_axis=None,
+        activation=False, in_place=(), alias=False, broadcast=False,
+        unsigned=False,
+        versions=(("float32", 1), ("int8", 2)), max_version=2,
+        litert="1.14", tflm="yes",
+        doc="divides by the root of the sum of squares over the last dimension",
+        option_fields=OPTION_FIELDS["L2NormOptions"],
+    ),
     "LOGISTIC": OpSpec(
         name="LOGISTIC", code=14, family="activation",
         options="", options_tag=0,
@@ -906,6 +951,23 @@ OPS: Mapping[str, OpSpec] = {
         litert="1.15", tflm="yes",
         doc="x * min(max(x + 3, 0), 6) / 6",
         option_fields=OPTION_FIELDS["HardSwishOptions"],
+    ),
+    "GELU": OpSpec(
+        name="GELU", code=150, family="activation",
+        options="GeluOptions", options_tag=116,
+        inputs=(OperandSpec("input"),),
+        outputs=(OperandSpec("output"),),
+        types=(
+            TypeRow(("float32",), ("float32",)),
+            TypeRow(("int8",), ("int8",)),
+        ),
+        quantize="table", fixed=None, channel_axis=None,
+        activation=False, in_place=(0,), alias=False, broadcast=False,
+        unsigned=False,
+        versions=(("float32", 1), ("int8", 2)), max_version=2,
+        litert="2.9", tflm="no",
+        doc="x times the normal distribution's function, exact or by tanh",
+        option_fields=OPTION_FIELDS["GeluOptions"],
     ),
     "ABS": OpSpec(
         name="ABS", code=101, family="functions",

@@ -153,7 +153,7 @@ class Search(LayoutRule):
         return []
 
 
-class Softmax(LayoutRule):
+class LastAxis(LayoutRule):
     """Works along the last axis, which must stay there."""
 
     constrained = True
@@ -170,11 +170,12 @@ _RULES: Mapping[str, Callable[[Node], LayoutRule]] = {
     "ARG_MAX": Search,
     "ARG_MIN": Search,
     "CONCATENATION": Concatenation,
+    "L2_NORMALIZATION": LastAxis,
     "MEAN": Reduction,
     "PAD": Pad,
     "REDUCE_MAX": Reduction,
     "REDUCE_MIN": Reduction,
-    "SOFTMAX": Softmax,
+    "SOFTMAX": LastAxis,
     "SUM": Reduction,
 }
 

@@ -55,6 +55,40 @@ li_status li_elu_run(li_net *net, const li_node *node)
     return li_table_run(net, node, li_elu);
 }
 
+/* ---- GELU ---- */
+
+/* x times the normal distribution's function. */
+static double li_gelu(double x)
+{
+    return 0.5 * x * li_erfc(-x * 0.70710678118654752440);
+}
+
+/* 1/2 (1 + tanh u) is the logistic function of 2u, without cancellation. */
+static double li_gelu_approximate(double x)
+{
+    return x * li_logistic(2.0 * 0.79788456080286535588 * (x + 0.044715 * x * x * x));
+}
+
+static li_function li_gelu_function(const li_net *net, const li_node *node)
+{
+    return li_option_i8(net, node, LI_SLOT_GeluOptions_approximate, 0) != 0 ? li_gelu_approximate : li_gelu;
+}
+
+li_status li_gelu_plan(li_net *net, li_node *node)
+{
+    return li_table_plan(net, node);
+}
+
+void li_gelu_prepare(li_net *net, const li_node *node)
+{
+    li_table_fill(net, node, li_gelu_function(net, node), LI_TABLE_AWAY);
+}
+
+li_status li_gelu_run(li_net *net, const li_node *node)
+{
+    return li_table_run(net, node, li_gelu_function(net, node));
+}
+
 /* ---- RELU, RELU6 ---- */
 
 static void li_limit_prepare(li_net *net, const li_node *node, int32_t activation)

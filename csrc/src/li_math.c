@@ -89,6 +89,28 @@ double li_tanh(double x)
 }
 
 /*
+ * Below 2: erf x = 2/sqrt(pi) x e^(-x^2) (1 + 2x^2/3 (1 + 2x^2/5 (1 + ...))), 40 terms of one sign. From 2 on, erfc x =
+ * e^(-x^2) / sqrt(pi) / (x + (1/2)/(x + (2/2)/(x + (3/2)/(x + ...)))), 60 levels.
+ */
+double li_erfc(double x)
+{
+    const double two_over_sqrt_pi = 1.1283791670955126, sqrt_pi = 1.7724538509055160;
+    const double magnitude = x < 0.0 ? -x : x, square = x * x;
+    double value;
+    int32_t i;
+    if (x != x) return x;
+    if (magnitude < 2.0) {
+        value = 1.0;
+        for (i = 40; i > 0; --i) value = 1.0 + value * (2.0 * square) / (double)(2 * i + 1);
+        return 1.0 - two_over_sqrt_pi * x * li_exp(-square) * value;
+    }
+    value = magnitude;
+    for (i = 60; i > 0; --i) value = magnitude + 0.5 * (double)i / value;
+    value = li_exp(-square) / (sqrt_pi * value);
+    return x < 0.0 ? 2.0 - value : value;
+}
+
+/*
  * x = 2^k m with m in [sqrt(1/2), sqrt(2)); log m = 2 atanh s with s = (m - 1) / (m + 1), |s| < 0.1716, by its series up to
  * s^23 (the first term left out is below 1e-18 s); k ln 2 in two parts, as in li_exp.
  */

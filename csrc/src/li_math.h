@@ -27,6 +27,9 @@ double li_expm1(double x);
 /* tanh x, relative error below 1e-15; NaN for NaN. */
 double li_tanh(double x);
 
+/* 1 - erf x, relative error below 1e-13 where the result is a normal number; NaN for NaN. */
+double li_erfc(double x);
+
 /* Natural logarithm of a normal number, 0 or infinity, relative error below 1e-15; NaN below 0 and for NaN. */
 double li_log(double x);
 

@@ -53,51 +53,52 @@ BUILTIN_NAMES: Mapping[int, str] = {
 
 #: The operators that this runtime runs, in the order of schema/ops.toml.
 SUPPORTED: tuple[str, ...] = (
-    "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "MUL", "SUB", "DIV", "MAXIMUM", "MINIMUM",
+    "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "BATCH_MATMUL", "ADD", "MUL", "SUB", "DIV", "MAXIMUM", "MINIMUM",
     "TRANSPOSE_CONV", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "PRELU", "EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL",
     "GREATER", "GREATER_EQUAL", "LOGICAL_AND", "LOGICAL_OR", "LOGICAL_NOT", "SELECT_V2", "AVERAGE_POOL_2D",
-    "MAX_POOL_2D", "MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "ARG_MAX", "ARG_MIN", "SOFTMAX", "LOGISTIC", "RELU",
-    "RELU6", "TANH", "ELU", "LEAKY_RELU", "HARD_SWISH", "ABS", "NEG", "SQUARE", "SQRT", "RSQRT", "EXP", "LOG",
-    "RESHAPE", "SQUEEZE", "TRANSPOSE", "CONCATENATION", "PAD", "DEPTH_TO_SPACE", "SPACE_TO_DEPTH", "SPACE_TO_BATCH_ND",
-    "BATCH_TO_SPACE_ND", "QUANTIZE", "DEQUANTIZE",
+    "MAX_POOL_2D", "MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "ARG_MAX", "ARG_MIN", "SOFTMAX", "L2_NORMALIZATION",
+    "LOGISTIC", "RELU", "RELU6", "TANH", "ELU", "LEAKY_RELU", "HARD_SWISH", "GELU", "ABS", "NEG", "SQUARE", "SQRT",
+    "RSQRT", "EXP", "LOG", "RESHAPE", "SQUEEZE", "TRANSPOSE", "CONCATENATION", "PAD", "DEPTH_TO_SPACE",
+    "SPACE_TO_DEPTH", "SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND", "QUANTIZE", "DEQUANTIZE",
 )
 
 #: Newest version of each that it understands.
 MAX_VERSIONS: Mapping[str, int] = {
-    "CONV_2D": 8, "DEPTHWISE_CONV_2D": 7, "FULLY_CONNECTED": 12, "ADD": 5, "MUL": 7, "SUB": 5, "DIV": 2, "MAXIMUM": 4,
-    "MINIMUM": 4, "TRANSPOSE_CONV": 5, "RESIZE_BILINEAR": 4, "RESIZE_NEAREST_NEIGHBOR": 4, "PRELU": 1, "EQUAL": 3,
-    "NOT_EQUAL": 3, "LESS": 2, "LESS_EQUAL": 2, "GREATER": 2, "GREATER_EQUAL": 2, "LOGICAL_AND": 1, "LOGICAL_OR": 1,
-    "LOGICAL_NOT": 1, "SELECT_V2": 1, "AVERAGE_POOL_2D": 3, "MAX_POOL_2D": 3, "MEAN": 3, "SUM": 3, "REDUCE_MAX": 3,
-    "REDUCE_MIN": 3, "ARG_MAX": 3, "ARG_MIN": 3, "SOFTMAX": 3, "LOGISTIC": 3, "RELU": 3, "RELU6": 3, "TANH": 3,
-    "ELU": 1, "LEAKY_RELU": 2, "HARD_SWISH": 1, "ABS": 5, "NEG": 1, "SQUARE": 1, "SQRT": 2, "RSQRT": 3, "EXP": 2,
-    "LOG": 2, "RESHAPE": 1, "SQUEEZE": 2, "TRANSPOSE": 6, "CONCATENATION": 4, "PAD": 4, "DEPTH_TO_SPACE": 2,
-    "SPACE_TO_DEPTH": 2, "SPACE_TO_BATCH_ND": 4, "BATCH_TO_SPACE_ND": 4, "QUANTIZE": 3, "DEQUANTIZE": 6,
+    "CONV_2D": 8, "DEPTHWISE_CONV_2D": 7, "FULLY_CONNECTED": 12, "BATCH_MATMUL": 4, "ADD": 5, "MUL": 7, "SUB": 5,
+    "DIV": 2, "MAXIMUM": 4, "MINIMUM": 4, "TRANSPOSE_CONV": 5, "RESIZE_BILINEAR": 4, "RESIZE_NEAREST_NEIGHBOR": 4,
+    "PRELU": 1, "EQUAL": 3, "NOT_EQUAL": 3, "LESS": 2, "LESS_EQUAL": 2, "GREATER": 2, "GREATER_EQUAL": 2,
+    "LOGICAL_AND": 1, "LOGICAL_OR": 1, "LOGICAL_NOT": 1, "SELECT_V2": 1, "AVERAGE_POOL_2D": 3, "MAX_POOL_2D": 3,
+    "MEAN": 3, "SUM": 3, "REDUCE_MAX": 3, "REDUCE_MIN": 3, "ARG_MAX": 3, "ARG_MIN": 3, "SOFTMAX": 3,
+    "L2_NORMALIZATION": 2, "LOGISTIC": 3, "RELU": 3, "RELU6": 3, "TANH": 3, "ELU": 1, "LEAKY_RELU": 2, "HARD_SWISH": 1,
+    "GELU": 2, "ABS": 5, "NEG": 1, "SQUARE": 1, "SQRT": 2, "RSQRT": 3, "EXP": 2, "LOG": 2, "RESHAPE": 1, "SQUEEZE": 2,
+    "TRANSPOSE": 6, "CONCATENATION": 4, "PAD": 4, "DEPTH_TO_SPACE": 2, "SPACE_TO_DEPTH": 2, "SPACE_TO_BATCH_ND": 4,
+    "BATCH_TO_SPACE_ND": 4, "QUANTIZE": 3, "DEQUANTIZE": 6,
 }
 
 #: First LiteRT release that runs each.
 LITERT_SINCE: Mapping[str, str] = {
-    "CONV_2D": "1.0", "DEPTHWISE_CONV_2D": "1.0", "FULLY_CONNECTED": "1.0", "ADD": "1.0", "MUL": "1.0", "SUB": "1.0",
-    "DIV": "1.0", "MAXIMUM": "1.0", "MINIMUM": "1.0", "TRANSPOSE_CONV": "1.9", "RESIZE_BILINEAR": "1.0",
-    "RESIZE_NEAREST_NEIGHBOR": "1.13", "PRELU": "1.15", "EQUAL": "1.14", "NOT_EQUAL": "1.14", "LESS": "1.14",
-    "LESS_EQUAL": "1.14", "GREATER": "1.14", "GREATER_EQUAL": "1.14", "LOGICAL_AND": "1.11", "LOGICAL_OR": "1.11",
-    "LOGICAL_NOT": "1.11", "SELECT_V2": "2.2", "AVERAGE_POOL_2D": "1.0", "MAX_POOL_2D": "1.0", "MEAN": "1.0",
-    "SUM": "1.15", "REDUCE_MAX": "1.14", "REDUCE_MIN": "1.14", "ARG_MAX": "1.14", "ARG_MIN": "1.14", "SOFTMAX": "1.0",
-    "LOGISTIC": "1.0", "RELU": "1.0", "RELU6": "1.0", "TANH": "1.0", "ELU": "1.14", "LEAKY_RELU": "1.0",
-    "HARD_SWISH": "1.15", "ABS": "1.0", "NEG": "1.0", "SQUARE": "1.0", "SQRT": "1.0", "RSQRT": "1.0", "EXP": "1.0",
-    "LOG": "1.0", "RESHAPE": "1.0", "SQUEEZE": "1.0", "TRANSPOSE": "1.0", "CONCATENATION": "1.0", "PAD": "1.0",
-    "DEPTH_TO_SPACE": "1.0", "SPACE_TO_DEPTH": "1.0", "SPACE_TO_BATCH_ND": "1.0", "BATCH_TO_SPACE_ND": "1.0",
-    "QUANTIZE": "1.0", "DEQUANTIZE": "1.0",
+    "CONV_2D": "1.0", "DEPTHWISE_CONV_2D": "1.0", "FULLY_CONNECTED": "1.0", "BATCH_MATMUL": "2.3", "ADD": "1.0",
+    "MUL": "1.0", "SUB": "1.0", "DIV": "1.0", "MAXIMUM": "1.0", "MINIMUM": "1.0", "TRANSPOSE_CONV": "1.9",
+    "RESIZE_BILINEAR": "1.0", "RESIZE_NEAREST_NEIGHBOR": "1.13", "PRELU": "1.15", "EQUAL": "1.14", "NOT_EQUAL": "1.14",
+    "LESS": "1.14", "LESS_EQUAL": "1.14", "GREATER": "1.14", "GREATER_EQUAL": "1.14", "LOGICAL_AND": "1.11",
+    "LOGICAL_OR": "1.11", "LOGICAL_NOT": "1.11", "SELECT_V2": "2.2", "AVERAGE_POOL_2D": "1.0", "MAX_POOL_2D": "1.0",
+    "MEAN": "1.0", "SUM": "1.15", "REDUCE_MAX": "1.14", "REDUCE_MIN": "1.14", "ARG_MAX": "1.14", "ARG_MIN": "1.14",
+    "SOFTMAX": "1.0", "L2_NORMALIZATION": "1.14", "LOGISTIC": "1.0", "RELU": "1.0", "RELU6": "1.0", "TANH": "1.0",
+    "ELU": "1.14", "LEAKY_RELU": "1.0", "HARD_SWISH": "1.15", "GELU": "2.9", "ABS": "1.0", "NEG": "1.0",
+    "SQUARE": "1.0", "SQRT": "1.0", "RSQRT": "1.0", "EXP": "1.0", "LOG": "1.0", "RESHAPE": "1.0", "SQUEEZE": "1.0",
+    "TRANSPOSE": "1.0", "CONCATENATION": "1.0", "PAD": "1.0", "DEPTH_TO_SPACE": "1.0", "SPACE_TO_DEPTH": "1.0",
+    "SPACE_TO_BATCH_ND": "1.0", "BATCH_TO_SPACE_ND": "1.0", "QUANTIZE": "1.0", "DEQUANTIZE": "1.0",
 }
 
 #: Those that TFLite Micro has.
 IN_TFLM: tuple[str, ...] = (
-    "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "MUL", "SUB", "DIV", "MAXIMUM", "MINIMUM",
+    "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "BATCH_MATMUL", "ADD", "MUL", "SUB", "DIV", "MAXIMUM", "MINIMUM",
     "TRANSPOSE_CONV", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "PRELU", "EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL",
     "GREATER", "GREATER_EQUAL", "LOGICAL_AND", "LOGICAL_OR", "LOGICAL_NOT", "SELECT_V2", "AVERAGE_POOL_2D",
-    "MAX_POOL_2D", "MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "ARG_MAX", "ARG_MIN", "SOFTMAX", "LOGISTIC", "RELU",
-    "RELU6", "TANH", "ELU", "LEAKY_RELU", "HARD_SWISH", "ABS", "NEG", "SQUARE", "SQRT", "RSQRT", "EXP", "LOG",
-    "RESHAPE", "SQUEEZE", "TRANSPOSE", "CONCATENATION", "PAD", "DEPTH_TO_SPACE", "SPACE_TO_DEPTH", "SPACE_TO_BATCH_ND",
-    "BATCH_TO_SPACE_ND", "QUANTIZE", "DEQUANTIZE",
+    "MAX_POOL_2D", "MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "ARG_MAX", "ARG_MIN", "SOFTMAX", "L2_NORMALIZATION",
+    "LOGISTIC", "RELU", "RELU6", "TANH", "ELU", "LEAKY_RELU", "HARD_SWISH", "ABS", "NEG", "SQUARE", "SQRT", "RSQRT",
+    "EXP", "LOG", "RESHAPE", "SQUEEZE", "TRANSPOSE", "CONCATENATION", "PAD", "DEPTH_TO_SPACE", "SPACE_TO_DEPTH",
+    "SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND", "QUANTIZE", "DEQUANTIZE",
 )
 
 #: What each does, in a line.
@@ -105,6 +106,7 @@ DOCS: Mapping[str, str] = {
     "CONV_2D": "2-D convolution, filter OHWI, stride, dilation, SAME or VALID, groups",
     "DEPTHWISE_CONV_2D": "2-D convolution of each input channel by itself, filter 1HW(C x multiplier)",
     "FULLY_CONNECTED": "matrix product with constant weights [outputs, inputs], per tensor or per channel",
+    "BATCH_MATMUL": "products of matrices in the last two dimensions, either transposed, leading dimensions broadcast",
     "ADD": "sum of two tensors, with broadcasting",
     "MUL": "product of two tensors, with broadcasting",
     "SUB": "difference of two tensors, with broadcasting",
@@ -134,6 +136,7 @@ DOCS: Mapping[str, str] = {
     "ARG_MAX": "index of the first largest element along a constant axis",
     "ARG_MIN": "index of the first smallest element along a constant axis",
     "SOFTMAX": "softmax over the last dimension",
+    "L2_NORMALIZATION": "divides by the root of the sum of squares over the last dimension",
     "LOGISTIC": "1 / (1 + exp(-x))",
     "RELU": "max(x, 0)",
     "RELU6": "min(max(x, 0), 6)",
@@ -141,6 +144,7 @@ DOCS: Mapping[str, str] = {
     "ELU": "x above 0, exp(x) - 1 below",
     "LEAKY_RELU": "x above 0, alpha * x below",
     "HARD_SWISH": "x * min(max(x + 3, 0), 6) / 6",
+    "GELU": "x times the normal distribution's function, exact or by tanh",
     "ABS": "absolute value",
     "NEG": "-x",
     "SQUARE": "x * x",

@@ -39,6 +39,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
         ("li_logistic", ctypes.c_double, [ctypes.c_double]),
         ("li_expm1", ctypes.c_double, [ctypes.c_double]),
         ("li_tanh", ctypes.c_double, [ctypes.c_double]),
+        ("li_erfc", ctypes.c_double, [ctypes.c_double]),
         ("li_log", ctypes.c_double, [ctypes.c_double]),
         ("li_sqrt", ctypes.c_double, [ctypes.c_double]),
         ("li_floor_log2", ctypes.c_int32, [ctypes.c_float]),
@@ -96,6 +97,28 @@ def test_tanh(library: ctypes.CDLL) -> None:
         for x in around_zero():
             twice = (2 * Decimal(x)).exp()
             assert abs(Decimal(library.li_tanh(x)) / ((twice - 1) / (twice + 1)) - 1) < Decimal("1e-15"), x
+
+
+def erfc(x: Decimal) -> Decimal:
+    """By the series of erf, whose terms have one sign; with 100 digits enough are left of the difference."""
+    pi = Decimal(
+        "3.14159265358979323846264338327950288419716939937510582097494459230781640628620899862803482534211706798"
+    )
+    term = total = Decimal(1)
+    for n in range(1, 700):
+        term *= 2 * x * x / (2 * n + 1)
+        total += term
+    return 1 - 2 / pi.sqrt() * x * (-x * x).exp() * total
+
+
+def test_erfc(library: ctypes.CDLL) -> None:
+    rng = np.random.default_rng(6)
+    with localcontext() as context:
+        context.prec = 100
+        for x in (0.0, -0.0, 1e-300, 1.9999999, 2.0, -2.0, -1.9999999, *rng.uniform(-6, 10, 150)):
+            assert abs(Decimal(library.li_erfc(float(x))) / erfc(Decimal(float(x))) - 1) < Decimal("1e-13"), x
+    assert library.li_erfc(math.inf) == 0.0 and library.li_erfc(-math.inf) == 2.0
+    assert math.isnan(library.li_erfc(math.nan))
 
 
 def positive_points() -> list[float]:

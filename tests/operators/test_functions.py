@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
@@ -25,14 +26,18 @@ SPECIAL = np.float32(
 
 
 def run(
-    op: str, inputs: Sequence[Array], quantizations: Sequence[Quantization | None] = (None,) * 3, **options: OptionValue
+    op: str,
+    inputs: Sequence[Array],
+    quantizations: Sequence[Quantization | None] = (None,) * 3,
+    dtype: DType | None = None,
+    **options: OptionValue,
 ) -> Array:
     """The output of a graph of one operator; the last quantization is the output's."""
     operands = [
         Value(f"input{i}", data.shape, DType(data.dtype.name), quantization=quantization)
         for i, (data, quantization) in enumerate(zip(inputs, quantizations[:-1], strict=False))
     ]
-    result = Value("output", (), operands[0].dtype, quantization=quantizations[-1])
+    result = Value("output", (), dtype or operands[0].dtype, quantization=quantizations[-1])
     node = Node(op, list(operands), [result], dict(options), op.lower())
     (result.shape,) = infer_shapes(node)
     names = [value.name for value in operands]
@@ -54,6 +59,7 @@ def floats() -> Array:
 FUNCTIONS: dict[str, Callable[[Array], Array]] = {
     "TANH": np.tanh,
     "ELU": lambda x: np.where(x > 0, x, np.expm1(x)),
+    "GELU": lambda x: np.array([0.5 * v * math.erfc(-v * math.sqrt(0.5)) for v in x.reshape(-1)]).reshape(x.shape),
     "HARD_SWISH": lambda x: x * np.clip(x + 3, 0, 6) / 6,
     "ABS": np.abs,
     "NEG": np.negative,
@@ -78,6 +84,36 @@ def test_functions_are_rounded_once(op: str) -> None:
     assert np.count_nonzero(differ) <= 2
     neighbours = np.abs(found[differ].view(np.int32).astype(np.int64) - expected[differ].view(np.int32))
     assert neighbours.max(initial=0) <= 1
+
+
+def test_gelu_by_tanh_keeps_its_digits() -> None:
+    """1/2 (1 + tanh u) = e^u / (e^u + e^-u): far below 0 a sum with tanh would lose everything."""
+    data = np.linspace(-9, 9, 4001).astype(np.float32).reshape(1, -1)
+    x = data.astype(np.float64)
+    u = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+    expected = (x * np.exp(u) / (np.exp(u) + np.exp(-u))).astype(np.float32)
+    found = run("GELU", [data], (None, None), approximate=True)
+    assert np.count_nonzero(found != expected) <= 4
+    np.testing.assert_allclose(found, expected, rtol=2e-7)
+
+
+def test_l2_normalization_divides_by_the_norm() -> None:
+    data = np.random.default_rng(2).normal(0, 1, (40, 33)).astype(np.float32)
+    data[0], data[1], data[2] = 0, 1e-9, 1e30
+    wide = data.astype(np.float64)
+    norms = np.maximum(np.sqrt((wide**2).sum(axis=1, keepdims=True)), 1e-6)
+    found = run("L2_NORMALIZATION", [data], (None, None))
+    np.testing.assert_allclose(found, wide / norms, rtol=1e-7, atol=0)
+
+
+def test_comparisons_of_nan() -> None:
+    values = np.float32([np.nan, 1.0, -0.0, np.inf])
+    a, b = (grid.reshape(1, -1) for grid in np.meshgrid(values, values))
+    for op, function in (
+        ("EQUAL", np.equal), ("NOT_EQUAL", np.not_equal), ("LESS", np.less), ("LESS_EQUAL", np.less_equal),
+        ("GREATER", np.greater), ("GREATER_EQUAL", np.greater_equal),
+    ):  # fmt: skip
+        assert np.array_equal(run(op, [a, b], dtype=DType.BOOL), function(a, b))
 
 
 @pytest.mark.parametrize("alpha", [0.01, -0.5, 0.0, 2.0])

@@ -303,6 +303,40 @@ def test_prelu(ratio: tuple[float, float], seed: int) -> None:
     assert differing("PRELU", inputs, ("int8", draw.quantization(scale / draw.scale(*ratio)))) == 0
 
 
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("adj_y", [False, True])
+@pytest.mark.parametrize("shapes", [((64, 256), (256, 64)), ((3, 9, 70), (3, 70, 33)), ((1, 70), (70, 67))])
+def test_batch_matmul(shapes: tuple[tuple[int, ...], tuple[int, ...]], adj_y: bool, seed: int) -> None:
+    draw = Draw(f"BATCH_MATMUL {shapes} {adj_y}", seed)
+    x, y = (draw.rng.integers(-128, 128, shape).astype(np.int8) for shape in shapes)
+    scales = draw.scale(0.01, 0.1), draw.scale(0.01, 0.1)
+    spread = scales[0] * scales[1] * 74 * 74 * float(np.sqrt(x.shape[-1]))
+    inputs = [
+        (x, draw.quantization(scales[0])),
+        (np.swapaxes(y, -1, -2).copy() if adj_y else y, draw.quantization(scales[1])),
+    ]
+    assert differing("BATCH_MATMUL", inputs, ("int8", draw.quantization(spread / 50)), adj_y=adj_y) == 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_l2_normalization(seed: int) -> None:
+    draw = Draw("L2_NORMALIZATION", seed)
+    data = draw.rng.integers(-128, 128, (7, int(draw.rng.integers(1, 3000)))).astype(np.int8)
+    quantization = draw.quantization(draw.scale())
+    data[0], data[1] = quantization.zero_point, max(quantization.zero_point - 1, -128)
+    output = ("int8", Quantization.per_tensor(1 / 128, 0))
+    assert differing("L2_NORMALIZATION", [(data, quantization)], output) == 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("approximate", [False, True])
+def test_gelu(approximate: bool, seed: int) -> None:
+    draw = Draw("GELU", seed)
+    output = ("int8", draw.quantization(draw.scale(0.01, 0.2)))
+    source = [(levels("int8"), draw.quantization(draw.scale(0.01, 0.2)))]
+    assert differing("GELU", source, output, approximate=approximate) == 0
+
+
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("scales", [(0.004, 0.9), (0.00001, 0.004)])
 @pytest.mark.parametrize("op", ["EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL"])
