@@ -9,6 +9,7 @@ SANITIZED := build/asan/libliteinterp.so
 ARGS ?=
 SEED ?= 1
 SIZE ?= size
+NM ?= nm
 CC_AARCH64 ?= aarch64-linux-gnu-gcc
 QEMU_AARCH64 ?= qemu-aarch64
 SECS ?= 60
@@ -94,11 +95,9 @@ build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/mutator.c tests/fuzz/harness.h
 	$(FUZZ_CC) $(DEFINITION) -Itests/c -O2 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 	  -o $@ $< tests/fuzz/mutator.c $(LIBRARY)
 
-sizes: ## print bytes of code and data, for another target with its CC, SIZE and CFLAGS
-	@rm -rf build/sizes && mkdir -p build/sizes
-	@cd build/sizes && $(CC) -std=c11 -ffp-contract=off -Os $(CFLAGS) -I../../csrc/include -I../../csrc/src \
-	  -c $(addprefix ../../,$(LIBRARY))
-	@$(SIZE) -t build/sizes/*.o
+sizes: ## print bytes of code and data by operator family, for another target with its CC and CFLAGS
+	@rm -rf build/sizes
+	@CC="$(CC)" SIZE="$(SIZE)" NM="$(NM)" CFLAGS="$(CFLAGS)" $(PYTHON) tests/targets/sizes.py build/sizes
 
 prerequisites:
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing: apt install python3 python3-venv" >&2; exit 2; }
