@@ -136,11 +136,12 @@ OPERATIONS_MANUAL = """/*
  *
  *   LI_OPERATION(NAME, lower, builtin, options_tag, max_version, min_in, max_in, min_out, max_out, optional_mask,
  *                constant_mask, in_place_mask, alias, variadic, first_type_row, type_row_count, as_int8)
- *       bit i of a mask stands for input i; max_in is 255 where the last input repeats; options_tag is 0 where the
- *       operator has no options table; as_int8 is 1 where the operator sees uint8 operands as int8.
+ *       bit i of a mask stands for input i; max_in is 255 where the last input repeats, max_out where the last output
+ *       does; options_tag is 0 where the operator has no options table; as_int8 is 1 where the operator sees uint8
+ *       operands as int8.
  *   LI_TYPE_ROW(in0, in1, in2, in3, out0, out1)
  *       li_type numbers, -1 behind the last. An optional input that is left out matches any type; a repeated last input
- *       has the type of its column.
+ *       or output has the type of its column.
  */
 """
 
@@ -158,7 +159,8 @@ def operations_inc(schema: Schema, ops: list[OpSpec]) -> str:
         constant = _mask([i for i, operand in enumerate(op.inputs) if operand.constant])
         rows.append(
             f"LI_OPERATION({op.name}, {op.name.lower()}, {op.code}, {op.options_tag}, {op.max_version}, "
-            f"{op.min_inputs}, {255 if op.variadic else len(op.inputs)}, {len(op.outputs)}, {len(op.outputs)}, "
+            f"{op.min_inputs}, {255 if op.variadic else len(op.inputs)}, {len(op.outputs)}, "
+            f"{255 if op.repeats_output else len(op.outputs)}, "
             f"{optional}, {constant}, {_mask(list(op.in_place))}, {int(op.alias)}, {int(op.variadic)}, "
             f"{len(type_rows)}, {len(op.types)}, {int(op.unsigned)})"
         )

@@ -38,9 +38,9 @@ def _types(op: OpSpec) -> str:
     """One entry per row, a row of equal types by that type alone."""
     entries: list[str] = []
     for row in op.types:
-        first = row.inputs[0]
-        plain = first == row.outputs[0] and all(name in (first, "int32") for name in row.inputs)
-        entries.append(first if plain else f"{' '.join(row.inputs)} → {' '.join(row.outputs)}")
+        result = row.outputs[0]
+        plain = result in row.inputs and all(name in (result, "int32") for name in row.inputs)
+        entries.append(result if plain else f"{' '.join(row.inputs)} → {' '.join(row.outputs)}")
     return "<br>".join(entries) if any("→" in entry for entry in entries) else ", ".join(entries)
 
 

@@ -65,6 +65,8 @@ def _op(name: str, row: dict[str, Any], schema: Schema) -> OpSpec:
     outputs = tuple(_operand(text) for text in row["outputs"])
     if any(operand.variadic for operand in inputs[:-1]):
         raise SchemaError(f"{where}: only the last input may repeat")
+    if any(operand.variadic for operand in outputs[:-1]):
+        raise SchemaError(f"{where}: only the last output may repeat")
     if row.get("activation") and "fused_activation_function" not in {f.name for f in fields_of(schema, row["options"])}:
         raise SchemaError(f"{where}: {row['options']} carries no fused_activation_function")
     fixed = row.get("fixed")

@@ -68,6 +68,11 @@ class OpSpec:
         return bool(self.inputs) and self.inputs[-1].variadic
 
     @property
+    def repeats_output(self) -> bool:
+        """The last output may repeat."""
+        return bool(self.outputs) and self.outputs[-1].variadic
+
+    @property
     def min_inputs(self) -> int:
         """How many inputs there must be at least."""
         return max((i + 1 for i, operand in enumerate(self.inputs) if not operand.optional), default=0)

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from tiny_models import BOOL, FLOAT16, FLOAT32, INT8, INT16, INT32, INT64, UINT8, ModelMaker
 
 from converter.gen import tflite
 
 Shape = Sequence[int]
+Array = npt.NDArray[Any]
 SAME, VALID = 0, 1
 #: Operators that have no second version, or none that int8 needs.
-VERSION_1 = ("RESHAPE", "ELU", "LEAKY_RELU", "HARD_SWISH", "NEG", "SQUARE")
+VERSION_1 = ("RESHAPE", "EXPAND_DIMS", "ELU", "LEAKY_RELU", "HARD_SWISH", "NEG", "SQUARE")
 
 
 class _Maker(ModelMaker):
@@ -110,6 +112,31 @@ def _typed(name: str, inputs: Sequence[Any], out: Sequence[Any], options: Any = 
     m = _Maker()
     operands = [m.value(*given) if isinstance(given, tuple) else m.ints(given) for given in inputs]
     return m.only(name, operands, m.value(*out), options, version)
+
+
+def _parts(name: str, inputs: Sequence[Shape | Array], parts: Sequence[Shape], type: int, options: Any) -> ModelMaker:
+    """An operator with several outputs. Of the inputs, shapes are data and arrays are constants of int32."""
+    m = _Maker()
+    operands = [m.ints(given) if isinstance(given, np.ndarray) else m.value(given, type) for given in inputs]
+    outputs = [m.value(shape, type) for shape in parts]
+    m.op(name, operands, outputs, options, 2 if type == INT8 else 1)
+    computed = [i for i in operands if m.graph.tensors[i].buffer == 0]
+    return m.ends(computed, outputs)
+
+
+def _packed(type: int) -> ModelMaker:
+    m = _Maker()
+    a, b = m.value((2, 3), type), m.value((2, 3), type)
+    return m.only("PACK", [a, b, a], m.value((2, 3, 3), type), tflite.PackOptions(3, 1), 2)
+
+
+def _gathered(type: int, computed: bool, indices_type: int, batch_dims: int = 0) -> ModelMaker:
+    m = _Maker()
+    indices = [[1, 0, 3], [2, 2, 1]]
+    at = m.tensor((2, 3), indices_type) if computed else m.ints(indices, indices_type)
+    shape = (2, 2, 3, 5) if batch_dims == 0 else (2, 3, 5)
+    options = tflite.GatherOptions(1, batch_dims)
+    return m.only("GATHER", [m.value((2, 4, 5), type), at], m.value(shape, type), options, 2)
 
 
 def _joined(type: int, scales: Sequence[float]) -> ModelMaker:
@@ -337,6 +364,49 @@ def one_operator_models() -> dict[str, ModelMaker]:
                 "TRANSPOSE", type, (2, 3, 4), (4, 2, 3), [2, 0, 1], options=tflite.TransposeOptions()
             ),
         }
+    for type in (FLOAT32, INT8, INT32):
+        n = names[type]
+        models |= {
+            f"expand dims {n}": _same("EXPAND_DIMS", type, (2, 3), (2, 1, 3), 1, options=tflite.ExpandDimsOptions()),
+            f"slice {n}": _same(
+                "SLICE", type, (4, 5, 6), (2, 5, 3), [1, 0, 3], [2, -1, 3], options=tflite.SliceOptions()
+            ),
+            f"strided slice {n}": _same(
+                "STRIDED_SLICE",
+                type,
+                (4, 5, 6),
+                (1, 2, 2),
+                [0, 3, 2, 5],
+                [0, -6, 3, 0],
+                [1, -2, 1, -3],
+                options=tflite.StridedSliceOptions(0, 0, 0, 1, 4),
+            ),
+            f"strided slice masks {n}": _same(
+                "STRIDED_SLICE",
+                type,
+                (4, 5, 6),
+                (4, 5, 2),
+                [0, 1],
+                [0, 2],
+                [1, 3],
+                options=tflite.StridedSliceOptions(0, 2, 1),
+            ),
+            f"split v {n}": _parts(
+                "SPLIT_V",
+                [(2, 7), np.array([3, -1, 1], np.int32), np.array(1, np.int32)],
+                [(2, 3), (2, 3), (2, 1)],
+                type,
+                tflite.SplitVOptions(3),
+            ),
+            f"split {n}": _parts(
+                "SPLIT", [np.array(-1, np.int32), (3, 6)], [(3, 3), (3, 3)], type, tflite.SplitOptions(2)
+            ),
+            f"pack {n}": _packed(type),
+            f"gather {n}": _gathered(type, False, INT64),
+            f"gather computed {n}": _gathered(type, True, INT32),
+            f"gather batch {n}": _gathered(type, True, INT64, 1),
+        }
+        models[f"unpack {n}"] = _parts("UNPACK", [(2, 3)], [(2,)] * 3, type, tflite.UnpackOptions(3, 1))
     for name, options in (
         ("NOT_EQUAL", tflite.NotEqualOptions()),
         ("LESS_EQUAL", tflite.LessEqualOptions()),

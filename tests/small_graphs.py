@@ -58,11 +58,25 @@ class GraphMaker:
         dtype: DType = DType.FLOAT32,
     ) -> Value:
         """Any operator with one output."""
-        output = Value(f"t{len(self.nodes)}", (), dtype)
-        node = Node(name, list(inputs), [output], dict(options or {}), f"{name.lower()}_{len(self.nodes)}")
-        (output.shape,) = infer_shapes(node)
-        self.nodes.append(node)
+        (output,) = self.ops(name, inputs, 1, options, dtype)
         return output
+
+    def ops(
+        self,
+        name: str,
+        inputs: Sequence[Value | None],
+        count: int,
+        options: dict[str, OptionValue] | None = None,
+        dtype: DType = DType.FLOAT32,
+    ) -> list[Value]:
+        """Any operator, with `count` outputs."""
+        number = len(self.nodes)
+        outputs = [Value(f"t{number}" + (f"_{i}" if i else ""), (), dtype) for i in range(count)]
+        node = Node(name, list(inputs), outputs, dict(options or {}), f"{name.lower()}_{number}")
+        for output, shape in zip(outputs, infer_shapes(node), strict=True):
+            output.shape = shape
+        self.nodes.append(node)
+        return outputs
 
     def conv(self, x: Value, channels: int, kernel: int = 3, bias: bool = True, **options: OptionValue) -> Value:
         weights = self.weights(channels, kernel, kernel, x.shape[-1])

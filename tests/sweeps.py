@@ -6,7 +6,7 @@ import itertools
 import sys
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,8 @@ class Case:
     litert_lacks: str = ""
     #: Whether no operand is below 0.
     not_negative: bool = False
+    #: Smallest and largest element of integer inputs, by operand.
+    limits: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -51,6 +53,7 @@ class Case:
         parts = [source if source == result else f"{source}-{result}"]
         parts += ["x".join(map(str, shape)) for shape in self.shapes.values()]
         parts += [str(value).replace(" ", "") for value in (*self.values.values(), *self.options.values())]
+        parts += [name for name in self.types.inputs[1:] if name == "int64"]
         return "-".join(parts).replace("[", "(").replace("]", ")")
 
 
@@ -58,13 +61,22 @@ def cases_of(op: str) -> list[Case]:
     """Every case of an operator's file."""
     sweeps = tomllib.loads((CASES / f"{op.lower()}.toml").read_text())["sweep"]
     return [
-        Case(op, row, shapes, values, options, sweep.get("litert_lacks", ""), sweep.get("not_negative", False))
+        Case(
+            op,
+            row,
+            shapes,
+            values,
+            options,
+            sweep.get("litert_lacks", ""),
+            sweep.get("not_negative", False),
+            sweep.get("limits", {}),
+        )
         for sweep in sweeps
         for shapes in together(sweep["shapes"])
         for values in products(sweep.get("values", {}))
         for options in products(sweep.get("options", {}))
         for row in OPS[op].types
-        if row.inputs[0] in sweep.get("types", row.inputs)
+        if row.inputs[0] in sweep.get("types", row.inputs) and row.outputs[0] in sweep.get("results", row.outputs)
     ]
 
 
@@ -143,20 +155,35 @@ def build(case: Case) -> OneOperator:
     while operands and operands[-1] is None:
         operands.pop()
     scale_bias(spec, operands)
-    output = Value("output", (), DType(case.types.outputs[0]))
-    node = Node(case.op, operands, [output], dict(case.options), case.op.lower())
+    outputs = [Value(name, (), DType(case.types.outputs[0])) for name in output_names(spec, case.options)]
+    node = Node(case.op, operands, outputs, dict(case.options), case.op.lower())
     if case.op == "DEPTHWISE_CONV_2D":  # redundant, but LiteRT leaves its default path where it is not stated
         node.options["depth_multiplier"] = node.input(1).shape[3] // node.input(0).shape[3]
     if any(field.name == "output_type" for field in spec.option_fields):
-        node.options["output_type"] = output.dtype.name
-    (output.shape,) = infer_shapes(node)
-    output.quantization = output_quantization(rng, spec, node)
+        node.options["output_type"] = outputs[0].dtype.name
+    for output, shape in zip(outputs, infer_shapes(node), strict=True):
+        output.shape = shape
+        output.quantization = output_quantization(rng, spec, node)
     names = [value.name for value in inputs]
-    graph = Graph([node], inputs, [output], input_names=names, output_names=["output"])
-    data = tuple(random_data(rng, value.shape, value.dtype) for value in inputs)
+    graph = Graph([node], inputs, outputs, input_names=names, output_names=[value.name for value in outputs])
+    data = tuple(
+        rng.integers(*case.limits[value.name], value.shape, value.dtype.numpy, endpoint=True)
+        if value.name in case.limits
+        else random_data(rng, value.shape, value.dtype)
+        for value in inputs
+    )
     if case.not_negative:
         data = tuple(np.abs(array) if array.dtype.kind == "f" else array for array in data)
     return OneOperator(node, with_operands(backend.write(graph), len(operands)), data)
+
+
+def output_names(spec: OpSpec, options: Mapping[str, OptionValue]) -> list[str]:
+    """One for each output; how many a repeated one has, an option says."""
+    if not spec.repeats_output:
+        return ["output"]
+    count = options["num_splits" if "num_splits" in options else "num"]
+    assert isinstance(count, int)
+    return [f"output{i}" for i in range(count)]
 
 
 def with_operands(content: bytes, count: int) -> bytes:
@@ -205,7 +232,7 @@ def scale_bias(spec: OpSpec, operands: list[Value | None]) -> None:
 
 def output_quantization(rng: np.random.Generator, spec: OpSpec, node: Node) -> Quantization | None:
     """What the operator's row asks for; a range that the results of random data about fill where it is free."""
-    if node.output.dtype not in QUANTIZED:
+    if node.outputs[0].dtype not in QUANTIZED:
         return None
     if spec.fixed is not None:
         denominator, zero_point = spec.fixed

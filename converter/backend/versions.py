@@ -101,12 +101,34 @@ def _batches(node: Node) -> int:
     return 1 if len(node.input(0).shape) == 4 else 3
 
 
+def _split(node: Node) -> int:
+    """The axis comes first: ops.toml's versions by the type of input 0 do not see the data's."""
+    return {DType.INT8: 2, DType.INT32: 3, DType.INT16: 4}.get(node.input(1).dtype, 1)
+
+
+def _slice(node: Node) -> int:
+    return 5 if len(node.input(0).shape) > 4 else 1
+
+
+def _strided_slice(node: Node) -> int:
+    if bool_option(node, "offset"):
+        return 8
+    if int_option(node, "ellipsis_mask") or int_option(node, "new_axis_mask"):
+        return 6
+    return 4 if len(node.input(0).shape) > 4 else 1
+
+
+def _gather(node: Node) -> int:
+    return 5 if int_option(node, "batch_dims") else 1
+
+
 _RULES: Mapping[str, Callable[[Node], int]] = {
     "BATCH_TO_SPACE_ND": _batches,
     "CONV_2D": _conv_2d,
     "DEPTHWISE_CONV_2D": _depthwise_conv_2d,
     "DIV": _broadcast(2),
     "FULLY_CONNECTED": _fully_connected,
+    "GATHER": _gather,
     "MAXIMUM": _broadcast(3),
     "MINIMUM": _broadcast(3),
     "MUL": _mul,
@@ -114,6 +136,9 @@ _RULES: Mapping[str, Callable[[Node], int]] = {
     "RESIZE_BILINEAR": _resize,
     "RESIZE_NEAREST_NEIGHBOR": _resize,
     "SPACE_TO_BATCH_ND": _batches,
+    "SLICE": _slice,
+    "SPLIT": _split,
+    "STRIDED_SLICE": _strided_slice,
     "SUB": _broadcast(3),
     "TRANSPOSE": _transpose,
     "TRANSPOSE_CONV": _transpose_conv,

@@ -612,6 +612,54 @@ class BatchToSpaceNDOptions:
 
 
 @dataclass(eq=False, slots=True)
+class ExpandDimsOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class SliceOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class StridedSliceOptions:
+    begin_mask: int = 0
+    end_mask: int = 0
+    ellipsis_mask: int = 0
+    new_axis_mask: int = 0
+    shrink_axis_mask: int = 0
+    offset: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class SplitOptions:
+    num_splits: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class SplitVOptions:
+    num_splits: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class PackOptions:
+    values_count: int = 0
+    axis: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class UnpackOptions:
+    num: int = 0
+    axis: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class GatherOptions:
+    axis: int = 0
+    batch_dims: int = 0
+
+
+@dataclass(eq=False, slots=True)
 class QuantizeOptions:
     """The operator has no options."""
 
@@ -712,6 +760,7 @@ BuiltinOptions = (
     | SpaceToDepthOptions
     | MulOptions
     | PadOptions
+    | GatherOptions
     | BatchToSpaceNDOptions
     | SpaceToBatchNDOptions
     | TransposeOptions
@@ -719,7 +768,9 @@ BuiltinOptions = (
     | SubOptions
     | DivOptions
     | SqueezeOptions
+    | StridedSliceOptions
     | ExpOptions
+    | SplitOptions
     | DequantizeOptions
     | MaximumMinimumOptions
     | ArgMaxOptions
@@ -728,17 +779,22 @@ BuiltinOptions = (
     | GreaterOptions
     | GreaterEqualOptions
     | LessEqualOptions
+    | SliceOptions
     | TransposeConvOptions
+    | ExpandDimsOptions
     | EqualOptions
     | NotEqualOptions
     | ArgMinOptions
+    | PackOptions
     | LogicalOrOptions
     | LogicalAndOptions
     | LogicalNotOptions
+    | UnpackOptions
     | SquareOptions
     | ResizeNearestNeighborOptions
     | LeakyReluOptions
     | AbsOptions
+    | SplitVOptions
     | QuantizeOptions
     | HardSwishOptions
     | DepthToSpaceOptions
@@ -1377,6 +1433,66 @@ def _read_batch_to_space_ndoptions(file: _File, at: int) -> BatchToSpaceNDOption
     return BatchToSpaceNDOptions()
 
 
+def _read_expand_dims_options(file: _File, at: int) -> ExpandDimsOptions:
+    file.table(at, "ExpandDimsOptions")
+    return ExpandDimsOptions()
+
+
+def _read_slice_options(file: _File, at: int) -> SliceOptions:
+    file.table(at, "SliceOptions")
+    return SliceOptions()
+
+
+def _read_strided_slice_options(file: _File, at: int) -> StridedSliceOptions:
+    t = file.table(at, "StridedSliceOptions")
+    return StridedSliceOptions(
+        begin_mask=t.integer(0, _I32, 0),
+        end_mask=t.integer(1, _I32, 0),
+        ellipsis_mask=t.integer(2, _I32, 0),
+        new_axis_mask=t.integer(3, _I32, 0),
+        shrink_axis_mask=t.integer(4, _I32, 0),
+        offset=t.boolean(5, False),
+    )
+
+
+def _read_split_options(file: _File, at: int) -> SplitOptions:
+    t = file.table(at, "SplitOptions")
+    return SplitOptions(
+        num_splits=t.integer(0, _I32, 0),
+    )
+
+
+def _read_split_voptions(file: _File, at: int) -> SplitVOptions:
+    t = file.table(at, "SplitVOptions")
+    return SplitVOptions(
+        num_splits=t.integer(0, _I32, 0),
+    )
+
+
+def _read_pack_options(file: _File, at: int) -> PackOptions:
+    t = file.table(at, "PackOptions")
+    return PackOptions(
+        values_count=t.integer(0, _I32, 0),
+        axis=t.integer(1, _I32, 0),
+    )
+
+
+def _read_unpack_options(file: _File, at: int) -> UnpackOptions:
+    t = file.table(at, "UnpackOptions")
+    return UnpackOptions(
+        num=t.integer(0, _I32, 0),
+        axis=t.integer(1, _I32, 0),
+    )
+
+
+def _read_gather_options(file: _File, at: int) -> GatherOptions:
+    t = file.table(at, "GatherOptions")
+    return GatherOptions(
+        axis=t.integer(0, _I32, 0),
+        batch_dims=t.integer(1, _I32, 0),
+    )
+
+
 def _read_quantize_options(file: _File, at: int) -> QuantizeOptions:
     file.table(at, "QuantizeOptions")
     return QuantizeOptions()
@@ -1490,6 +1606,7 @@ _BUILTIN_OPTIONS: Mapping[int, Callable[[_File, int], BuiltinOptions]] = {
     19: _read_space_to_depth_options,
     21: _read_mul_options,
     22: _read_pad_options,
+    23: _read_gather_options,
     24: _read_batch_to_space_ndoptions,
     25: _read_space_to_batch_ndoptions,
     26: _read_transpose_options,
@@ -1497,7 +1614,9 @@ _BUILTIN_OPTIONS: Mapping[int, Callable[[_File, int], BuiltinOptions]] = {
     28: _read_sub_options,
     29: _read_div_options,
     30: _read_squeeze_options,
+    32: _read_strided_slice_options,
     33: _read_exp_options,
+    35: _read_split_options,
     38: _read_dequantize_options,
     39: _read_maximum_minimum_options,
     40: _read_arg_max_options,
@@ -1506,17 +1625,22 @@ _BUILTIN_OPTIONS: Mapping[int, Callable[[_File, int], BuiltinOptions]] = {
     44: _read_greater_options,
     45: _read_greater_equal_options,
     46: _read_less_equal_options,
+    48: _read_slice_options,
     49: _read_transpose_conv_options,
+    52: _read_expand_dims_options,
     53: _read_equal_options,
     54: _read_not_equal_options,
     57: _read_arg_min_options,
+    59: _read_pack_options,
     60: _read_logical_or_options,
     62: _read_logical_and_options,
     63: _read_logical_not_options,
+    64: _read_unpack_options,
     66: _read_square_options,
     74: _read_resize_nearest_neighbor_options,
     75: _read_leaky_relu_options,
     78: _read_abs_options,
+    79: _read_split_voptions,
     89: _read_quantize_options,
     91: _read_hard_swish_options,
     94: _read_depth_to_space_options,
@@ -1987,6 +2111,60 @@ def _write_batch_to_space_ndoptions(b: flatbuffers.Builder, t: BatchToSpaceNDOpt
     return int(b.EndObject())
 
 
+def _write_expand_dims_options(b: flatbuffers.Builder, t: ExpandDimsOptions) -> int:
+    b.StartObject(0)
+    return int(b.EndObject())
+
+
+def _write_slice_options(b: flatbuffers.Builder, t: SliceOptions) -> int:
+    b.StartObject(0)
+    return int(b.EndObject())
+
+
+def _write_strided_slice_options(b: flatbuffers.Builder, t: StridedSliceOptions) -> int:
+    b.StartObject(6)
+    b.PrependInt32Slot(0, t.begin_mask, 0)
+    b.PrependInt32Slot(1, t.end_mask, 0)
+    b.PrependInt32Slot(2, t.ellipsis_mask, 0)
+    b.PrependInt32Slot(3, t.new_axis_mask, 0)
+    b.PrependInt32Slot(4, t.shrink_axis_mask, 0)
+    b.PrependBoolSlot(5, t.offset, False)
+    return int(b.EndObject())
+
+
+def _write_split_options(b: flatbuffers.Builder, t: SplitOptions) -> int:
+    b.StartObject(1)
+    b.PrependInt32Slot(0, t.num_splits, 0)
+    return int(b.EndObject())
+
+
+def _write_split_voptions(b: flatbuffers.Builder, t: SplitVOptions) -> int:
+    b.StartObject(1)
+    b.PrependInt32Slot(0, t.num_splits, 0)
+    return int(b.EndObject())
+
+
+def _write_pack_options(b: flatbuffers.Builder, t: PackOptions) -> int:
+    b.StartObject(2)
+    b.PrependInt32Slot(0, t.values_count, 0)
+    b.PrependInt32Slot(1, t.axis, 0)
+    return int(b.EndObject())
+
+
+def _write_unpack_options(b: flatbuffers.Builder, t: UnpackOptions) -> int:
+    b.StartObject(2)
+    b.PrependInt32Slot(0, t.num, 0)
+    b.PrependInt32Slot(1, t.axis, 0)
+    return int(b.EndObject())
+
+
+def _write_gather_options(b: flatbuffers.Builder, t: GatherOptions) -> int:
+    b.StartObject(2)
+    b.PrependInt32Slot(0, t.axis, 0)
+    b.PrependInt32Slot(1, t.batch_dims, 0)
+    return int(b.EndObject())
+
+
 def _write_quantize_options(b: flatbuffers.Builder, t: QuantizeOptions) -> int:
     b.StartObject(0)
     return int(b.EndObject())
@@ -2136,6 +2314,8 @@ def _write_builtin_options(b: flatbuffers.Builder, item: BuiltinOptions | None) 
         return 21, _write_mul_options(b, item)
     if isinstance(item, PadOptions):
         return 22, _write_pad_options(b, item)
+    if isinstance(item, GatherOptions):
+        return 23, _write_gather_options(b, item)
     if isinstance(item, BatchToSpaceNDOptions):
         return 24, _write_batch_to_space_ndoptions(b, item)
     if isinstance(item, SpaceToBatchNDOptions):
@@ -2150,8 +2330,12 @@ def _write_builtin_options(b: flatbuffers.Builder, item: BuiltinOptions | None) 
         return 29, _write_div_options(b, item)
     if isinstance(item, SqueezeOptions):
         return 30, _write_squeeze_options(b, item)
+    if isinstance(item, StridedSliceOptions):
+        return 32, _write_strided_slice_options(b, item)
     if isinstance(item, ExpOptions):
         return 33, _write_exp_options(b, item)
+    if isinstance(item, SplitOptions):
+        return 35, _write_split_options(b, item)
     if isinstance(item, DequantizeOptions):
         return 38, _write_dequantize_options(b, item)
     if isinstance(item, MaximumMinimumOptions):
@@ -2168,20 +2352,28 @@ def _write_builtin_options(b: flatbuffers.Builder, item: BuiltinOptions | None) 
         return 45, _write_greater_equal_options(b, item)
     if isinstance(item, LessEqualOptions):
         return 46, _write_less_equal_options(b, item)
+    if isinstance(item, SliceOptions):
+        return 48, _write_slice_options(b, item)
     if isinstance(item, TransposeConvOptions):
         return 49, _write_transpose_conv_options(b, item)
+    if isinstance(item, ExpandDimsOptions):
+        return 52, _write_expand_dims_options(b, item)
     if isinstance(item, EqualOptions):
         return 53, _write_equal_options(b, item)
     if isinstance(item, NotEqualOptions):
         return 54, _write_not_equal_options(b, item)
     if isinstance(item, ArgMinOptions):
         return 57, _write_arg_min_options(b, item)
+    if isinstance(item, PackOptions):
+        return 59, _write_pack_options(b, item)
     if isinstance(item, LogicalOrOptions):
         return 60, _write_logical_or_options(b, item)
     if isinstance(item, LogicalAndOptions):
         return 62, _write_logical_and_options(b, item)
     if isinstance(item, LogicalNotOptions):
         return 63, _write_logical_not_options(b, item)
+    if isinstance(item, UnpackOptions):
+        return 64, _write_unpack_options(b, item)
     if isinstance(item, SquareOptions):
         return 66, _write_square_options(b, item)
     if isinstance(item, ResizeNearestNeighborOptions):
@@ -2190,6 +2382,8 @@ def _write_builtin_options(b: flatbuffers.Builder, item: BuiltinOptions | None) 
         return 75, _write_leaky_relu_options(b, item)
     if isinstance(item, AbsOptions):
         return 78, _write_abs_options(b, item)
+    if isinstance(item, SplitVOptions):
+        return 79, _write_split_voptions(b, item)
     if isinstance(item, QuantizeOptions):
         return 89, _write_quantize_options(b, item)
     if isinstance(item, HardSwishOptions):

@@ -54,10 +54,15 @@ def operator_quantization_problems(spec: OpSpec, node: Node) -> Iterator[str]:
 
     Operators of kind `same` may also move integers that mean themselves: then no operand has a quantization.
     """
-    output = node.outputs[0]
     if spec.quantize == "none":
-        yield from _need_per_tensor(node, [value for value in (node.input(0), output) if not value.dtype.is_float])
+        touched = (node.input(0), node.outputs[0])
+        yield from _need_per_tensor(node, [value for value in touched if not value.dtype.is_float])
         return
+    for output in node.outputs:
+        yield from _output_problems(spec, node, output)
+
+
+def _output_problems(spec: OpSpec, node: Node, output: Value) -> Iterator[str]:
     if output.dtype not in _QUANTIZED:
         if not output.dtype.is_float:  # comparisons and searches read codes
             yield from _need_per_tensor(node, [v for v in node.inputs if v is not None and v.dtype in _QUANTIZED])

@@ -139,8 +139,9 @@ def count_problems(spec: OpSpec, node: Node) -> Iterator[str]:
     if not spec.min_inputs <= len(node.inputs) <= most:
         yield f"has {len(node.inputs)} inputs, {spec.min_inputs} to {len(spec.inputs)} are allowed"
         return
-    if len(node.outputs) != len(spec.outputs):
-        yield f"has {len(node.outputs)} outputs, it needs {len(spec.outputs)}"
+    needed = len(spec.outputs)
+    if len(node.outputs) < needed or (len(node.outputs) > needed and not spec.repeats_output):
+        yield f"has {len(node.outputs)} outputs, it needs {needed}{' or more' if spec.repeats_output else ''}"
     for i, value in enumerate(node.inputs):
         if value is None and not spec.input(i).optional:
             yield f"input {spec.input(i).name} is left out"
@@ -182,10 +183,9 @@ def operand_types(node: Node) -> str:
 def types_fit(spec: OpSpec, node: Node) -> bool:
     """Whether the operator takes these element types. An operand that is left out fits any."""
     for row in spec.types:
-        outputs = tuple(value.dtype.value for value in node.outputs)
-        columns = [row.inputs[min(i, len(row.inputs) - 1)] for i in range(len(node.inputs))]
-        if outputs == row.outputs and all(
-            value is None or value.dtype.value == column for value, column in zip(node.inputs, columns, strict=True)
-        ):
+        inputs = [row.inputs[min(i, len(row.inputs) - 1)] for i in range(len(node.inputs))]
+        outputs = [row.outputs[min(i, len(row.outputs) - 1)] for i in range(len(node.outputs))]
+        columns = zip((*node.inputs, *node.outputs), (*inputs, *outputs), strict=True)
+        if all(value is None or value.dtype.value == column for value, column in columns):
             return True
     return False

@@ -1,4 +1,4 @@
-"""RESHAPE and SQUEEZE: the same elements under another shape."""
+"""RESHAPE, SQUEEZE and EXPAND_DIMS: the same elements under another shape."""
 
 from __future__ import annotations
 
@@ -41,3 +41,15 @@ class Squeeze(Rule):
         if wide := [axis for axis in sorted(axes) if shape[axis] != 1]:
             raise ValueError(f"squeeze_dims {wide} of input {list(shape)} are not of size 1")
         return [tuple(dim for i, dim in enumerate(shape) if i not in axes)]
+
+
+@operator("EXPAND_DIMS")
+class ExpandDims(Rule):
+    """The axis counts dimensions of the result."""
+
+    def infer_shapes(self, node: Node) -> list[Shape]:
+        shape, values = node.input(0).shape, constant_ints(node, 1)
+        if len(values) != 1:
+            raise ValueError(f"axis has {len(values)} elements, it must have one")
+        axis = normal_axis(values[0], len(shape) + 1)
+        return [(*shape[:axis], 1, *shape[axis:])]

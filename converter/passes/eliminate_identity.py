@@ -6,6 +6,7 @@ import numpy as np
 
 from ..ir.graph import Graph, Node, Value, option_int
 from ..ir.types import DType
+from ..ops.slice import entries_of
 from .bounds import ACTIVATION_BOUNDS, bounds
 from .manager import Context, Pass
 from .rewrite import (
@@ -25,7 +26,7 @@ class EliminateIdentity(Pass):
 
     1. RESHAPE, SQUEEZE, EXPAND_DIMS to the shape that the input has; TRANSPOSE that keeps the axes.
     2. ADD of 0 and MUL by 1 (float32, constant operand, no activation).
-    3. PAD by nothing; CONCATENATION of one; pooling with a 1x1 window and stride 1.
+    3. PAD by nothing; SLICE and STRIDED_SLICE of all; CONCATENATION of one; pooling with a 1x1 window and stride 1.
     4. RELU, RELU6, RELU_N1_TO_1 of a value known to lie within their range.
     5. RELU whose only reader is RELU6: the second implies the first.
     6. QUANTIZE to the type and quantization that the input has.
@@ -62,6 +63,10 @@ def _gives_back_input(graph: Graph, node: Node) -> bool:
     if node.op == "PAD":  # 3
         paddings = node.input(1).data
         return paddings is not None and not np.any(paddings)
+    if node.op == "SLICE":  # 3
+        return True
+    if node.op == "STRIDED_SLICE":  # 3
+        return all(entry.stride == 1 for entry in entries_of(node))
     if node.op == "CONCATENATION":  # 3
         return len(node.inputs) == 1 and activation(node) == "NONE"
     if node.op in ("AVERAGE_POOL_2D", "MAX_POOL_2D"):  # 3

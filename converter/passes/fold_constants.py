@@ -59,6 +59,8 @@ def _has_constant_inputs(node: Node, known: set[int]) -> bool:
     operands = [value for value in node.inputs if value is not None]
     if not operands or not node.outputs or any(value.is_variable for value in operands):
         return False
+    if any(value.elements == 0 for value in node.outputs):
+        return False  # a file cannot hold such a constant
     return all(value.is_constant or id(value) in known for value in operands)
 
 

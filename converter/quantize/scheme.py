@@ -197,7 +197,8 @@ class _Groups:
         same = [node for node in nodes if OPS[node.op].quantize == "same" and _float_outputs(node)]
         for node in same:
             if len(float_operands(node)) == 1:
-                self._unite(float_operands(node)[0], node.outputs[0])
+                for value in _float_outputs(node):
+                    self._unite(float_operands(node)[0], value)
         for node in same:
             if len(float_operands(node)) > 1:
                 self._unite_many(node)

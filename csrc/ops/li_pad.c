@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PAD with zeros: in int8 and uint8 that is the zero point. */
-#include "li_ops.h"
+#include "li_view.h"
 
 typedef struct li_pad_state {
     uint32_t rank;
@@ -40,10 +40,7 @@ li_status li_pad_plan(li_net *net, li_node *node)
     LI_TRY(li_pad_decode(net, node, before, after));
     for (d = 0; d < input->rank; ++d) dims[d] = before[d] + input->dims[d] + after[d];
     LI_TRY(li_set_shape(net, node, output, input->rank, dims));
-    if (input->type == LI_INT8 || (input->type == LI_UINT8 && input->scale_count != 0)) {
-        LI_TRY(li_need_quantized(net, node, input));
-        LI_TRY(li_need_same_quantization(net, node, input, output));
-    }
+    LI_TRY(li_need_moved(net, node, input, output));
     node->state_bytes = sizeof(li_pad_state);
     return LI_OK;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RESHAPE and SQUEEZE: the same bytes under another shape. */
+/* RESHAPE, SQUEEZE and EXPAND_DIMS: the same bytes under another shape. */
 #include "li_ops.h"
 
 /* At most one -1, which takes what is left. */
@@ -92,6 +92,31 @@ void li_squeeze_prepare(li_net *net, const li_node *node)
 }
 
 li_status li_squeeze_run(li_net *net, const li_node *node)
+{
+    return li_reshape_run(net, node);
+}
+
+li_status li_expand_dims_plan(li_net *net, li_node *node)
+{
+    const li_tensor *input = li_node_input(net, node, 0), *operand = li_node_input(net, node, 1);
+    const int64_t rank = input->rank;
+    int64_t dims[LI_MAX_RANK + 1], axis = 0;
+    uint32_t count, i, d;
+
+    LI_TRY(li_known_ints(net, node, operand, &axis, 1, &count));
+    if (count != 1) return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_SHAPE, node, operand, 1, count);
+    if (axis < -rank - 1 || axis > rank) return li_fail(net, LI_BAD_MODEL, LI_RULE_AXIS_RANGE, node, input, rank, axis);
+    if (axis < 0) axis += rank + 1;
+    for (i = 0, d = 0; d <= input->rank; ++d) dims[d] = d == (uint32_t)axis ? 1 : input->dims[i++];
+    return li_set_shape(net, node, li_node_output(net, node, 0), input->rank + 1u, dims);
+}
+
+void li_expand_dims_prepare(li_net *net, const li_node *node)
+{
+    li_reshape_prepare(net, node);
+}
+
+li_status li_expand_dims_run(li_net *net, const li_node *node)
 {
     return li_reshape_run(net, node);
 }

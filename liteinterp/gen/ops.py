@@ -59,7 +59,8 @@ SUPPORTED: tuple[str, ...] = (
     "MAX_POOL_2D", "MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "ARG_MAX", "ARG_MIN", "SOFTMAX", "L2_NORMALIZATION",
     "LOGISTIC", "RELU", "RELU6", "TANH", "ELU", "LEAKY_RELU", "HARD_SWISH", "GELU", "ABS", "NEG", "SQUARE", "SQRT",
     "RSQRT", "EXP", "LOG", "RESHAPE", "SQUEEZE", "TRANSPOSE", "CONCATENATION", "PAD", "DEPTH_TO_SPACE",
-    "SPACE_TO_DEPTH", "SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND", "QUANTIZE", "DEQUANTIZE",
+    "SPACE_TO_DEPTH", "SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND", "EXPAND_DIMS", "SLICE", "STRIDED_SLICE", "SPLIT",
+    "SPLIT_V", "PACK", "UNPACK", "GATHER", "QUANTIZE", "DEQUANTIZE",
 )
 
 #: Newest version of each that it understands.
@@ -72,7 +73,8 @@ MAX_VERSIONS: Mapping[str, int] = {
     "L2_NORMALIZATION": 2, "LOGISTIC": 3, "RELU": 3, "RELU6": 3, "TANH": 3, "ELU": 1, "LEAKY_RELU": 2, "HARD_SWISH": 1,
     "GELU": 2, "ABS": 5, "NEG": 1, "SQUARE": 1, "SQRT": 2, "RSQRT": 3, "EXP": 2, "LOG": 2, "RESHAPE": 1, "SQUEEZE": 2,
     "TRANSPOSE": 6, "CONCATENATION": 4, "PAD": 4, "DEPTH_TO_SPACE": 2, "SPACE_TO_DEPTH": 2, "SPACE_TO_BATCH_ND": 4,
-    "BATCH_TO_SPACE_ND": 4, "QUANTIZE": 3, "DEQUANTIZE": 6,
+    "BATCH_TO_SPACE_ND": 4, "EXPAND_DIMS": 1, "SLICE": 6, "STRIDED_SLICE": 8, "SPLIT": 4, "SPLIT_V": 2, "PACK": 4,
+    "UNPACK": 4, "GATHER": 7, "QUANTIZE": 3, "DEQUANTIZE": 6,
 }
 
 #: First LiteRT release that runs each.
@@ -87,7 +89,9 @@ LITERT_SINCE: Mapping[str, str] = {
     "ELU": "1.14", "LEAKY_RELU": "1.0", "HARD_SWISH": "1.15", "GELU": "2.9", "ABS": "1.0", "NEG": "1.0",
     "SQUARE": "1.0", "SQRT": "1.0", "RSQRT": "1.0", "EXP": "1.0", "LOG": "1.0", "RESHAPE": "1.0", "SQUEEZE": "1.0",
     "TRANSPOSE": "1.0", "CONCATENATION": "1.0", "PAD": "1.0", "DEPTH_TO_SPACE": "1.0", "SPACE_TO_DEPTH": "1.0",
-    "SPACE_TO_BATCH_ND": "1.0", "BATCH_TO_SPACE_ND": "1.0", "QUANTIZE": "1.0", "DEQUANTIZE": "1.0",
+    "SPACE_TO_BATCH_ND": "1.0", "BATCH_TO_SPACE_ND": "1.0", "EXPAND_DIMS": "1.0", "SLICE": "1.0",
+    "STRIDED_SLICE": "1.0", "SPLIT": "1.0", "SPLIT_V": "1.0", "PACK": "1.0", "UNPACK": "1.0", "GATHER": "1.0",
+    "QUANTIZE": "1.0", "DEQUANTIZE": "1.0",
 }
 
 #: Those that TFLite Micro has.
@@ -98,7 +102,8 @@ IN_TFLM: tuple[str, ...] = (
     "MAX_POOL_2D", "MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "ARG_MAX", "ARG_MIN", "SOFTMAX", "L2_NORMALIZATION",
     "LOGISTIC", "RELU", "RELU6", "TANH", "ELU", "LEAKY_RELU", "HARD_SWISH", "ABS", "NEG", "SQUARE", "SQRT", "RSQRT",
     "EXP", "LOG", "RESHAPE", "SQUEEZE", "TRANSPOSE", "CONCATENATION", "PAD", "DEPTH_TO_SPACE", "SPACE_TO_DEPTH",
-    "SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND", "QUANTIZE", "DEQUANTIZE",
+    "SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND", "EXPAND_DIMS", "SLICE", "STRIDED_SLICE", "SPLIT", "SPLIT_V", "PACK",
+    "UNPACK", "GATHER", "QUANTIZE", "DEQUANTIZE",
 )
 
 #: What each does, in a line.
@@ -161,6 +166,14 @@ DOCS: Mapping[str, str] = {
     "SPACE_TO_DEPTH": "blocks of height and width side by side in the channels",
     "SPACE_TO_BATCH_ND": "pads, and makes the elements at one place of all blocks an image; input of rank 3 or 4",
     "BATCH_TO_SPACE_ND": "the reverse of SPACE_TO_BATCH_ND, with crops for paddings",
+    "EXPAND_DIMS": "adds a dimension of size 1",
+    "SLICE": "a box of the input, from constant begins with constant sizes",
+    "STRIDED_SLICE": "elements between begins and ends in steps of either sign, with new and dropped dimensions",
+    "SPLIT": "equal parts along a dimension",
+    "SPLIT_V": "parts of given sizes along a dimension",
+    "PACK": "joins tensors of one shape along a new dimension",
+    "UNPACK": "parts of size 1 along a dimension, which goes",
+    "GATHER": "elements of a dimension by indices, which are checked at every run",
     "QUANTIZE": "float32 to int8 or uint8, or one quantization to another",
     "DEQUANTIZE": "int8, uint8 or float16 to float32",
 }

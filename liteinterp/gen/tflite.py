@@ -610,6 +610,54 @@ class BatchToSpaceNDOptions:
 
 
 @dataclass(eq=False, slots=True)
+class ExpandDimsOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class SliceOptions:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class StridedSliceOptions:
+    begin_mask: int = 0
+    end_mask: int = 0
+    ellipsis_mask: int = 0
+    new_axis_mask: int = 0
+    shrink_axis_mask: int = 0
+    offset: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class SplitOptions:
+    num_splits: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class SplitVOptions:
+    num_splits: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class PackOptions:
+    values_count: int = 0
+    axis: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class UnpackOptions:
+    num: int = 0
+    axis: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class GatherOptions:
+    axis: int = 0
+    batch_dims: int = 0
+
+
+@dataclass(eq=False, slots=True)
 class QuantizeOptions:
     """The operator has no options."""
 
@@ -710,6 +758,7 @@ BuiltinOptions = (
     | SpaceToDepthOptions
     | MulOptions
     | PadOptions
+    | GatherOptions
     | BatchToSpaceNDOptions
     | SpaceToBatchNDOptions
     | TransposeOptions
@@ -717,7 +766,9 @@ BuiltinOptions = (
     | SubOptions
     | DivOptions
     | SqueezeOptions
+    | StridedSliceOptions
     | ExpOptions
+    | SplitOptions
     | DequantizeOptions
     | MaximumMinimumOptions
     | ArgMaxOptions
@@ -726,17 +777,22 @@ BuiltinOptions = (
     | GreaterOptions
     | GreaterEqualOptions
     | LessEqualOptions
+    | SliceOptions
     | TransposeConvOptions
+    | ExpandDimsOptions
     | EqualOptions
     | NotEqualOptions
     | ArgMinOptions
+    | PackOptions
     | LogicalOrOptions
     | LogicalAndOptions
     | LogicalNotOptions
+    | UnpackOptions
     | SquareOptions
     | ResizeNearestNeighborOptions
     | LeakyReluOptions
     | AbsOptions
+    | SplitVOptions
     | QuantizeOptions
     | HardSwishOptions
     | DepthToSpaceOptions
@@ -1375,6 +1431,66 @@ def _read_batch_to_space_ndoptions(file: _File, at: int) -> BatchToSpaceNDOption
     return BatchToSpaceNDOptions()
 
 
+def _read_expand_dims_options(file: _File, at: int) -> ExpandDimsOptions:
+    file.table(at, "ExpandDimsOptions")
+    return ExpandDimsOptions()
+
+
+def _read_slice_options(file: _File, at: int) -> SliceOptions:
+    file.table(at, "SliceOptions")
+    return SliceOptions()
+
+
+def _read_strided_slice_options(file: _File, at: int) -> StridedSliceOptions:
+    t = file.table(at, "StridedSliceOptions")
+    return StridedSliceOptions(
+        begin_mask=t.integer(0, _I32, 0),
+        end_mask=t.integer(1, _I32, 0),
+        ellipsis_mask=t.integer(2, _I32, 0),
+        new_axis_mask=t.integer(3, _I32, 0),
+        shrink_axis_mask=t.integer(4, _I32, 0),
+        offset=t.boolean(5, False),
+    )
+
+
+def _read_split_options(file: _File, at: int) -> SplitOptions:
+    t = file.table(at, "SplitOptions")
+    return SplitOptions(
+        num_splits=t.integer(0, _I32, 0),
+    )
+
+
+def _read_split_voptions(file: _File, at: int) -> SplitVOptions:
+    t = file.table(at, "SplitVOptions")
+    return SplitVOptions(
+        num_splits=t.integer(0, _I32, 0),
+    )
+
+
+def _read_pack_options(file: _File, at: int) -> PackOptions:
+    t = file.table(at, "PackOptions")
+    return PackOptions(
+        values_count=t.integer(0, _I32, 0),
+        axis=t.integer(1, _I32, 0),
+    )
+
+
+def _read_unpack_options(file: _File, at: int) -> UnpackOptions:
+    t = file.table(at, "UnpackOptions")
+    return UnpackOptions(
+        num=t.integer(0, _I32, 0),
+        axis=t.integer(1, _I32, 0),
+    )
+
+
+def _read_gather_options(file: _File, at: int) -> GatherOptions:
+    t = file.table(at, "GatherOptions")
+    return GatherOptions(
+        axis=t.integer(0, _I32, 0),
+        batch_dims=t.integer(1, _I32, 0),
+    )
+
+
 def _read_quantize_options(file: _File, at: int) -> QuantizeOptions:
     file.table(at, "QuantizeOptions")
     return QuantizeOptions()
@@ -1488,6 +1604,7 @@ _BUILTIN_OPTIONS: Mapping[int, Callable[[_File, int], BuiltinOptions]] = {
     19: _read_space_to_depth_options,
     21: _read_mul_options,
     22: _read_pad_options,
+    23: _read_gather_options,
     24: _read_batch_to_space_ndoptions,
     25: _read_space_to_batch_ndoptions,
     26: _read_transpose_options,
@@ -1495,7 +1612,9 @@ _BUILTIN_OPTIONS: Mapping[int, Callable[[_File, int], BuiltinOptions]] = {
     28: _read_sub_options,
     29: _read_div_options,
     30: _read_squeeze_options,
+    32: _read_strided_slice_options,
     33: _read_exp_options,
+    35: _read_split_options,
     38: _read_dequantize_options,
     39: _read_maximum_minimum_options,
     40: _read_arg_max_options,
@@ -1504,17 +1623,22 @@ _BUILTIN_OPTIONS: Mapping[int, Callable[[_File, int], BuiltinOptions]] = {
     44: _read_greater_options,
     45: _read_greater_equal_options,
     46: _read_less_equal_options,
+    48: _read_slice_options,
     49: _read_transpose_conv_options,
+    52: _read_expand_dims_options,
     53: _read_equal_options,
     54: _read_not_equal_options,
     57: _read_arg_min_options,
+    59: _read_pack_options,
     60: _read_logical_or_options,
     62: _read_logical_and_options,
     63: _read_logical_not_options,
+    64: _read_unpack_options,
     66: _read_square_options,
     74: _read_resize_nearest_neighbor_options,
     75: _read_leaky_relu_options,
     78: _read_abs_options,
+    79: _read_split_voptions,
     89: _read_quantize_options,
     91: _read_hard_swish_options,
     94: _read_depth_to_space_options,

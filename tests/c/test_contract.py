@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from one_operator import one_operator_models
-from tiny_models import ModelMaker, chain, every_operator, int8_conv_net
+from tiny_models import INT64, ModelMaker, chain, every_operator, int8_conv_net
 
+from converter.gen import tflite
 from liteinterp.gen.cdef import ffi
 
 if TYPE_CHECKING:
@@ -37,12 +38,25 @@ def outputs(net: Net, *inputs: Bytes) -> list[Bytes]:
 
 
 def moderate(random: np.random.Generator, net: Net, i: int = 0) -> Bytes:
-    """Random contents for an input: any bytes for integers, numbers around 0 for floats."""
+    """Random contents for an input: numbers around 0 for floats, 0 and 1 for indices, any bytes for others."""
     tensor = net.lib.li_input(net.net, i)
     size = net.lib.li_tensor_bytes(tensor)
     if net.lib.li_tensor_type(tensor) == 0:
         return random.normal(size=size // 4).astype(np.float32).view(np.uint8)
+    if int(net.lib.li_tensor_index(tensor)) in indices_of(net):
+        wide = np.int64 if net.lib.li_tensor_type(tensor) == INT64 else np.int32
+        return random.integers(0, 2, size // np.dtype(wide).itemsize).astype(wide).view(np.uint8)
     return random.integers(0, 256, size, np.uint8)
+
+
+def indices_of(net: Net) -> set[int]:
+    """Tensors whose elements have to lie within a dimension of another."""
+    operands, found = ffi.new("int32_t[2]"), set()
+    for i in range(net.lib.li_operations(net.net)):
+        if net.lib.li_operator_builtin(net.net, i) == tflite.BuiltinOperator.GATHER:
+            net.lib.li_operator_inputs(net.net, i, operands, 2)
+            found.add(operands[1])
+    return found
 
 
 #: Models whose operators treat the first dimension as a batch.

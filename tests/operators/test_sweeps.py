@@ -18,15 +18,15 @@ CASES = [case for op in OPS for case in cases_of(op)]
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.op}-{case.name}")
 
 
-def outputs(interpreter: Any, model: OneOperator) -> Array:
+def outputs(interpreter: Any, model: OneOperator) -> list[Array]:
     interpreter.allocate_tensors()
     for details, data in zip(interpreter.get_input_details(), model.inputs, strict=True):
         interpreter.set_tensor(details["index"], data)
     interpreter.invoke()
-    return np.asarray(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
+    return [np.asarray(interpreter.get_tensor(details["index"])) for details in interpreter.get_output_details()]
 
 
-def ours(model: OneOperator) -> Array:
+def ours(model: OneOperator) -> list[Array]:
     return outputs(liteinterp.Interpreter(model_content=model.content), model)
 
 
@@ -36,8 +36,9 @@ def test_best_kernels_equal_ref(case: Case, monkeypatch: pytest.MonkeyPatch) -> 
     best = ours(build(case))
     monkeypatch.setenv("LITEINTERP_ISA", "ref")
     reference = ours(build(case))
-    assert best.dtype == reference.dtype and best.shape == reference.shape
-    assert best.tobytes() == reference.tobytes()
+    for left, right in zip(best, reference, strict=True):
+        assert left.dtype == right.dtype and left.shape == right.shape
+        assert left.tobytes() == right.tobytes()
 
 
 @each_case
@@ -46,11 +47,11 @@ def test_litert_agrees(case: Case) -> None:
     if case.litert_lacks:
         pytest.skip(f"LiteRT {case.litert_lacks}")
     model = build(case)
-    expected = outputs(litert.Interpreter(model_content=model.content, num_threads=1), model)
-    found = ours(model)
-    assert found.dtype == expected.dtype and found.shape == expected.shape
-    if found.dtype == np.float32:
-        # Sums of at most a few hundred products in another order, on data of magnitude 2.
-        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
-    else:
-        np.testing.assert_array_equal(found, expected)
+    theirs = outputs(litert.Interpreter(model_content=model.content, num_threads=1), model)
+    for found, expected in zip(ours(model), theirs, strict=True):
+        assert found.dtype == expected.dtype and found.shape == expected.shape
+        if found.dtype == np.float32:
+            # Sums of at most a few hundred products in another order, on data of magnitude 2.
+            np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+        else:
+            np.testing.assert_array_equal(found, expected)

@@ -53,13 +53,11 @@ def test_litert_prepares_every_case(op: str) -> None:
         made = build(case)
         interpreter = Interpreter(model_content=made.content)
         interpreter.allocate_tensors()
-        (output,) = interpreter.get_output_details()
-        assert output["dtype"] == made.node.output.dtype.numpy
-        if made.node.output.quantization is not None:
-            assert output["quantization"] == (
-                pytest.approx(made.node.output.quantization.scale, rel=1e-7),
-                made.node.output.quantization.zero_point,
-            )
+        for details, value in zip(interpreter.get_output_details(), made.node.outputs, strict=True):
+            assert details["dtype"] == value.dtype.numpy
+            if value.quantization is not None:
+                scale = pytest.approx(value.quantization.scale, rel=1e-7)
+                assert details["quantization"] == (scale, value.quantization.zero_point)
         checked += 1
     assert checked
 

@@ -26,8 +26,8 @@ HALF_PIXEL = {"half_pixel_centers": True}
 Array = npt.NDArray[Any]
 
 
-def ints(make: GraphMaker, values: Any, name: str = "ints") -> Value:
-    return make.constant(np.array(values, np.int32), name)
+def ints(make: GraphMaker, values: Any, name: str = "") -> Value:
+    return make.constant(np.array(values, np.int32), name or f"ints{values}".replace(" ", ""))
 
 
 def at_least_one(make: GraphMaker, x: Value) -> Value:
@@ -44,6 +44,11 @@ def logic(make: GraphMaker, op: str, *operands: Value) -> Value:
 
 def index(make: GraphMaker, op: str, x: Value) -> Value:
     return make.op(op, [x, ints(make, 3)], {"output_type": "INT32"}, DType.INT32)
+
+
+def joined(make: GraphMaker, parts: list[Value]) -> Value:
+    """The parts in one tensor again, in another order."""
+    return make.op("CONCATENATION", parts[::-1], {"axis": 2, **PLAIN})
 
 
 #: One use of each operator, on a 1x4x4x8 value.
@@ -110,6 +115,20 @@ USES: dict[str, Callable[[GraphMaker, Value], Value]] = {
     "BATCH_TO_SPACE_ND": lambda make, x: make.op(
         "BATCH_TO_SPACE_ND", [make.reshape(x, 4, 2, 2, 8), ints(make, [2, 2], "block"), ints(make, [[1, 0], [0, 1]])]
     ),
+    "EXPAND_DIMS": lambda make, x: make.op("EXPAND_DIMS", [x, ints(make, 1)]),
+    "SLICE": lambda make, x: make.op("SLICE", [x, ints(make, [0, 1, 0, 2]), ints(make, [1, 2, -1, 5])]),
+    "STRIDED_SLICE": lambda make, x: make.op(
+        "STRIDED_SLICE",
+        [x, ints(make, [0, 3, 0, 1]), ints(make, [1, 0, 4, 8]), ints(make, [1, -1, 2, 3])],
+        {"shrink_axis_mask": 1},
+    ),
+    "SPLIT": lambda make, x: joined(make, make.ops("SPLIT", [ints(make, 3), x], 2, {"num_splits": 2})),
+    "SPLIT_V": lambda make, x: joined(
+        make, make.ops("SPLIT_V", [x, ints(make, [1, -1]), ints(make, 2)], 2, {"num_splits": 2})
+    ),
+    "UNPACK": lambda make, x: joined(make, make.ops("UNPACK", [x], 4, {"num": 4, "axis": 1})),
+    "PACK": lambda make, x: make.op("PACK", [x, make.conv(x, 8)], {"values_count": 2, "axis": -1}),
+    "GATHER": lambda make, x: make.op("GATHER", [x, ints(make, [3, 0, 3])], {"axis": 3}),
     "PAD": lambda make, x: make.op("PAD", [x, ints(make, [[0, 0], [1, 2], [0, 1], [0, 0]])]),
 }
 

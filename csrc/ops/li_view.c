@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copying elements in another order: li_view.h. */
+#include "li_view.h"
+
+void li_view_make(li_view *view, uint32_t rank, const int32_t *dims, const int32_t *steps, uint32_t start, uint32_t element)
+{
+    uint32_t i;
+    view->rank = 0;
+    view->start = start;
+    view->element = element;
+    for (i = 0; i < rank; ++i) {
+        if (dims[i] == 1) continue;
+        if (view->rank > 0 && view->steps[view->rank - 1] == (int64_t)steps[i] * dims[i]) {
+            view->dims[view->rank - 1] *= dims[i];
+            view->steps[view->rank - 1] = steps[i];
+        } else {
+            view->dims[view->rank] = dims[i];
+            view->steps[view->rank++] = steps[i];
+        }
+    }
+    if (view->rank == 0) {
+        view->dims[0] = 1;
+        view->steps[0] = 1;
+        view->rank = 1;
+    }
+}
+
+void li_view_steps(const li_tensor *t, int32_t *steps)
+{
+    int32_t step = 1;
+    uint32_t i;
+    for (i = t->rank; i-- > 0; step *= t->dims[i]) steps[i] = step;
+}
+
+/* Elements `step` apart, one after the other. */
+static void li_view_row(char *out, const char *x, ptrdiff_t n, ptrdiff_t step, ptrdiff_t element)
+{
+    ptrdiff_t i;
+    if (step == 1) {
+        li_copy(out, x, (size_t)(n * element));
+    } else if (element == 1) {
+        for (i = 0; i < n; ++i) out[i] = x[i * step];
+    } else if (element == 4) {
+        for (i = 0; i < n; ++i) li_copy(out + i * 4, x + i * step * 4, 4);
+    } else {
+        for (i = 0; i < n; ++i) li_copy(out + i * element, x + i * step * element, (size_t)element);
+    }
+}
+
+void li_view_copy(void *to, const void *from, const li_view *view)
+{
+    char *out = to;
+    const char *x = from;
+    const uint32_t last = view->rank - 1;
+    const ptrdiff_t element = (ptrdiff_t)view->element, n = view->dims[last], step = view->steps[last];
+    int32_t index[LI_MAX_RANK] = { 0 };
+    ptrdiff_t at = (ptrdiff_t)view->start;
+    uint32_t d;
+
+    for (d = 0; d < view->rank; ++d)
+        if (view->dims[d] == 0) return;
+    for (;;) {
+        li_view_row(out, x + at * element, n, step, element);
+        out += n * element;
+        for (d = last; d-- > 0;) {
+            at += view->steps[d];
+            if (++index[d] < view->dims[d]) break;
+            at -= (ptrdiff_t)view->steps[d] * view->dims[d];
+            index[d] = 0;
+        }
+        if (d == UINT32_MAX) return;
+    }
+}
+
+li_status li_need_moved(li_net *net, const li_node *node, const li_tensor *input, const li_tensor *output)
+{
+    if (output->type == LI_INT8 || (output->type == LI_UINT8 && output->scale_count != 0)) {
+        return li_need_same_quantization(net, node, input, output);
+    }
+    return LI_OK;
+}
