@@ -34,6 +34,7 @@ ISA: Mapping[str, int] = {
     "avx2": lib.LI_ISA_AVX2,
     "neon": lib.LI_ISA_NEON,
     "dotprod": lib.LI_ISA_DOTPROD,
+    "avx512vnni": lib.LI_ISA_AVX512_VNNI,
 }
 
 #: Called before (False) and after (True) each operator with its index; an answer other than None or 0 cancels.

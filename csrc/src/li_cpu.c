@@ -6,25 +6,28 @@
 #if LI_X86 && !defined(LI_WITHOUT_AVX2)
 #include <cpuid.h>
 
-/* AVX2 is usable when the processor has it and the system saves the wide registers (XCR0 bits 1 and 2). */
-static bool li_cpu_avx2(void)
+typedef struct li_cpu_x86 { bool avx2, avx512_vnni; } li_cpu_x86;
+
+/* A set is usable when the processor has it and the system saves its registers: XCR0 bits 1 and 2, 5 to 7 for AVX-512. */
+static li_cpu_x86 li_cpu_ask(void)
 {
+    li_cpu_x86 found = { false, false };
     uint32_t a, b, c, d;
     if (__get_cpuid_max(0, NULL) < 7) {
-        return false;
+        return found;
     }
     __cpuid(1, a, b, c, d);
     const uint32_t needed = (1u << 27) | (1u << 28);    /* OSXSAVE, AVX */
     if ((c & needed) != needed) {
-        return false;
+        return found;
     }
     uint32_t low, high;
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    if ((low & 6) != 6) {
-        return false;
-    }
     __cpuid_count(7, 0, a, b, c, d);
-    return (b & (1u << 5)) != 0;
+    const uint32_t foundation = (1u << 16) | (1u << 30) | (1u << 31);    /* AVX-512 F, BW, VL */
+    found.avx2 = (low & 0x06) == 0x06 && (b & (1u << 5)) != 0;
+    found.avx512_vnni = found.avx2 && (low & 0xe6) == 0xe6 && (b & foundation) == foundation && (c & (1u << 11)) != 0;
+    return found;
 }
 #endif
 
@@ -54,7 +57,13 @@ static bool li_cpu_dotprod(void)
 const li_kernels *li_kernels_choose(int32_t isa)
 {
 #if LI_X86 && !defined(LI_WITHOUT_AVX2)
-    if ((isa == LI_ISA_BEST || isa == LI_ISA_AVX2) && li_cpu_avx2()) {
+    const li_cpu_x86 has = li_cpu_ask();
+#if !defined(LI_WITHOUT_AVX512_VNNI)
+    if ((isa == LI_ISA_BEST || isa == LI_ISA_AVX512_VNNI) && has.avx512_vnni) {
+        return &li_kernels_avx512_vnni;
+    }
+#endif
+    if ((isa == LI_ISA_BEST || isa == LI_ISA_AVX2) && has.avx2) {
         return &li_kernels_avx2;
     }
 #endif

@@ -25,7 +25,9 @@ def add(verbs: Any, common: argparse.ArgumentParser) -> None:
         metavar="ENGINE[=FILE],...",
         help="litert, onnxruntime=FILE.onnx, openvino[=FILE]; without FILE the engine runs MODEL",
     )
-    parser.add_argument("--isa", metavar="NAME,...", help="kernels to use, one row each: best (default), ref, avx2")
+    parser.add_argument(
+        "--isa", metavar="NAME,...", help="kernels to use, one row each: best (default), ref, avx2, avx512vnni"
+    )
     parser.add_argument(
         "--threads", type=_count, default=1, metavar="N", help="threads of the other engines (1); liteinterp has one"
     )

@@ -36,7 +36,9 @@ def add(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="OUT.npz", help="write the outputs, keys are output names")
     parser.add_argument("--hash", action="store_true", help="print a SHA-256 of each output over all samples")
     parser.add_argument(
-        "--isa", metavar="NAME", help="kernels to use: best, ref, avx2, neon, dotprod; all give the same bytes"
+        "--isa",
+        metavar="NAME",
+        help="kernels to use, all give the same bytes: best, ref, avx2, avx512vnni, neon, dotprod",
     )
     parser.set_defaults(run=run)
 

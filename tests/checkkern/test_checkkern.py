@@ -34,7 +34,7 @@ def check(command: list[str], seed: int, sets: tuple[str, ...]) -> None:
 
 def native_sets() -> tuple[str, ...]:
     flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    x86 = tuple(name for name in ("avx2",) if name in flags)
+    x86 = tuple(name for name, flag in (("avx2", "avx2"), ("avx512vnni", "avx512_vnni")) if flag in flags.split())
     arm = tuple(name for name, flag in (("neon", "asimd"), ("dotprod", "asimddp")) if flag in flags.split())
     return ("ref", *x86, *arm)
 

@@ -29,7 +29,7 @@ def with_kernels(content: bytes, rows: Array, kernels: str, monkeypatch: pytest.
 def available_kernels() -> list[str]:
     """Kernel sets of this machine besides ref."""
     flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    return ["avx2"] if "avx2" in flags else []
+    return [name for name, flag in (("avx2", "avx2"), ("avx512vnni", "avx512_vnni")) if flag in flags.split()]
 
 
 def test_ref_and_the_best_kernels_agree_on_our_files(

@@ -48,12 +48,6 @@ LI_AVX2 static inline __m256i li_avx2_pair(const int16_t *p)
 
 /* ---- the tiles ---- */
 
-/* Pixels of a tile: the last tile of a list starts early, over pixels that are done. */
-static inline size_t li_avx2_start(size_t m, size_t pixels)
-{
-    return m + LI_X86_TILE <= pixels ? m : pixels > LI_X86_TILE ? pixels - LI_X86_TILE : 0;
-}
-
 #define LI_ROW16(p, a, b)                                                                                              \
     x = li_avx2_pair(p + k);                                                                                           \
     a = _mm256_add_epi32(a, _mm256_madd_epi16(x, w0));                                                                 \
@@ -67,7 +61,7 @@ LI_AVX2 static void li_avx2_panel16(const li_x86_panel *p)
     const int16_t *image = p->image;
     size_t tile, segment, k;
     for (tile = 0; tile < p->pixels; tile += LI_X86_TILE) {
-        const size_t m = li_avx2_start(tile, p->pixels), left = p->pixels - m;
+        const size_t m = li_x86_tile_start(tile, p->pixels), left = p->pixels - m;
         const uint32_t *at = p->offsets + m;
         const int16_t *p0 = image + at[0], *p1 = image + at[1], *p2 = image + at[2], *p3 = image + at[3], *p4 = image + at[4],
                       *p5 = image + at[5];
@@ -105,7 +99,7 @@ LI_AVX2 static void li_avx2_panel8(const li_x86_panel *p)
     const int16_t *image = p->image;
     size_t tile, segment, k;
     for (tile = 0; tile < p->pixels; tile += LI_X86_TILE) {
-        const size_t m = li_avx2_start(tile, p->pixels), left = p->pixels - m;
+        const size_t m = li_x86_tile_start(tile, p->pixels), left = p->pixels - m;
         const uint32_t *at = p->offsets + m;
         const int16_t *p0 = image + at[0], *p1 = image + at[1], *p2 = image + at[2], *p3 = image + at[3], *p4 = image + at[4],
                       *p5 = image + at[5];

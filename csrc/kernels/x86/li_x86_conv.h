@@ -16,6 +16,12 @@
 
 enum { LI_X86_TILE = 6 };        /* pixels of a tile: 6 x 16 sums in 12 registers leave 4 for weights and a product */
 
+/* The first pixel of a tile: the last tile of a list starts early, over pixels that are done. */
+static inline size_t li_x86_tile_start(size_t pixel, size_t pixels)
+{
+    return pixel + LI_X86_TILE <= pixels ? pixel : pixels > LI_X86_TILE ? pixels - LI_X86_TILE : 0;
+}
+
 /* What one panel of channels needs. */
 typedef struct li_x86_panel {
     const void *image;           /* spread rows */

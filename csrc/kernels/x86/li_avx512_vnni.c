@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * AVX-512 with VNNI: int8 convolution and sums of products on vpdpbusd, which adds four products of an unsigned and a
+ * signed byte to a 32-bit sum without saturation, so it is exact.
+ *
+ * Convolution: 6 pixels x 16, 32, 48 or 64 channels, up to 24 registers of sums, 4 of weights as they are packed, one
+ * broadcast group of four activations. Activations are spread as unsigned bytes, x + 128; the share of the 128 is taken
+ * off the bias when weights are packed. The walk is li_x86_conv.h's.
+ */
+#include "li_avx2.h"
+
+#if LI_HAS_AVX512_VNNI
+
+#include "li_x86_conv.h"
+
+#define LI_VNNI LI_TARGET("avx512f,avx512bw,avx512vl,avx512vnni")
+
+/* ---- convolution ---- */
+
+static size_t li_vnni_lane(size_t width, size_t lane)
+{
+    (void)width;
+    return lane;
+}
+
+static size_t li_vnni_width(size_t channels)
+{
+    return channels < 64 ? (channels + 15) / 16 * 16 : 64;
+}
+
+LI_VNNI static void li_vnni_spread(void *to, const int8_t *x, size_t n)
+{
+    const __m512i flip = _mm512_set1_epi8(-128);
+    uint8_t *bytes = to;
+    size_t i = 0;
+    for (; i + 64 <= n; i += 64) _mm512_storeu_si512(bytes + i, _mm512_xor_si512(_mm512_loadu_si512(x + i), flip));
+    if (i < n) {
+        const __mmask64 rest = ~(__mmask64)0 >> (64 - (n - i));
+        _mm512_mask_storeu_epi8(bytes + i, rest, _mm512_xor_si512(_mm512_maskz_loadu_epi8(rest, x + i), flip));
+    }
+}
+
+LI_VNNI static inline __m512i li_vnni_group(const uint8_t *p)
+{
+    int32_t four;
+    li_copy(&four, p, sizeof four);
+    return _mm512_set1_epi32(four);
+}
+
+typedef struct li_vnni_end {
+    __m512 lowest, highest;      /* before the zero point is added: they keep the conversion in its range */
+    __m512i zero;
+} li_vnni_end;
+
+/* 16 channels of a pixel, the first ones as the mask says. */
+LI_VNNI static inline void li_vnni_finish(const li_vnni_end *e, int8_t *out, __m512i sums, __m512 multipliers, __mmask16 mask)
+{
+    const __m512 scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), multipliers);
+    const __m512i q = _mm512_cvtps_epi32(_mm512_min_ps(_mm512_max_ps(scaled, e->lowest), e->highest));
+    _mm512_mask_cvtepi32_storeu_epi8(out, mask, _mm512_add_epi32(q, e->zero));
+}
+
+/* Which of the 16 channels from lane 16 b on are stored. */
+static inline __mmask16 li_vnni_mask(size_t channels, size_t b)
+{
+    return channels >= 16 * b + 16 ? (__mmask16)0xffff : channels <= 16 * b ? (__mmask16)0 : (__mmask16)(0xffffu >> (16 * b + 16 - channels));
+}
+
+/* M(pixel, b) for each of the first 1 to 4 vectors of 16 channels. */
+#define LI_VNNI_EACH1(M, i) M(i, 0)
+#define LI_VNNI_EACH2(M, i) M(i, 0) M(i, 1)
+#define LI_VNNI_EACH3(M, i) M(i, 0) M(i, 1) M(i, 2)
+#define LI_VNNI_EACH4(M, i) M(i, 0) M(i, 1) M(i, 2) M(i, 3)
+
+#define LI_VNNI_CHANNELS(i, b)                                                                                         \
+    const __m512i bias##b = _mm512_loadu_si512(p->bias + 16 * b);                                                      \
+    const __m512 multipliers##b = _mm512_loadu_ps(p->multipliers + 16 * b);                                            \
+    const __mmask16 mask##b = li_vnni_mask(p->channels, b);
+#define LI_VNNI_START(i, b) __m512i s##i##b = bias##b;
+#define LI_VNNI_WEIGHTS(i, b) const __m512i w##b = _mm512_loadu_si512(w + 64 * b);
+#define LI_VNNI_STEP(i, b) s##i##b = _mm512_dpbusd_epi32(s##i##b, x, w##b);
+#define LI_VNNI_FINISH(i, b) li_vnni_finish(&e, out + 16 * b, s##i##b, multipliers##b, mask##b);
+#define LI_VNNI_PIXEL(EACH, i) { const __m512i x = li_vnni_group(p##i + k); EACH(LI_VNNI_STEP, i) }
+
+#define LI_VNNI_PANEL(name, EACH, vectors)                                                                             \
+    LI_VNNI static void name(const li_x86_panel *p, li_vnni_end e)                                                     \
+    {                                                                                                                  \
+        const uint8_t *image = p->image;                                                                               \
+        size_t tile, segment, k;                                                                                       \
+        EACH(LI_VNNI_CHANNELS, 0)                                                                                      \
+        for (tile = 0; tile < p->pixels; tile += LI_X86_TILE) {                                                        \
+            const size_t m = li_x86_tile_start(tile, p->pixels), left = p->pixels - m;                                 \
+            const uint32_t *at = p->offsets + m;                                                                       \
+            const uint8_t *p0 = image + at[0], *p1 = image + at[1], *p2 = image + at[2], *p3 = image + at[3];          \
+            const uint8_t *p4 = image + at[4], *p5 = image + at[5];                                                    \
+            const int8_t *w = p->w;                                                                                    \
+            int8_t *out = p->out + m * p->out_step;                                                                    \
+            EACH(LI_VNNI_START, 0) EACH(LI_VNNI_START, 1) EACH(LI_VNNI_START, 2)                                       \
+            EACH(LI_VNNI_START, 3) EACH(LI_VNNI_START, 4) EACH(LI_VNNI_START, 5)                                       \
+            for (segment = 0; segment < p->segments; ++segment) {                                                      \
+                const size_t first = segment * p->segment_step, end = first + 4 * p->groups;                           \
+                for (k = first; k < end; k += 4, w += 64 * (vectors)) {                                                \
+                    EACH(LI_VNNI_WEIGHTS, 0)                                                                           \
+                    LI_VNNI_PIXEL(EACH, 0) LI_VNNI_PIXEL(EACH, 1) LI_VNNI_PIXEL(EACH, 2)                               \
+                    LI_VNNI_PIXEL(EACH, 3) LI_VNNI_PIXEL(EACH, 4) LI_VNNI_PIXEL(EACH, 5)                               \
+                }                                                                                                      \
+            }                                                                                                          \
+            EACH(LI_VNNI_FINISH, 0)                                                                                    \
+            if (left > 1) { out += p->out_step; EACH(LI_VNNI_FINISH, 1) }                                              \
+            if (left > 2) { out += p->out_step; EACH(LI_VNNI_FINISH, 2) }                                              \
+            if (left > 3) { out += p->out_step; EACH(LI_VNNI_FINISH, 3) }                                              \
+            if (left > 4) { out += p->out_step; EACH(LI_VNNI_FINISH, 4) }                                              \
+            if (left > 5) { out += p->out_step; EACH(LI_VNNI_FINISH, 5) }                                              \
+        }                                                                                                              \
+    }
+
+LI_VNNI_PANEL(li_vnni_panel16, LI_VNNI_EACH1, 1)
+LI_VNNI_PANEL(li_vnni_panel32, LI_VNNI_EACH2, 2)
+LI_VNNI_PANEL(li_vnni_panel48, LI_VNNI_EACH3, 3)
+LI_VNNI_PANEL(li_vnni_panel64, LI_VNNI_EACH4, 4)
+
+LI_VNNI static void li_vnni_panel(const li_x86_panel *p)
+{
+    const li_rescale_s8 *r = p->rescale;
+    const li_vnni_end e = { _mm512_set1_ps((float)(r->low - r->out_zero)), _mm512_set1_ps((float)(r->high - r->out_zero)),
+                            _mm512_set1_epi32(r->out_zero) };
+    if (p->width == 16) li_vnni_panel16(p, e);
+    else if (p->width == 32) li_vnni_panel32(p, e);
+    else if (p->width == 48) li_vnni_panel48(p, e);
+    else li_vnni_panel64(p, e);
+}
+
+static const li_x86_tiles li_vnni_tiles = {
+    .element_bytes = 1, .group = 4, .shift = 128,
+    .width = li_vnni_width, .lane = li_vnni_lane, .spread = li_vnni_spread, .panel = li_vnni_panel,
+};
+
+static size_t li_vnni_conv_packed_bytes(const li_conv_shape *shape)
+{
+    return li_x86_conv_packed_bytes(&li_vnni_tiles, shape);
+}
+
+static size_t li_vnni_conv_scratch_bytes(const li_conv_shape *shape)
+{
+    return li_x86_conv_scratch_bytes(&li_vnni_tiles, shape);
+}
+
+static void li_vnni_conv_pack(void *packed, const li_conv_shape *shape, const int8_t *w, const int32_t *bias,
+                              const float *multipliers, int32_t in_zero)
+{
+    li_x86_conv_pack(&li_vnni_tiles, packed, shape, w, bias, multipliers, in_zero);
+}
+
+static void li_vnni_conv_run(int8_t *out, const int8_t *x, const void *packed, void *scratch, const li_conv_shape *shape,
+                             const li_rescale_s8 *rescale, int32_t first, int32_t rows)
+{
+    li_x86_conv_run(&li_vnni_tiles, out, x, packed, scratch, shape, rescale, first, rows);
+}
+
+const li_layer_kernels li_vnni_conv_s8 = { li_vnni_conv_packed_bytes, li_vnni_conv_scratch_bytes, li_vnni_conv_pack, li_vnni_conv_run };
+
+/* ---- sums of products ---- */
+
+LI_VNNI static inline __m256i li_vnni_halve(__m512i v)
+{
+    return _mm256_add_epi32(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
+}
+
+/* sum((x + 128) w) - (zero_point + 128) sum(w), for four channels at a time; bytes behind the last one are masked. */
+LI_VNNI void li_vnni_dots_s8(int32_t *sums, const int8_t *x, int32_t zero_point, const int8_t *w, size_t stride, size_t n,
+                             size_t channels)
+{
+    const __m512i flip = _mm512_set1_epi8(-128), ones = _mm512_set1_epi8(1), factor = _mm512_set1_epi32(zero_point + 128);
+    size_t c, k;
+    for (c = 0; n != 0 && c < channels; c += 4) {
+        const size_t count = channels - c < 4 ? channels - c : 4;      /* missing channels repeat the last one */
+        const int8_t *w0 = w + c * stride, *w1 = count > 1 ? w0 + stride : w0, *w2 = count > 2 ? w1 + stride : w1;
+        const int8_t *w3 = count > 3 ? w2 + stride : w2;
+        __m512i s0 = _mm512_setzero_si512(), s1 = s0, s2 = s0, s3 = s0, t0 = s0, t1 = s0, t2 = s0, t3 = s0;
+        __m256i pairs;
+        __m128i four;
+        for (k = 0; k < n; k += 64) {
+            const __mmask64 mask = n - k >= 64 ? ~(__mmask64)0 : ~(__mmask64)0 >> (64 - (n - k));
+            const __m512i v = _mm512_xor_si512(_mm512_maskz_loadu_epi8(mask, x + k), flip);
+            const __m512i v0 = _mm512_maskz_loadu_epi8(mask, w0 + k), v1 = _mm512_maskz_loadu_epi8(mask, w1 + k);
+            const __m512i v2 = _mm512_maskz_loadu_epi8(mask, w2 + k), v3 = _mm512_maskz_loadu_epi8(mask, w3 + k);
+            s0 = _mm512_dpbusd_epi32(s0, v, v0);
+            s1 = _mm512_dpbusd_epi32(s1, v, v1);
+            s2 = _mm512_dpbusd_epi32(s2, v, v2);
+            s3 = _mm512_dpbusd_epi32(s3, v, v3);
+            t0 = _mm512_dpbusd_epi32(t0, ones, v0);
+            t1 = _mm512_dpbusd_epi32(t1, ones, v1);
+            t2 = _mm512_dpbusd_epi32(t2, ones, v2);
+            t3 = _mm512_dpbusd_epi32(t3, ones, v3);
+        }
+        s0 = _mm512_sub_epi32(s0, _mm512_mullo_epi32(t0, factor));
+        s1 = _mm512_sub_epi32(s1, _mm512_mullo_epi32(t1, factor));
+        s2 = _mm512_sub_epi32(s2, _mm512_mullo_epi32(t2, factor));
+        s3 = _mm512_sub_epi32(s3, _mm512_mullo_epi32(t3, factor));
+        pairs = _mm256_hadd_epi32(_mm256_hadd_epi32(li_vnni_halve(s0), li_vnni_halve(s1)),
+                                  _mm256_hadd_epi32(li_vnni_halve(s2), li_vnni_halve(s3)));
+        four = _mm_add_epi32(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1));
+        if (count == 4) {
+            _mm_storeu_si128((__m128i *)(sums + c), _mm_add_epi32(_mm_loadu_si128((const __m128i *)(sums + c)), four));
+        } else {
+            const __mmask8 some = (__mmask8)((1u << count) - 1);
+            _mm_mask_storeu_epi32(sums + c, some, _mm_add_epi32(_mm_maskz_loadu_epi32(some, sums + c), four));
+        }
+    }
+}
+
+#else
+typedef int li_avx512_vnni_is_left_out;      /* an empty translation unit is not C */
+#endif
