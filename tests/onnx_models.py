@@ -34,6 +34,7 @@ def make_model(
     constants: Mapping[str, Array] | None = None,
     opset: int = 17,
     ir_version: int = 8,
+    output_type: int = onnx.TensorProto.FLOAT,
 ) -> onnx.ModelProto:
     """A model with float32 inputs of the given shapes; a string or None as dimension leaves it open."""
     graph = helper.make_graph(
@@ -44,7 +45,7 @@ def make_model(
         [numpy_helper.from_array(np.asarray(array), name) for name, array in (constants or {}).items()],
     )
     for output in graph.output:
-        output.type.tensor_type.elem_type = onnx.TensorProto.FLOAT
+        output.type.tensor_type.elem_type = output_type
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version)
 
 
@@ -54,12 +55,13 @@ def one_node(
     constants: Mapping[str, Array] | None = None,
     opset: int = 17,
     order: Sequence[str] | None = None,
+    output_type: int = onnx.TensorProto.FLOAT,
     **attributes: Any,
 ) -> onnx.ModelProto:
     """A model of one operator named `node` with the output `y`; `order` lists its operands where "" is left out."""
     operands = list(order) if order is not None else [*inputs, *(constants or {})]
     node = helper.make_node(op_type, operands, ["y"], name="node", **attributes)
-    return make_model([node], inputs, ["y"], constants, opset)
+    return make_model([node], inputs, ["y"], constants, opset, output_type=output_type)
 
 
 def random_inputs(graph: Graph, seed: int = 0) -> dict[str, Array]:
@@ -85,7 +87,10 @@ def run_graph(graph: Graph, inputs: Mapping[str, Array]) -> list[Array]:
 
 
 def assert_close(found: Array, expected: Array, relative: float = RELATIVE) -> None:
-    assert found.shape == expected.shape
+    assert found.shape == expected.shape and found.dtype == expected.dtype
+    if found.dtype != np.float32:
+        assert np.array_equal(found, expected)
+        return
     limit = relative * float(np.abs(expected).max(initial=0.0))
     assert float(np.abs(found - expected).max(initial=0.0)) <= limit
 

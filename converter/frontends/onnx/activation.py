@@ -31,6 +31,19 @@ def leaky_relu(node: OnnxNode, build: Builder) -> None:
     build.emit("LEAKY_RELU", [build.value(node.input(0))], {"alpha": alpha}, to=node.output)
 
 
+@onnx_operator("PRelu")
+def prelu(node: OnnxNode, build: Builder) -> None:
+    build.emit("PRELU", [build.value(node.input(0)), build.value(node.input(1))], to=node.output)
+
+
+@onnx_operator("Gelu")
+def gelu(node: OnnxNode, build: Builder) -> None:
+    kind = node.attributes.text("approximate", "none")
+    if kind not in ("none", "tanh"):
+        raise Refusal(f"approximate = {kind!r}", "It can be none or tanh")
+    build.emit("GELU", [build.value(node.input(0))], {"approximate": kind == "tanh"}, to=node.output)
+
+
 @onnx_operator("Elu")
 def elu(node: OnnxNode, build: Builder) -> None:
     """The operator has alpha = 1; another one scales the part below 0: relu(x) + alpha * min(elu(x), 0)."""

@@ -1,4 +1,4 @@
-"""Gemm and MatMul with constant weights: FULLY_CONNECTED."""
+"""Gemm and MatMul: FULLY_CONNECTED where the right operand is a constant matrix, else BATCH_MATMUL."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ def _dense_options(keep_num_dims: bool) -> dict[str, OptionValue]:
 def gemm(node: OnnxNode, build: Builder) -> None:
     """alpha * A' * B' + beta * C: alpha goes into the weights, beta into the bias; a C that is no row is added."""
     left, right, addend = node.input(0), node.input(1), node.optional(2)
-    if right.data is None:
-        raise Refusal(f"its weights {right.name!r} are computed at run time", "B has to be a constant")
     attributes, result = node.attributes, node.output
     alpha, beta = attributes.number("alpha", 1.0), attributes.number("beta", 1.0)
     if beta == 0.0:
         addend = None
+    if right.data is None:
+        _gemm_of_computed(node, build, addend, alpha, beta)
+        return
 
     rows = build.value(left)
     if attributes.integer("transA", 0):
@@ -40,19 +41,35 @@ def gemm(node: OnnxNode, build: Builder) -> None:
     build.emit("ADD", [product, _scaled(build, addend, beta)], options_for(), to=result)
 
 
+def _gemm_of_computed(node: OnnxNode, build: Builder, addend: Tensor | None, alpha: float, beta: float) -> None:
+    """The same product where B is computed: BATCH_MATMUL, then the factor and the addend."""
+    result, attributes = node.output, node.attributes
+    options = _product_options(bool(attributes.integer("transA", 0)), bool(attributes.integer("transB", 0)))
+    steps: list[tuple[str, Value]] = []
+    if alpha != 1.0:
+        steps.append(("MUL", build.new_constant(f"{result.name}_alpha", np.array(alpha, np.float32))))
+    if addend is not None:
+        steps.append(("ADD", _scaled(build, addend, beta)))
+    operands = [build.value(node.input(0)), build.value(node.input(1))]
+    value = build.emit("BATCH_MATMUL", operands, options, to=None if steps else result, name=f"{result.name}_product")
+    for i, (op, operand) in enumerate(steps):
+        to = result if i == len(steps) - 1 else None
+        value = build.emit(op, [value, operand], options_for(), to=to, name=f"{result.name}_scaled")
+
+
+def _product_options(adj_x: bool, adj_y: bool) -> dict[str, OptionValue]:
+    return {"adj_x": adj_x, "adj_y": adj_y, "asymmetric_quantize_inputs": False}
+
+
 @onnx_operator("MatMul")
 def matmul(node: OnnxNode, build: Builder) -> None:
-    """X * W with a constant matrix W, over any leading dimensions of X."""
+    """X * W with a constant matrix W, over any leading dimensions of X; a product of any others as numpy.matmul."""
     left, right, result = node.input(0), node.input(1), node.output
-    if right.data is None:
-        raise Refusal(
-            f"its second input {right.name!r} is computed at run time",
-            "A product of two computed tensors is not supported yet: only constant weights on the right",
-        )
-    if right.rank > 2 or right.rank == 0:
-        raise Refusal(
-            f"weights of {right.rank} dimensions {list(right.dims)}", "A batch of weight matrices is not supported yet"
-        )
+    if left.rank == 0 or right.rank == 0:
+        raise Refusal("an operand without dimensions", "MatMul needs vectors, matrices or stacks of them")
+    if right.data is None or right.rank > 2:
+        _matmul_of_computed(node, build)
+        return
     rows = build.value(left)
     if left.rank == 1:
         rows = build.reshape(rows, (1, *left.dims))
@@ -62,6 +79,22 @@ def matmul(node: OnnxNode, build: Builder) -> None:
         build.reshape(product, result.dims, to=result)
     else:
         build.emit("FULLY_CONNECTED", [rows, weights], _dense_options(left.rank > 2), to=result)
+
+
+def _matmul_of_computed(node: OnnxNode, build: Builder) -> None:
+    """A vector on the left is a row, one on the right a column; the result lacks that dimension."""
+    left, right, result = node.input(0), node.input(1), node.output
+    x, y = build.value(left), build.value(right)
+    if left.rank == 1:
+        x = build.reshape(x, (1, *left.dims), name=f"{left.name}_row")
+    if right.rank == 1:
+        y = build.reshape(y, (1, *right.dims), name=f"{right.name}_row")
+    options = _product_options(False, right.rank == 1)
+    if left.rank == 1 or right.rank == 1:
+        product = build.emit("BATCH_MATMUL", [x, y], options, name=f"{result.name}_product")
+        build.reshape(product, result.dims, to=result)
+    else:
+        build.emit("BATCH_MATMUL", [x, y], options, to=result)
 
 
 def _weights(build: Builder, tensor: Tensor, is_transposed: bool, alpha: float) -> Value:

@@ -14,6 +14,7 @@ from ...ir.verify import verify
 from ...options import Options
 from . import (
     activation,
+    compare,
     concat,
     conv,
     dense,
@@ -36,8 +37,8 @@ from .resolve import resolve
 
 #: Importing a family registers its operators.
 FAMILIES = (
-    activation, concat, conv, dense, elementwise, functions, normalization, pad, pool, reduce, reshape, softmax,
-    transpose,
+    activation, compare, concat, conv, dense, elementwise, functions, normalization, pad, pool, reduce, reshape,
+    softmax, transpose,
 )  # fmt: skip
 
 
@@ -103,7 +104,7 @@ def _collected(refused: list[_Refused], kind: str, name: str) -> Iterator[None]:
         yield
     except Refusal as refusal:
         refused.append(_Refused(kind, name, refusal))
-    except IRError as error:    # ONNX's shape inference and our rules disagree about an absurd node
+    except IRError as error:  # ONNX's shape inference and our rules disagree about an absurd node
         refused += (_Refused(kind, name, Refusal(blocker.found, blocker.remedy)) for blocker in error.blockers)
 
 

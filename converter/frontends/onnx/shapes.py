@@ -24,6 +24,9 @@ _log = logging.getLogger(__name__)
 #: Constants up to this size are shown to shape inference: operands such as shapes, axes and pads, no weights.
 _MAX_OPERAND_ELEMENTS = 4096
 
+#: Operators that are functions of others at first, and whose outputs ONNX infers since this opset only.
+_INFERRED_SINCE = {"GreaterOrEqual": 16, "LessOrEqual": 16}
+
 #: A tensor takes at most 2 GiB, and indices have 32 bits.
 MAX_ELEMENTS = 2**31 - 1
 
@@ -139,7 +142,7 @@ def infer_outputs(
     if any(not tensor.is_known for tensor in present.values()) or node.domain not in ("", "ai.onnx"):
         return unknown
     try:
-        schema = onnx.defs.get_schema(node.op_type, opset, "")
+        schema = onnx.defs.get_schema(node.op_type, max(opset, _INFERRED_SINCE.get(node.op_type, 0)), "")
     except onnx.defs.SchemaError:
         return unknown
     types = {tensor.name: _type_proto(tensor) for tensor in present.values()}

@@ -49,6 +49,18 @@ def test_powers(exponent: float) -> None:
     check(one_node("Pow", {"x": (3, 4)}, {"e": np.float32(exponent)}), inputs=inputs)
 
 
+@pytest.mark.parametrize("opset", [7, 9, 16, 21])
+@pytest.mark.parametrize("slope", [(3, 1, 1), (1,), (2, 3, 4, 5)])
+def test_prelu(slope: tuple[int, ...], opset: int) -> None:
+    graph = check(one_node("PRelu", {"x": (2, 3, 4, 5)}, {"slope": _array(*slope)}, opset))
+    assert operators(graph) == ["PRELU"]
+
+
+@pytest.mark.parametrize("approximate", ["none", "tanh"])
+def test_gelu(approximate: str) -> None:
+    assert operators(check(one_node("Gelu", {"x": (3, 40)}, opset=20, approximate=approximate))) == ["GELU"]
+
+
 def test_a_square_is_a_product() -> None:
     """So that it has an int8 form, and negative numbers are allowed."""
     assert operators(check(one_node("Pow", {"x": (3, 4)}, {"e": np.int64(2)}))) == ["MUL"]

@@ -57,6 +57,39 @@ def test_matmul(left: tuple[int, ...], right: tuple[int, ...]) -> None:
     check(one_node("MatMul", {"a": left}, {"b": _array(*right)}, 13))
 
 
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ((3, 5), (5, 4)), ((2, 3, 5), (2, 5, 4)), ((2, 3, 5), (5, 4)), ((3, 5), (2, 5, 4)), ((2, 1, 3, 5), (4, 5, 2)),
+        ((5,), (5, 4)), ((3, 5), (5,)), ((5,), (5,)), ((5,), (2, 5, 4)), ((2, 3, 5), (5,)),
+    ],
+)  # fmt: skip
+def test_matmul_of_computed_operands(left: tuple[int, ...], right: tuple[int, ...]) -> None:
+    graph = check(one_node("MatMul", {"a": left, "b": right}, opset=13))
+    assert "BATCH_MATMUL" in operators(graph)
+
+
+def test_matmul_by_constants_on_either_side() -> None:
+    check(one_node("MatMul", {"b": (2, 5, 4)}, {"a": _array(3, 5)}, order=["a", "b"]))
+    check(one_node("MatMul", {"a": (2, 3, 5)}, {"b": _array(2, 5, 4)}))
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    trans=st.tuples(st.integers(0, 1), st.integers(0, 1)),
+    alpha=st.sampled_from([1.0, 0.5]),
+    beta=st.sampled_from([1.0, 0.25, 0.0]),
+    addend=st.sampled_from([None, (), (4,), (3, 1), (3, 4)]),
+)
+def test_gemm_of_computed_weights(
+    trans: tuple[int, int], alpha: float, beta: float, addend: tuple[int, ...] | None
+) -> None:
+    inputs: dict[str, tuple[int, ...]] = {"a": (5, 3) if trans[0] else (3, 5), "b": (4, 5) if trans[1] else (5, 4)}
+    if addend is not None:
+        inputs["c"] = addend
+    check(one_node("Gemm", inputs, None, 13, alpha=alpha, beta=beta, transA=trans[0], transB=trans[1]))
+
+
 def test_weights_may_come_from_a_folded_transpose() -> None:
     nodes = [
         helper.make_node("Transpose", ["w"], ["wt"], perm=[1, 0]),
