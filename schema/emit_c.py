@@ -135,7 +135,8 @@ OPERATIONS_MANUAL = """/*
  * with LI_OPERATION or LI_TYPE_ROW defined; the other expands to nothing, and both are undefined at the end.
  *
  *   LI_OPERATION(NAME, lower, builtin, options_tag, max_version, min_in, max_in, min_out, max_out, optional_mask,
- *                constant_mask, in_place_mask, alias, variadic, first_type_row, type_row_count, as_int8)
+ *                constant_mask, in_place_mask, alias, shrink, variadic, first_type_row, type_row_count,
+ *                as_int8)
  *       bit i of a mask stands for input i; max_in is 255 where the last input repeats, max_out where the last output
  *       does; options_tag is 0 where the operator has no options table; as_int8 is 1 where the operator sees uint8
  *       operands as int8.
@@ -161,8 +162,8 @@ def operations_inc(schema: Schema, ops: list[OpSpec]) -> str:
             f"LI_OPERATION({op.name}, {op.name.lower()}, {op.code}, {op.options_tag}, {op.max_version}, "
             f"{op.min_inputs}, {255 if op.variadic else len(op.inputs)}, {len(op.outputs)}, "
             f"{255 if op.repeats_output else len(op.outputs)}, "
-            f"{optional}, {constant}, {_mask(list(op.in_place))}, {int(op.alias)}, {int(op.variadic)}, "
-            f"{len(type_rows)}, {len(op.types)}, {int(op.unsigned)})"
+            f"{optional}, {constant}, {_mask(list(op.in_place))}, {int(op.alias)}, {int(op.shrink)}, "
+            f"{int(op.variadic)}, {len(type_rows)}, {len(op.types)}, {int(op.unsigned)})"
         )
         for row in op.types:
             numbers = [types[name] for name in row.inputs] + [-1] * (4 - len(row.inputs))
@@ -171,8 +172,8 @@ def operations_inc(schema: Schema, ops: list[OpSpec]) -> str:
     body = _with_defaults(
         ("LI_OPERATION", "LI_TYPE_ROW"),
         ("LI_OPERATION(NAME, lower, builtin, options_tag, max_version, min_in, max_in, min_out, max_out, \\\n"
-         "                     optional_mask, constant_mask, in_place_mask, alias, variadic, first_type_row, \\\n"
-         "                     type_row_count, as_int8)",
+         "                     optional_mask, constant_mask, in_place_mask, alias, shrink, variadic, \\\n"
+         "                     first_type_row, type_row_count, as_int8)",
          "LI_TYPE_ROW(in0, in1, in2, in3, out0, out1)"),
         [*rows, "", *type_rows],
     )

@@ -60,6 +60,8 @@ def _options_row(op: OpSpec, schema: Schema) -> str:
         notes.append(f"a scale per element of filter dimension {op.channel_axis}")
     if op.in_place:
         notes.append(f"may write over input {' or '.join(map(str, op.in_place))}")
+    if op.shrink:
+        notes.append("a smaller output may begin where the input does")
     if op.alias:
         notes.append("moves no bytes")
     if op.broadcast:

@@ -35,8 +35,8 @@ def _op_lines(op: OpSpec) -> list[str]:
     versions = _tuple([f'("{name}", {version})' for name, version in op.versions])
     return [*lines, "        ),",
             f'        quantize="{op.quantize}", fixed={op.fixed}, channel_axis={op.channel_axis},',
-            f"        activation={op.activation}, in_place={op.in_place}, alias={op.alias}, broadcast={op.broadcast},",
-            f"        unsigned={op.unsigned},",
+            f"        activation={op.activation}, in_place={op.in_place}, alias={op.alias}, shrink={op.shrink},",
+            f"        broadcast={op.broadcast}, unsigned={op.unsigned},",
             f"        versions={versions}, max_version={op.max_version},",
             f'        litert="{op.litert}", tflm="{op.tflm}",', f'        doc="{op.doc}",',
             *([f'        option_fields=OPTION_FIELDS["{op.options}"],'] if op.options else []), "    ),"]

@@ -20,7 +20,7 @@ TYPE_NAMES = ("float32", "float16", "int32", "uint8", "int64", "bool", "int16", 
 MAX_TYPED_INPUTS = 4
 _REQUIRED = {"doc", "family", "options", "inputs", "outputs", "types", "quantize", "versions", "max_version", "litert",
              "tflm"}
-_OPTIONAL = {"fixed", "channel_axis", "activation", "in_place", "alias", "broadcast", "unsigned"}
+_OPTIONAL = {"fixed", "channel_axis", "activation", "in_place", "alias", "shrink", "broadcast", "unsigned"}
 
 
 def _operand(text: str) -> OperandSpec:
@@ -69,6 +69,8 @@ def _op(name: str, row: dict[str, Any], schema: Schema) -> OpSpec:
         raise SchemaError(f"{where}: only the last output may repeat")
     if row.get("activation") and "fused_activation_function" not in {f.name for f in fields_of(schema, row["options"])}:
         raise SchemaError(f"{where}: {row['options']} carries no fused_activation_function")
+    if row.get("shrink") and (len(inputs) != 1 or inputs[0].variadic):
+        raise SchemaError(f"{where}: an operator that shrinks has one input")
     fixed = row.get("fixed")
     types = tuple(_types(where, text, inputs, outputs) for text in row["types"])
     if row.get("unsigned"):
@@ -81,7 +83,7 @@ def _op(name: str, row: dict[str, Any], schema: Schema) -> OpSpec:
         types=types, quantize=row["quantize"],
         fixed=(fixed[0], fixed[1]) if fixed else None, channel_axis=row.get("channel_axis"),
         activation=bool(row.get("activation")), in_place=tuple(row.get("in_place", ())), alias=bool(row.get("alias")),
-        broadcast=bool(row.get("broadcast")), unsigned=bool(row.get("unsigned")),
+        shrink=bool(row.get("shrink")), broadcast=bool(row.get("broadcast")), unsigned=bool(row.get("unsigned")),
         versions=tuple(row["versions"].items()), max_version=row["max_version"],
         litert=row["litert"], tflm=row["tflm"], doc=row["doc"],
     )

@@ -53,6 +53,7 @@ class OpSpec:
     activation: bool
     in_place: tuple[int, ...]
     alias: bool
+    shrink: bool
     broadcast: bool
     unsigned: bool
     versions: tuple[tuple[str, int], ...]

@@ -1,6 +1,8 @@
-"""Where every tensor lives: lifetimes, then placement in one arena."""
+"""When each tensor lives and where: an order of the operators, lifetimes, then placement in one arena."""
 
-from .arena import plan_memory
+from .arena import place
 from .lifetimes import ALIGNMENT, Block, find_blocks, lower_bound_bytes
+from .memory import plan_memory
+from .order import orders
 
-__all__ = ["ALIGNMENT", "Block", "find_blocks", "lower_bound_bytes", "plan_memory"]
+__all__ = ["ALIGNMENT", "Block", "find_blocks", "lower_bound_bytes", "orders", "place", "plan_memory"]

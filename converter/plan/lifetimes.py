@@ -7,6 +7,8 @@ sharing bytes are those of the C planner (csrc/src/li_place.c), which checks a s
   not show a graph input's bytes, since it would change with the next input.
 * in place (`OPS[op].in_place`): the output takes the bytes of an input that has the same number of bytes, when this
   node is the last one to read them.
+* stacked (`OPS[op].shrink`): a smaller output may begin at or below the bytes of the input, when this node is the last
+  one to read them. The two stay blocks of their own: the output lives on when the input's bytes are free for others.
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ class Block:
     size_bytes: int
     first: int
     last: int
+    #: Position in the list of the larger block that dies where this one begins, and that it may lie on.
+    onto: int | None = None
 
     @property
     def aligned_bytes(self) -> int:
@@ -47,6 +51,7 @@ class _Growing:
     size_bytes: int
     first: int
     last: int
+    onto: _Growing | None = None
 
 
 def lives_in_arena(value: Value) -> bool:
@@ -77,7 +82,17 @@ def find_blocks(graph: Graph) -> list[Block]:
                 home[value] = shared
             else:
                 place(value, time)
-    return [Block(tuple(block.values), block.size_bytes, block.first, block.last) for block in blocks]
+    _stack(graph, home)
+    position = {id(block): i for i, block in enumerate(blocks)}
+    return [
+        Block(tuple(b.values), b.size_bytes, b.first, b.last, None if b.onto is None else position[id(b.onto)])
+        for b in blocks
+    ]
+
+
+def takes_room(block: Block, time: int) -> bool:
+    """Whether a block needs bytes of its own at this time: not where it can lie on the operand that it overwrites."""
+    return block.first + (block.onto is not None) <= time <= block.last
 
 
 def lower_bound_bytes(blocks: list[Block]) -> int:
@@ -86,9 +101,9 @@ def lower_bound_bytes(blocks: list[Block]) -> int:
     Blocks alive together lie apart at multiples of ALIGNMENT; only the topmost one can save its rounding.
     """
     bound = 0
-    for time in {block.first for block in blocks}:
-        alive = [block for block in blocks if block.first <= time <= block.last]
-        rounding = max(block.aligned_bytes - block.size_bytes for block in alive)
+    for time in {block.first + late for block in blocks for late in (0, 1)}:
+        alive = [block for block in blocks if takes_room(block, time)]
+        rounding = max((block.aligned_bytes - block.size_bytes for block in alive), default=0)
         bound = max(bound, sum(block.aligned_bytes for block in alive) - rounding)
     return bound
 
@@ -121,3 +136,16 @@ def _partner(graph: Graph, node: Node, time: int, home: dict[Value, _Growing]) -
         if block.last == time and all(j in spec.in_place for j in others):
             return block
     return None
+
+
+def _stack(graph: Graph, home: dict[Value, _Growing]) -> None:
+    """Mark the blocks that may lie on the operand that their first value is made of."""
+    for time, node in enumerate(graph.nodes):
+        spec = OPS.get(node.op)
+        if spec is None or not spec.shrink or len(node.inputs) != 1 or node.inputs[0] is None:
+            continue
+        operand, result = home.get(node.inputs[0]), home.get(node.outputs[0])
+        if operand is None or result is None or result.values[0] is not node.outputs[0]:
+            continue
+        if operand.last == time and result.size_bytes < operand.size_bytes:
+            result.onto = operand

@@ -13,7 +13,7 @@
 #include "../src/li_requantize.h"
 
 #define LI_OPERATION(NAME, lower, builtin, options_tag, max_version, min_in, max_in, min_out, max_out, optional_mask, \
-                     constant_mask, in_place_mask, alias, variadic, first_type_row, type_row_count, as_int8)                  \
+                     constant_mask, in_place_mask, alias, shrink, variadic, first_type_row, type_row_count, as_int8)          \
     li_status li_##lower##_plan(li_net *net, li_node *node);                                                          \
     void li_##lower##_prepare(li_net *net, const li_node *node);                                                      \
     li_status li_##lower##_run(li_net *net, const li_node *node);

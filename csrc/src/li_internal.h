@@ -162,7 +162,8 @@ li_status li_broadcast_shape(li_net *net, const li_node *node, const li_tensor *
  *   prepare  fills li_node_state and li_node_packed, once, in li_open; NULL when there is nothing to fill. It can't fail.
  *            With LI_PACKED_READY the packed part is already filled: `net->flags` says so.
  *   run      computes. It can fail only with LI_BAD_INPUT.
- * Input and output either share no byte or, where ops.toml allows it (in_place, alias), are the same bytes.
+ * Input and output either share no byte or, where ops.toml allows it, are the same bytes (in_place, alias), or the
+ * smaller output begins at or below its input (shrink): run then reads each element before it writes its result, in order.
  */
 typedef struct li_operation {
     li_status (*plan)(li_net *net, li_node *node);
@@ -176,6 +177,7 @@ typedef struct li_operation {
     uint16_t constant;          /* bit i: input i must be a constant, unless it is float32 */
     uint16_t in_place;          /* bit i: the output may take the bytes of input i */
     uint8_t alias;              /* 1: the output is input 0 under another shape */
+    uint8_t shrink;             /* 1: a smaller output may begin at or below the bytes of the only input */
     uint8_t variadic;           /* 1: the last input may repeat */
     uint16_t types, type_count; /* rows of li_type_rows[] that are allowed */
     uint8_t as_int8;            /* 1: sees uint8 operands as int8, li_as_int8.c */

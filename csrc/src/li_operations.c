@@ -24,15 +24,15 @@
 #define LI_ROW_1(lower, ...)
 
 #define LI_OPERATION(NAME, lower, builtin, options_tag, max_version, min_in, max_in, min_out, max_out, optional_mask, \
-                     constant_mask, in_place_mask, alias, variadic, first_type_row, type_row_count, as_int8) \
+                     constant_mask, in_place_mask, alias, shrink, variadic, first_type_row, type_row_count, as_int8) \
     LI_JOIN(LI_DECLARE_, LI_IS_SET(LI_WITHOUT_##NAME))(lower)
 #include "../gen/li_operations.inc"
 
 const li_operation li_operation_rows[] = {
 #define LI_OPERATION(NAME, lower, builtin, options_tag, max_version, min_in, max_in, min_out, max_out, optional_mask, \
-                     constant_mask, in_place_mask, alias, variadic, first_type_row, type_row_count, as_int8) \
+                     constant_mask, in_place_mask, alias, shrink, variadic, first_type_row, type_row_count, as_int8) \
     LI_JOIN(LI_ROW_, LI_IS_SET(LI_WITHOUT_##NAME))(lower, builtin, options_tag, max_version, min_in, max_in, min_out, \
-        max_out, optional_mask, constant_mask, in_place_mask, alias, variadic, first_type_row, type_row_count, as_int8)
+        max_out, optional_mask, constant_mask, in_place_mask, alias, shrink, variadic, first_type_row, type_row_count, as_int8)
 #include "../gen/li_operations.inc"
 };
 

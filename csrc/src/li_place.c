@@ -4,211 +4,22 @@
  * are alive at the same time must not overlap. The file's own plan is taken when it holds up; otherwise groups are placed
  * first-fit, in a few orders, until one reaches the lower bound (greedy by size and by breadth: Pisarchyk and Lee,
  * "Efficient Memory Management for Deep Neural Net Inference", 2020).
- *
- * Time is a step per operator: inputs exist from step 0, operator k runs in step k + 1, outputs are read in step
- * operators + 1. Every loop is over groups x groups or groups x steps, both limited by LI_MAX_TENSORS.
  */
-#include "li_core.h"
+#include "li_place.h"
 
-#define LI_NO_GROUP UINT16_MAX    /* a tensor outside the arena */
 #define LI_NO_ROOM UINT32_MAX
 #define LI_MANY_GROUPS 2048u      /* above this, two orders must do: trying one takes time with the square */
 
-/* The planner's memory behind the nodes: LI_PLACE_BYTES per tensor. Arrays are indexed by tensor; a group is known by its
-   root, the tensor that comes first. */
-typedef struct li_place {
-    li_net *net;
-    uint16_t *root, *first, *last;    /* first and last step of the tensor, of the whole group at a root */
-    uint16_t *order, *placed;         /* group_count roots: to be placed, and placed by rising offset */
-    uint32_t *breadth;                /* most bytes alive at any step of the group */
-    uint32_t groups, steps;
-} li_place;
-
-static void li_place_memory(li_place *place, li_net *net)
-{
-    const uint32_t n = net->tensor_count;
-    const uint64_t behind = li_size_round_up(net->nodes + (uint64_t)net->node_count * sizeof(li_node), LI_ALIGNMENT);
-    place->net = net;
-    place->breadth = (uint32_t *)((uintptr_t)net + (uintptr_t)behind);
-    place->root = (uint16_t *)(place->breadth + n);
-    place->first = place->root + n;
-    place->last = place->first + n;
-    place->order = place->last + n;
-    place->placed = place->order + n;
-    place->groups = 0;
-    place->steps = net->node_count + 2;
-}
-
-static uint32_t li_input_index(const li_place *place, const li_node *node, uint32_t i)
-{
-    return (uint32_t)li_load_i32(li_file(place->net) + node->inputs + 4 * i);    /* UINT32_MAX when left out */
-}
-
-static uint32_t li_output_index(const li_place *place, const li_node *node, uint32_t i)
-{
-    return (uint32_t)li_load_i32(li_file(place->net) + node->outputs + 4 * i);
-}
-
-static uint64_t li_rounded(const li_tensor *t)
-{
-    return li_size_round_up(t->bytes, LI_ALIGNMENT);
-}
-
-/* ---- lifetimes and groups ---- */
-
-static void li_place_lifetimes(li_place *place)
-{
-    const li_net *net = place->net;
-    const uint16_t end = (uint16_t)(net->node_count + 1);
-    for (uint32_t i = 0; i < net->tensor_count; i++) {
-        const li_tensor *t = li_tensor_record(net, i);
-        const bool input = (t->flags & LI_TENSOR_INPUT) != 0;
-        const bool kept = (t->flags & LI_TENSOR_OUTPUT) != 0 || (net->flags & LI_KEEP_TENSORS) != 0 ||
-                          (input && (net->flags & LI_KEEP_INPUTS) != 0);
-        place->root[i] = t->home == LI_HOME_ARENA ? (uint16_t)i : LI_NO_GROUP;
-        place->first[i] = 0;
-        place->last[i] = kept ? end : 0;
-    }
-    for (uint32_t k = 0; k < net->node_count; k++) {
-        const li_node *node = li_node_record(net, k);
-        const uint16_t step = (uint16_t)(k + 1);
-        for (uint32_t i = 0; i < node->input_count; i++) {
-            const uint32_t t = li_input_index(place, node, i);
-            if (t != UINT32_MAX && place->last[t] < step) {
-                place->last[t] = step;
-            }
-        }
-        for (uint32_t i = 0; i < node->output_count; i++) {
-            const uint32_t t = li_output_index(place, node, i);
-            place->first[t] = (net->flags & LI_KEEP_TENSORS) != 0 ? 0 : step;
-            if (place->last[t] < step) {
-                place->last[t] = step;
-            }
-        }
-    }
-}
-
-/* May `out` take the bytes of group `root`, as far as sizes and the file's plan go? */
-static bool li_same_bytes(const li_place *place, uint32_t stored, uint32_t root, uint32_t out)
-{
-    const uint8_t *file = li_file(place->net);
-    if (li_tensor_record(place->net, root)->bytes != li_tensor_record(place->net, out)->bytes) {
-        return false;
-    }
-    return stored == 0 || li_load_i32(file + stored + 4 * root) == li_load_i32(file + stored + 4 * out);
-}
-
-/* An alias only reads, so it may share with anything in the arena; but an output of the graph that showed an input's
-   bytes would change when the caller writes the next input. */
-static bool li_may_alias(const li_place *place, uint32_t root, uint32_t out)
-{
-    const bool input = (li_tensor_record(place->net, root)->flags & LI_TENSOR_INPUT) != 0;
-    return !(input && (li_tensor_record(place->net, out)->flags & LI_TENSOR_OUTPUT) != 0);
-}
-
-/* Operand i may be overwritten: nothing reads its group later, the caller does not want it back, and every other operand
-   of this node in the same group allows it too. */
-static bool li_may_overwrite(const li_place *place, const li_node *node, uint32_t i, uint32_t root, uint32_t step)
-{
-    const li_operation *operation = &li_operation_rows[node->row];
-    const bool input = (li_tensor_record(place->net, root)->flags & LI_TENSOR_INPUT) != 0;
-    if (((operation->in_place >> i) & 1) == 0 || place->last[root] != step ||
-        (input && (place->net->flags & LI_KEEP_INPUTS) != 0)) {
-        return false;
-    }
-    for (uint32_t j = 0; j < node->input_count; j++) {
-        const uint32_t other = li_input_index(place, node, j);
-        const bool shares = other != UINT32_MAX && place->root[other] == root;
-        if (shares && (j >= 16 || ((operation->in_place >> j) & 1) == 0)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* The group that the first output of node k joins, or LI_NO_GROUP. */
-static uint32_t li_place_partner(const li_place *place, uint32_t k, uint32_t stored)
-{
-    const li_node *node = li_node_record(place->net, k);
-    if (node->output_count == 0 || node->input_count == 0) {
-        return LI_NO_GROUP;
-    }
-    const uint32_t out = li_output_index(place, node, 0);
-    for (uint32_t i = 0; i < node->input_count && i < 16; i++) {
-        const uint32_t in = li_input_index(place, node, i);
-        const uint32_t root = in == UINT32_MAX ? LI_NO_GROUP : place->root[in];
-        if (root == LI_NO_GROUP || !li_same_bytes(place, stored, root, out)) {
-            continue;
-        }
-        if ((li_operation_rows[node->row].alias != 0 && i == 0 && li_may_alias(place, root, out)) ||
-            li_may_overwrite(place, node, i, root, k + 1)) {
-            return root;
-        }
-    }
-    return LI_NO_GROUP;
-}
-
-/* Lifetimes, then groups in execution order; `stored` (0: none) is the plan that they have to agree with. */
-static void li_place_groups(li_place *place, uint32_t stored)
-{
-    const li_net *net = place->net;
-    li_place_lifetimes(place);
-    if ((net->flags & LI_KEEP_TENSORS) == 0) {
-        for (uint32_t k = 0; k < net->node_count; k++) {
-            const uint32_t root = li_place_partner(place, k, stored);
-            if (root != LI_NO_GROUP) {
-                const uint32_t out = li_output_index(place, li_node_record(net, k), 0);
-                place->root[out] = (uint16_t)root;
-                place->last[root] = place->last[out] > place->last[root] ? place->last[out] : place->last[root];
-            }
-        }
-    }
-    place->groups = 0;
-    for (uint32_t i = 0; i < net->tensor_count; i++) {
-        if (place->root[i] == i && li_tensor_record(net, i)->bytes != 0) {
-            place->order[place->groups++] = (uint16_t)i;
-        }
-    }
-}
-
-static bool li_meet(const li_place *place, uint32_t a, uint32_t b)
-{
-    return place->first[a] <= place->last[b] && place->first[b] <= place->last[a];
-}
-
-/* The lower bound, and each group's breadth on the way. At any step the groups alive lie apart at multiples of the
-   alignment, and only the topmost can save its rounding. */
-static uint64_t li_place_bound(li_place *place)
-{
-    uint64_t bound = 0;
-    for (uint32_t i = 0; i < place->groups; i++) {
-        place->breadth[place->order[i]] = 0;
-    }
-    for (uint32_t step = 0; step < place->steps; step++) {
-        uint64_t sum = 0;
-        uint64_t slack = 0;
-        for (uint32_t i = 0; i < place->groups; i++) {
-            const uint32_t g = place->order[i];
-            if (place->first[g] <= step && step <= place->last[g]) {
-                const li_tensor *t = li_tensor_record(place->net, g);
-                const uint64_t spare = li_rounded(t) - t->bytes;
-                sum += li_rounded(t);    /* at most LI_MAX_TENSORS times 2 GiB */
-                slack = spare > slack ? spare : slack;
-            }
-        }
-        bound = sum - slack > bound ? sum - slack : bound;
-        const uint32_t capped = sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
-        for (uint32_t i = 0; i < place->groups; i++) {
-            const uint32_t g = place->order[i];
-            if (place->first[g] <= step && step <= place->last[g] && place->breadth[g] < capped) {
-                place->breadth[g] = capped;
-            }
-        }
-    }
-    return bound;
-}
-
 /* ---- the file's plan ---- */
+
+/* Do two placed groups leave each other's bytes alone while these are needed? */
+static bool li_are_apart(const li_place *place, uint32_t a, uint32_t b)
+{
+    const li_tensor *t = li_tensor_record(place->net, a);
+    const li_tensor *u = li_tensor_record(place->net, b);
+    return !li_meet(place, a, b) || t->data >= u->data + u->bytes || u->data >= t->data + t->bytes ||
+           (place->onto[a] == b && t->data <= u->data) || (place->onto[b] == a && u->data <= t->data);
+}
 
 /* Takes the file's offsets for the groups made to agree with it; LI_NO_ROOM when they don't hold up. */
 static uint32_t li_place_stored(li_place *place, uint32_t stored)
@@ -224,9 +35,7 @@ static uint32_t li_place_stored(li_place *place, uint32_t stored)
         t->data = (uint32_t)offset;
         end = (uint64_t)offset + t->bytes > end ? (uint64_t)offset + t->bytes : end;
         for (uint32_t j = 0; j < i; j++) {
-            const li_tensor *u = li_tensor_record(place->net, place->order[j]);
-            const bool overlap = t->data < u->data + u->bytes && u->data < t->data + t->bytes;
-            if (overlap && li_meet(place, place->order[i], place->order[j])) {
+            if (!li_are_apart(place, place->order[i], place->order[j])) {
                 return LI_NO_ROOM;
             }
         }
@@ -288,6 +97,41 @@ static void li_sort_groups(const li_place *place, uint32_t by)
     }
 }
 
+/* The lowest offset from `low` on where group g fits between the `count` placed groups that are alive with it. */
+static uint64_t li_lowest_gap(const li_place *place, uint32_t g, uint32_t count, uint64_t low)
+{
+    const uint32_t bytes = li_tensor_record(place->net, g)->bytes;
+    for (uint32_t j = 0; j < count; j++) {
+        const li_tensor *u = li_tensor_record(place->net, place->placed[j]);
+        if (!li_meet(place, g, place->placed[j]) || li_are_stacked(place, g, place->placed[j])) {
+            continue;
+        }
+        if (u->data >= low && u->data - low >= bytes) {
+            break;
+        }
+        const uint64_t above = u->data + li_rounded(u);
+        low = above > low ? above : low;
+    }
+    return low;
+}
+
+/* The same for the groups that g may overwrite or be overwritten by: `low`, or where it is worth trying next. */
+static uint64_t li_beyond_stacked(const li_place *place, uint32_t g, uint32_t count, uint64_t low)
+{
+    const uint32_t bytes = li_tensor_record(place->net, g)->bytes;
+    for (uint32_t j = 0; j < count; j++) {
+        const uint32_t other = place->placed[j];
+        const li_tensor *u = li_tensor_record(place->net, other);
+        if (place->onto[g] == other && low > u->data && low < (uint64_t)u->data + u->bytes) {
+            return u->data + li_rounded(u);
+        }
+        if (place->onto[other] == g && low < u->data && low + bytes > u->data) {
+            return u->data;
+        }
+    }
+    return low;
+}
+
 /* Places the groups in the given order, each in the lowest gap between those alive with it; answers the arena's bytes. */
 static uint32_t li_first_fit(li_place *place, uint32_t by)
 {
@@ -296,17 +140,9 @@ static uint32_t li_first_fit(li_place *place, uint32_t by)
     for (uint32_t i = 0; i < place->groups; i++) {
         const uint16_t g = place->order[i];
         li_tensor *t = li_tensor_record(place->net, g);
-        uint64_t low = 0;
-        for (uint32_t j = 0; j < i; j++) {
-            const li_tensor *u = li_tensor_record(place->net, place->placed[j]);
-            if (!li_meet(place, g, place->placed[j])) {
-                continue;
-            }
-            if (u->data >= low && u->data - low >= t->bytes) {
-                break;
-            }
-            const uint64_t above = u->data + li_rounded(u);
-            low = above > low ? above : low;
+        uint64_t low = li_lowest_gap(place, g, i, 0);
+        for (uint64_t next; (next = li_beyond_stacked(place, g, i, low)) != low;) {    /* at most once per stacked group */
+            low = li_lowest_gap(place, g, i, next);
         }
         if (!li_size_fits(low + t->bytes)) {
             return LI_NO_ROOM;

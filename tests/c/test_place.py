@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_models import INT32, ModelMaker, chain
+from tiny_models import INT8, INT32, ModelMaker, chain
 
 from converter.gen import tflite
 from liteinterp.gen.cdef import ffi
@@ -135,7 +135,7 @@ def graphs(draw: st.DrawFn) -> ModelMaker:
     tensors = [(maker.tensor(shape), shape) for shape in shapes]
     for _ in range(draw(st.integers(0, 14))):
         index, shape = draw(st.sampled_from(tensors))
-        kind = draw(st.sampled_from(["relu", "reshape", "add", "concat"]))
+        kind = draw(st.sampled_from(["relu", "reshape", "add", "concat", "round"]))
         if kind == "relu":
             tensors.append((relu(maker, index, shape), shape))
         elif kind == "reshape":
@@ -144,6 +144,11 @@ def graphs(draw: st.DrawFn) -> ModelMaker:
         elif kind == "add":
             other = draw(st.sampled_from([t for t in tensors if t[1] == shape]))[0]
             tensors.append((add(maker, index, other, shape), shape))
+        elif kind == "round":  # through int8, whose bytes may lie on those of the float32 operand
+            small, out = maker.tensor(shape, INT8, None, 1 / 32), maker.tensor(shape)
+            maker.op("QUANTIZE", [index], [small], tflite.QuantizeOptions())
+            maker.op("DEQUANTIZE", [small], [out])
+            tensors.append((out, shape))
         else:
             joined = (shape[0] * 2, *shape[1:])
             out = maker.tensor(joined)
@@ -168,6 +173,10 @@ def numbers_of(maker: ModelMaker, inputs: Sequence[np.ndarray]) -> list[np.ndarr
             values[out] = np.maximum(operands[0], 0)
         elif name == "RESHAPE":
             values[out] = operands[0].reshape(graph.tensors[out].shape)
+        elif name == "QUANTIZE":
+            values[out] = np.clip(np.rint(operands[0] * np.float32(32)), -128, 127)
+        elif name == "DEQUANTIZE":
+            values[out] = operands[0] * np.float32(1 / 32)
         elif name == "ADD":
             values[out] = operands[0] + operands[1]
         else:

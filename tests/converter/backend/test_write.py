@@ -19,7 +19,7 @@ from converter.frontends.tflite import load
 from converter.gen import tflite
 from converter.gen.ops import OPS
 from converter.ir.graph import Graph, Node, OptionValue, Value
-from converter.ir.memory import MemoryPlan
+from converter.ir.memory import MemoryPlan, Peak, Search
 from converter.ir.types import DType, Origin, Quantization
 from converter.options import Options
 
@@ -86,7 +86,8 @@ def test_buffer_0_is_empty_and_equal_constants_share_one() -> None:
 
 def test_memory_plan_lists_every_tensor() -> None:
     graph = graph_of_layers()
-    plan = MemoryPlan({"x": 0, "t0": 768, "t1": 768}, 2048, 2048)
+    offsets = {"x": 0, "t0": 768, "t1": 768}
+    plan = MemoryPlan(offsets, 2048, 2048, 2048, Peak("", ()), Search(1, 1, 2048, 0, 0, 0))
     model = tflite.read_model(backend.write(graph, plan))
     words = np.frombuffer(stored(model)["OfflineMemoryAllocation"], np.int32).tolist()
     names = [tensor.name or "" for tensor in model.subgraphs[0].tensors]
