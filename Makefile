@@ -13,6 +13,7 @@ NM ?= nm
 CC_AARCH64 ?= aarch64-linux-gnu-gcc
 QEMU_AARCH64 ?= qemu-aarch64
 SECS ?= 60
+STACK ?= gcc -O2 -DLI_WITHOUT_AVX2
 FUZZ_CC ?= clang
 FUZZERS := $(addprefix build/fuzz/fuzz_,check plan run)
 
@@ -22,7 +23,7 @@ CHECKKERN := $(wildcard tests/checkkern/*.[ch]) csrc/src/li_cpu.c csrc/src/li_ma
 C_SOURCES := $(shell find csrc -name '*.[ch]' -o -name '*.inc' -o -name CMakeLists.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test test-slow lint gen gen-check asan checkkern checkkern-cross cross bench fuzz fuzz-flips sizes clean prerequisites
+.PHONY: help dev demo test test-slow lint gen gen-check asan checkkern checkkern-cross cross bench coverage stack fuzz fuzz-flips sizes clean prerequisites
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -78,6 +79,12 @@ bench: $(READY) ## time the zoo's networks, here and in the engines that are ins
 
 cross: $(READY) ## build for every target, run under emulators, compare hashes (ARGS="--only m4 m7")
 	$(BIN)/python tests/targets/cross.py $(ARGS)
+
+stack: $(READY) ## print the longest call chains of the core in bytes of stack (STACK="COMPILER FLAGS" for another target)
+	$(BIN)/python tests/c/stack.py $(STACK)
+
+coverage: $(READY) ## branch coverage of check and plan; fails below 95 %
+	$(BIN)/python tests/c/coverage.py build/coverage 95
 
 fuzz-flips: $(READY) ## all bit flips, truncations and boundary words of five models, under AddressSanitizer and UBSan
 	$(BIN)/python -m pytest -q -s tests/c/test_damaged_files.py -k every_flip

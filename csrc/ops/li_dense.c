@@ -91,8 +91,9 @@ static void li_dense_row_s8(const li_kernels *kernels, const li_dense_state *s, 
     }
 }
 
-/* Inputs that are summed by themselves before they join the rest: an error of rounding grows with the terms of a sum. */
-enum { LI_INPUT_BLOCK = 64 };
+/* Inputs that are summed by themselves before they join the rest: an error of rounding grows with the terms of a sum. And
+   output channels at a time: there are two sums of each on the stack. */
+enum { LI_INPUT_BLOCK = 64, LI_OUTPUT_BLOCK = LI_CHANNEL_BLOCK / 2 };
 
 /* sums[c] = the products of inputs [first, first + n) with the weights of `count` output channels. */
 static void li_dense_block_f32(const li_kernels *kernels, float *sums, const float *x, const float *filter, const float *packed,
@@ -108,12 +109,12 @@ static void li_dense_row_f32(const li_kernels *kernels, const li_dense_state *s,
 {
     const uint32_t out_c = (uint32_t)s->out_c;
     const size_t in_c = (size_t)s->in_c;
-    float sums[LI_CHANNEL_BLOCK], part[LI_CHANNEL_BLOCK];
+    float sums[LI_OUTPUT_BLOCK], part[LI_OUTPUT_BLOCK];
     uint32_t c, count, i;
     size_t first, n;
     for (c = 0; c < out_c; c += count) {
         const float *packed_c = packed != NULL ? packed + c * in_c : NULL, *filter_c = filter + c * in_c;
-        count = out_c - c < LI_CHANNEL_BLOCK ? out_c - c : LI_CHANNEL_BLOCK;
+        count = out_c - c < LI_OUTPUT_BLOCK ? out_c - c : LI_OUTPUT_BLOCK;
         for (first = 0; first < in_c; first += n) {
             n = in_c - first < LI_INPUT_BLOCK ? in_c - first : LI_INPUT_BLOCK;
             li_dense_block_f32(kernels, first == 0 ? sums : part, x, filter_c, packed_c, in_c, first, n, count);

@@ -101,6 +101,7 @@ LI_PAIR_LINE_S8(li_sum_line_fixed, li_sum_fixed(s, *x, *y))
 static void li_sum_run_whole(li_net *net, const li_node *node, const li_pair_state *s)
 {
     const li_sum_s8 sum = { s->factor_a, s->factor_b, s->bias, s->shift, s->zero_out, s->low, s->high };
+    if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return;      /* tensors of nothing have no address */
     li_kernels_of(net)->add_s8(li_tensor_data(li_node_output(net, node, 0)), li_tensor_data(li_node_input(net, node, 0)),
                                li_tensor_data(li_node_input(net, node, 1)), &sum, li_tensor_elements(li_node_output(net, node, 0)));
 }

@@ -30,20 +30,19 @@ static li_status li_pool_decode(li_net *net, const li_node *node, li_pool_state 
     return li_window_place(net, node, input, li_option_i8(net, node, LI_SLOT_Pool2DOptions_padding, LI_PADDING_SAME), &s->window);
 }
 
-static li_status li_pool_plan(li_net *net, li_node *node)
+static li_status li_pool_plan(li_net *net, li_node *node, li_pool_state *s)
 {
     const li_tensor *input = li_node_input(net, node, 0);
     li_tensor *output = li_node_output(net, node, 0);
-    li_pool_state s;
     int64_t dims[4];
 
-    LI_TRY(li_pool_decode(net, node, &s));
-    dims[0] = s.window.batches;
-    dims[1] = s.window.out_h;
-    dims[2] = s.window.out_w;
-    dims[3] = s.channels;
+    LI_TRY(li_pool_decode(net, node, s));
+    dims[0] = s->window.batches;
+    dims[1] = s->window.out_h;
+    dims[2] = s->window.out_w;
+    dims[3] = s->channels;
     LI_TRY(li_set_shape(net, node, output, 4, dims));
-    node->state_bytes = sizeof s;
+    node->state_bytes = sizeof *s;
     if (input->type != LI_INT8) return LI_OK;
     LI_TRY(li_need_quantized(net, node, input));
     LI_TRY(li_need_quantized(net, node, output));
@@ -125,9 +124,8 @@ li_status li_average_pool_2d_plan(li_net *net, li_node *node)
     li_pool_state s;
     int64_t rows, columns;
 
-    LI_TRY(li_pool_plan(net, node));
+    LI_TRY(li_pool_plan(net, node, &s));
     if (input->type != LI_INT8) return LI_OK;
-    LI_TRY(li_pool_decode(net, node, &s));
     rows = s.window.filter_h < s.window.in_h ? s.window.filter_h : s.window.in_h;
     columns = s.window.filter_w < s.window.in_w ? s.window.filter_w : s.window.in_w;
     if (rows * columns > most)
@@ -189,7 +187,8 @@ li_status li_average_pool_2d_run(li_net *net, const li_node *node)
 
 li_status li_max_pool_2d_plan(li_net *net, li_node *node)
 {
-    return li_pool_plan(net, node);
+    li_pool_state s;
+    return li_pool_plan(net, node, &s);
 }
 
 void li_max_pool_2d_prepare(li_net *net, const li_node *node)

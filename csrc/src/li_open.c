@@ -94,7 +94,7 @@ static li_status li_check_parts(const li_memory *memory, const li_need *need, li
 /* ---- the main flow ---- */
 
 /* Fills node states, packed weights and variables; the net is complete afterwards. */
-static li_status li_prepare(li_net *net)
+LI_NOT_INLINE static li_status li_prepare(li_net *net)
 {
     const bool ready = (net->flags & LI_PACKED_READY) != 0;
     if (net->packed_bytes != 0) {

@@ -46,4 +46,11 @@
 #define LI_TARGET(isa)
 #endif
 
+/* A function whose frame would otherwise lie on the stack all the while its caller calls others. */
+#if defined(__GNUC__)
+#define LI_NOT_INLINE __attribute__((noinline))
+#else
+#define LI_NOT_INLINE
+#endif
+
 #endif

@@ -159,7 +159,12 @@ static void li_avx2_conv_run(int8_t *out, const int8_t *x, const void *packed, v
     li_x86_conv_run(&li_avx2_tiles, out, x, packed, scratch, shape, rescale, first, rows);
 }
 
-const li_layer_kernels li_avx2_conv_s8 = { li_avx2_conv_packed_bytes, li_avx2_conv_scratch_bytes, li_avx2_conv_pack, li_avx2_conv_run };
+const li_layer_kernels li_avx2_conv_s8 = {
+    .packed_bytes = li_avx2_conv_packed_bytes,
+    .scratch_bytes = li_avx2_conv_scratch_bytes,
+    .pack = li_avx2_conv_pack,
+    .run = li_avx2_conv_run,
+};
 
 #else
 typedef int li_avx2_conv_is_left_out;      /* an empty translation unit is not C */
