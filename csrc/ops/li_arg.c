@@ -74,6 +74,7 @@ static li_status li_arg_run(li_net *net, const li_node *node, int sign)
     const size_t slice = (size_t)s->size * s->inner;
     size_t o, i, to = 0;
 
+    if (li_tensor_elements(output) == 0) return LI_OK;      /* the other dimensions may be huge */
     for (o = 0; o < s->outer; ++o)
         for (i = 0; i < s->inner; ++i, ++to) {
             const size_t at = o * slice + i;

@@ -68,7 +68,7 @@ static int32_t li_compare_fixed(int32_t x, int32_t zero_point, li_fixed scale)
 
 LI_COMPARE_LINE(li_compare_line_f32, float, *x, *y)
 LI_COMPARE_LINE(li_compare_line_s32, int32_t, *x, *y)
-LI_COMPARE_LINE(li_compare_line_s64, int64_t, *x, *y)
+LI_COMPARE_LINE(li_compare_line_s64, int64_t, li_load_i64(x), li_load_i64(y))      /* constants are aligned to 4 */
 LI_COMPARE_LINE(li_compare_line_s8, int8_t, li_compare_fixed(*x, s->zero_a, s->fixed_a), li_compare_fixed(*y, s->zero_b, s->fixed_b))
 LI_COMPARE_LINE(li_compare_line_bool, uint8_t, *x != 0, *y != 0)
 

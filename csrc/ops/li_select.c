@@ -69,19 +69,19 @@ void li_select_v2_prepare(li_net *net, const li_node *node)
     }
 }
 
-#define LI_SELECT_LINE(name, type)                                                                                     \
+#define LI_SELECT_LINE(name, type, load)                                                                               \
     static void name(void *out, const uint8_t *condition, const void *a, const void *b, int32_t n, int32_t step,       \
                      int32_t step_a, int32_t step_b)                                                                   \
     {                                                                                                                  \
         const type *x = a, *y = b;                                                                                     \
         type *z = out;                                                                                                 \
         int32_t i;                                                                                                     \
-        for (i = 0; i < n; ++i, condition += step, x += step_a, y += step_b) z[i] = *condition != 0 ? *x : *y;         \
+        for (i = 0; i < n; ++i, condition += step, x += step_a, y += step_b) z[i] = load(*condition != 0 ? x : y);     \
     }
 
-LI_SELECT_LINE(li_select_line_8, uint8_t)
-LI_SELECT_LINE(li_select_line_32, uint32_t)
-LI_SELECT_LINE(li_select_line_64, uint64_t)
+LI_SELECT_LINE(li_select_line_8, uint8_t, *)
+LI_SELECT_LINE(li_select_line_32, uint32_t, *)
+LI_SELECT_LINE(li_select_line_64, int64_t, li_load_i64)      /* constants are aligned to 4 */
 
 /* One run along the innermost dimension; `at` holds each operand's position in elements. */
 static void li_select_line(const li_select_state *s, void *out, const uint8_t *condition, const uint8_t *a, const uint8_t *b,

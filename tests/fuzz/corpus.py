@@ -57,7 +57,7 @@ def write(folder: Path, contents: Iterator[bytes]) -> int:
 def trailed(contents: Iterator[bytes]) -> Iterator[bytes]:
     """With varied choices behind each file."""
     for i, content in enumerate(contents):
-        yield content + bytes((i * 37 % 128, i * 91 % 256, i % 9, i % 251))
+        yield content + bytes((i * 37 % 256, i * 91 % 256, i % 9, i % 251))
 
 
 def main(folder: Path, formats: Sequence[str] = ("tflite", "onnx")) -> None:

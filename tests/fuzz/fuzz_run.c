@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct parts parts;
     choice c;
     choice_of(&c, data, size);
-    li_net *net = open_file(&parts, &c, data, size);
+    li_net *net = open_file(&parts, &c, place_file(data, size), size);
     if (net == NULL || work_of_net(net) > WORK_LIMIT) {
         return 0;
     }

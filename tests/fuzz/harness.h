@@ -2,7 +2,8 @@
 /*
  * What the fuzz targets share. An execution is a file whose last four bytes also choose how it is opened:
  *
- *   byte 0   bits 0..4: options flags; bit 5: the portable kernels; bit 6: check twice as much; bit 7: unused
+ *   byte 0   bits 0..4: options flags; bit 5: the portable kernels; bit 6: check twice as much; bit 7: the file lies at an
+ *            address that is no multiple of 8
  *   byte 1   0..127: the file's input dims; else dimension (byte 1) % rank of the first input is byte 2 % 9
  *   byte 3   seed of the input data
  *
@@ -75,6 +76,18 @@ static inline void choice_dims(choice *c, const uint8_t *file, size_t size)
     }
     c->dims.dims[file[size - 3] % rank] = file[size - 2] % 9;
     c->options.input_dims_count = 1;
+}
+
+/* The file where the choice wants it; 16-byte aligned otherwise. */
+static inline const uint8_t *place_file(const uint8_t *data, size_t size)
+{
+    static struct block moved;
+    if (size < TRAILER || data[size - TRAILER] < 128) {
+        return data;
+    }
+    uint8_t *to = block_of(&moved, size + 4);
+    memcpy(to + 4, data, size);
+    return to + 4;
 }
 
 /* Plans and opens. NULL when the file is refused, or larger than the bounds. */
