@@ -15,6 +15,7 @@ QEMU_AARCH64 ?= qemu-aarch64
 SECS ?= 60
 STACK ?= gcc -O2 -DLI_WITHOUT_AVX2
 FUZZ_CC ?= clang
+FUZZ_FLAGS := -O2 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 FUZZERS := $(addprefix build/fuzz/fuzz_,check plan run)
 
 DEFINITION := -std=c11 -ffp-contract=off -Icsrc/include -Icsrc/src
@@ -97,10 +98,15 @@ fuzz: $(READY) build/fuzz/seeds $(FUZZERS) ## fuzz the runtime and the frontends
 build/fuzz/seeds: $(READY) $(wildcard tests/*.py tests/fuzz/*.py tests/cases/*.toml)
 	$(BIN)/python tests/fuzz/corpus.py $@ && touch $@
 
-build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/mutator.c tests/fuzz/harness.h $(C_SOURCES)
-	@mkdir -p build/fuzz
-	$(FUZZ_CC) $(DEFINITION) -Itests/c -O2 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	  -o $@ $< tests/fuzz/mutator.c $(LIBRARY)
+build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/mutator.c tests/fuzz/harness.h tests/c/parts.h build/fuzz/core.a
+	$(FUZZ_CC) $(DEFINITION) -Itests/c $(FUZZ_FLAGS) -o $@ $(filter %.c %.a,$^)
+
+build/fuzz/core.a: $(C_SOURCES)
+	@rm -rf build/fuzz/core && mkdir -p build/fuzz/core
+	@echo "building the runtime for the fuzzers"
+	@cd build/fuzz/core && printf '%s\n' $(addprefix ../../../,$(LIBRARY)) | xargs -P 2 -n 4 \
+	  $(FUZZ_CC) -std=c11 -ffp-contract=off -I../../../csrc/include -I../../../csrc/src $(FUZZ_FLAGS) -c
+	@$(AR) rcs $@ build/fuzz/core/*.o
 
 sizes: ## print bytes of code and data by operator family, for another target with its CC and CFLAGS
 	@rm -rf build/sizes
