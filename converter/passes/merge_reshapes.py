@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from ..gen.ops import OPS
 from ..ir.graph import Graph, Node, Value
-from ..ir.rules import infer_shapes
+from ..ir.rules import infer_shapes, int_option
 from ..ir.types import DType
 from .manager import Context, Pass
 from .rewrite import (
     RESHAPES,
     constant_operand,
+    is_output,
     is_unary,
     only_reader,
     per_channel,
     reshape_node,
     same_representation,
 )
+
+#: Readers of a RESHAPE that read through it, beside those on elements.
+FOLLOWING = ("RESHAPE", "CONCATENATION")
 
 
 class MergeReshapes(Pass):
@@ -28,6 +35,10 @@ class MergeReshapes(Pass):
     4. The same for ADD and MUL with a constant that has one element, or one for each element of a last axis that the
        RESHAPE keeps.
     5. RESHAPE that only drops the axes that MEAN with keep_dims has left goes, and so does keep_dims.
+    6. RESHAPEs of all operands of an elementwise operator on several tensors become one of its result, where they
+       change one shape to one other; so do those of CONCATENATION along an axis that they keep.
+    7. An elementwise operator with one input that reads a RESHAPE among other readers reads what the RESHAPE reads, and
+       has one of its own behind it, if the others could do the same: cases 2 and 6 bring them together again.
     """
 
     name = "merge_reshapes"
@@ -42,6 +53,9 @@ class MergeReshapes(Pass):
                 context.applied(node)
         for node in list(graph.nodes):
             if node.op == "RESHAPE" and (_sink(graph, context.at(node)) or _drop_axes(graph, node)):
+                context.applied(node)
+        for node in list(graph.nodes):
+            if _reads_through(graph, context.at(node)):  # 6, 7
                 context.applied(node)
 
 
@@ -80,6 +94,70 @@ def _sink(graph: Graph, node: Node) -> bool:
     graph.insert_after(graph.nodes[position], reshape_node(graph, early, result, node.name))
     graph.remove([node])
     return True
+
+
+def _reads_through(graph: Graph, node: Node) -> bool:
+    """Cases 6 and 7. The result of `node` keeps its identity."""
+    producers = graph.producers()
+    operands = [value for value in node.inputs if value is not None]
+    reshapes = [producers.get(value) for value in operands]
+    if len(node.outputs) != 1 or not reshapes or not all(_is_plain_reshape(reshape) for reshape in reshapes):
+        return False
+    sources = [reshape.input(0) for reshape in reshapes if reshape is not None]
+    result = node.output
+    options = dict(node.options)
+    if node.op == "CONCATENATION":
+        axis = _kept_axis(operands, sources, int_option(node, "axis") % len(result.shape))
+        if axis is None:
+            return False
+        options["axis"] = axis
+        joined = sum(source.shape[axis] for source in sources)
+        shape = (*sources[0].shape[:axis], joined, *sources[0].shape[axis + 1 :])
+    else:
+        alike = all(value.shape == result.shape for value in operands) and len({s.shape for s in sources}) == 1
+        if not alike or not (OPS[node.op].broadcast or _may_follow(graph, node)):
+            return False
+        shape = sources[0].shape
+    early = Value(graph.unique_name(f"{result.name}_flat"), shape, result.dtype, result.quantization)
+    position = next(i for i, other in enumerate(graph.nodes) if other is node)
+    graph.nodes[position] = Node(node.op, list(sources), [early], options, node.name)
+    graph.insert_after(graph.nodes[position], reshape_node(graph, early, result, node.name))
+    return True
+
+
+def _is_plain_reshape(node: Node | None) -> bool:
+    return (
+        node is not None
+        and node.op == "RESHAPE"
+        and not node.input(0).is_constant
+        and same_representation(node.input(0), node.output)
+    )
+
+
+def _may_follow(graph: Graph, node: Node) -> bool:
+    """Case 7: the node has one input, and every reader of it could move before the RESHAPE."""
+    if not is_unary(node) or is_output(graph, node.input(0)):
+        return False
+    readers = graph.consumers()[node.input(0)]
+    return all(OPS[other.op].broadcast or is_unary(other) or other.op in FOLLOWING for other in readers)
+
+
+def _kept_axis(operands: list[Value], sources: list[Value], axis: int) -> int | None:
+    """Where the sources have the axis of a CONCATENATION of their reshaped forms; None where some have it nowhere."""
+    common: set[int] | None = None
+    for operand, source in zip(operands, sources, strict=True):
+        before = math.prod(operand.shape[:axis])
+        found = {
+            i
+            for i, size in enumerate(source.shape)
+            if size == operand.shape[axis] and math.prod(source.shape[:i]) == before
+        }
+        common = found if common is None else common & found
+    for i in sorted(common or (), reverse=True):
+        rests = {(*source.shape[:i], *source.shape[i + 1 :]) for source in sources}
+        if len(rests) == 1:
+            return i
+    return None
 
 
 def _drop_axes(graph: Graph, node: Node) -> bool:

@@ -9,6 +9,7 @@ from .eliminate_identity import EliminateIdentity
 from .fold_affine import FoldAffine
 from .fold_constants import FoldConstants
 from .fuse_activation import FuseActivation
+from .fuse_dilation import FuseDilation
 from .fuse_pad import FusePad
 from .layout import Layout
 from .manager import AfterPass, Fixpoint, PassRecord, Step, run_steps
@@ -26,6 +27,7 @@ OPTIMIZE: tuple[Step, ...] = (
             Layout(),
             FoldAffine(),
             FuseActivation(),
+            FuseDilation(),
             FusePad(),
             FoldConstants(),
         )
