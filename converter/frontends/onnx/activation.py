@@ -1,4 +1,4 @@
-"""Relu, its relatives, Clip and Sigmoid."""
+"""Relu, its relatives, Clip, Sigmoid and its relatives."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 
+from ...ir.graph import Value
 from .builder import Builder, options_for
 from .errors import Refusal
-from .graph import OnnxNode
+from .graph import OnnxNode, Tensor
 from .registry import onnx_operator
 
 #: Bounds from here on bound nothing: exporters write the largest float32 for "none".
@@ -64,6 +65,62 @@ def elu(node: OnnxNode, build: Builder) -> None:
 @onnx_operator("HardSwish")
 def hard_swish(node: OnnxNode, build: Builder) -> None:
     build.emit("HARD_SWISH", [build.value(node.input(0))], to=node.output)
+
+
+@onnx_operator("HardSigmoid")
+def hard_sigmoid(node: OnnxNode, build: Builder) -> None:
+    """max(0, min(1, alpha * x + beta)) is relu6(6 * alpha * x + 6 * beta) / 6."""
+    result = node.output
+    alpha, beta = node.attributes.number("alpha", 0.2), node.attributes.number("beta", 0.5)
+    scaled = build.value(node.input(0))
+    if np.float32(6 * alpha) != 1:
+        scaled = build.emit(
+            "MUL", [scaled, _number(build, result, 6 * alpha)], options_for(), name=f"{result.name}_scaled"
+        )
+    shift = _number(build, result, 6 * beta)
+    clipped = build.emit("ADD", [scaled, shift], options_for("RELU6"), name=f"{result.name}_clipped")
+    build.emit("MUL", [clipped, _number(build, result, 1 / 6)], options_for(), to=result)
+
+
+@onnx_operator("Swish")
+def swish(node: OnnxNode, build: Builder) -> None:
+    """x * sigmoid(alpha * x)."""
+    result, source = node.output, build.value(node.input(0))
+    alpha = node.attributes.number("alpha", 1.0)
+    scaled = source
+    if alpha != 1:
+        scaled = build.emit("MUL", [source, _number(build, result, alpha)], options_for(), name=f"{result.name}_scaled")
+    gate = build.emit("LOGISTIC", [scaled], name=f"{result.name}_gate")
+    build.emit("MUL", [source, gate], options_for(), to=result)
+
+
+@onnx_operator("Softplus")
+def softplus(node: OnnxNode, build: Builder) -> None:
+    _softplus(build, build.value(node.input(0)), node.output, node.output)
+
+
+@onnx_operator("Mish")
+def mish(node: OnnxNode, build: Builder) -> None:
+    """x * tanh(softplus(x))."""
+    result, source = node.output, build.value(node.input(0))
+    gate = build.emit("TANH", [_softplus(build, source, result, None)], name=f"{result.name}_gate")
+    build.emit("MUL", [source, gate], options_for(), to=result)
+
+
+def _softplus(build: Builder, source: Value, result: Tensor, to: Tensor | None) -> Value:
+    """log(1 + e^x) as relu(x) + log(1 + e^-|x|), which overflows nowhere."""
+    name = result.name
+    size = build.emit("ABS", [source], name=f"{name}_size")
+    negative = build.emit("MUL", [size, _number(build, result, -1)], options_for(), name=f"{name}_negative")
+    power = build.emit("EXP", [negative], name=f"{name}_power")
+    above_one = build.emit("ADD", [power, _number(build, result, 1)], options_for(), name=f"{name}_sum")
+    rest = build.emit("LOG", [above_one], name=f"{name}_rest")
+    positive = build.emit("RELU", [source], name=f"{name}_positive")
+    return build.emit("ADD", [positive, rest], options_for(), to=to, name=f"{name}_softplus")
+
+
+def _number(build: Builder, result: Tensor, number: float) -> Value:
+    return build.new_constant(f"{result.name}_constant", np.array(number, np.float32))
 
 
 @onnx_operator("Clip")

@@ -11,7 +11,7 @@ import onnx
 from ...errors import InvalidModelError
 from .errors import STAGE
 
-_Value = int | float | str | tuple[int, ...]
+_Value = int | float | str | tuple[int, ...] | tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,20 @@ class Attributes:
     def integers(self, name: str) -> tuple[int, ...] | None:
         """A list of integers, or None when the node leaves it out."""
         value = self.values.get(name)
-        return value if value is None or isinstance(value, tuple) else self._wrong(name, "a list of integers")
+        if value is None:
+            return None
+        if not isinstance(value, tuple):
+            self._wrong(name, "a list of integers")
+        return tuple(number if isinstance(number, int) else self._wrong(name, "a list of integers") for number in value)
+
+    def numbers(self, name: str) -> tuple[float, ...] | None:
+        """A list of numbers, or None when the node leaves it out."""
+        value = self.values.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, tuple):
+            self._wrong(name, "a list of numbers")
+        return tuple(float(number) for number in value)
 
     def _wrong(self, name: str, wanted: str) -> NoReturn:
         raise InvalidModelError.at(
@@ -56,4 +69,6 @@ def read_attributes(proto: onnx.NodeProto, name: str) -> Attributes:
             values[attribute.name] = attribute.s.decode("utf-8", "replace")
         elif attribute.type == onnx.AttributeProto.INTS:
             values[attribute.name] = tuple(int(i) for i in attribute.ints)
+        elif attribute.type == onnx.AttributeProto.FLOATS:
+            values[attribute.name] = tuple(float(f) for f in attribute.floats)
     return Attributes(name, values)

@@ -35,7 +35,7 @@ class Builder:
         self.not_finite: list[str] = []
         self._values: dict[str, Value] = {}
         self._constants: dict[tuple[str, tuple[int, ...] | None], Value] = {}
-        self._nhwc: dict[Value, Value] = {}
+        self._transposed: dict[tuple[Value, tuple[int, ...]], Value] = {}
         self._producers: dict[Value, Node] = {}
         self._taken = _all_names(net)
         self._node_name = ""
@@ -173,11 +173,16 @@ class Builder:
             origin = Origin(value.origin.name, tuple(permutation))
         return self.emit("TRANSPOSE", [value, operand], to=to, name=wish, origin=origin)
 
+    def transposed(self, value: Value, permutation: tuple[int, ...], *, name: str) -> Value:
+        """A value transposed; made once however many nodes ask."""
+        key = (value, permutation)
+        if key not in self._transposed:
+            self._transposed[key] = self.transpose(value, permutation, name=name)
+        return self._transposed[key]
+
     def to_nhwc(self, value: Value) -> Value:
-        """An NCHW value in NHWC; transposed once however many nodes ask."""
-        if value not in self._nhwc:
-            self._nhwc[value] = self.transpose(value, TO_NHWC, name=f"{value.name}_nhwc")
-        return self._nhwc[value]
+        """An NCHW value in NHWC."""
+        return self.transposed(value, TO_NHWC, name=f"{value.name}_nhwc")
 
     def from_nhwc(self, value: Value, to: Tensor) -> Value:
         """Bind a tensor to an NHWC value turned back to NCHW."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...ir.graph import OptionValue, Value
-from ...ir.types import Origin
-from .builder import TO_NHWC, Builder
+from .builder import Builder
 from .errors import Refusal
-from .graph import OnnxNode
+from .graph import OnnxNode, Tensor
+from .images import from_image, image_origin, spatial_sizes, to_image
 from .registry import onnx_operator
 from .windows import Window, read_window
 
@@ -21,7 +23,7 @@ def conv(node: OnnxNode, build: Builder) -> None:
     source, filters, bias = node.input(0), node.input(1), node.optional(2)
     if filters.data is None:
         raise Refusal(f"its filter {filters.name!r} is computed at run time", "The filter has to be a constant")
-    window = read_window(node.attributes, source.dims[2:], filters.dims[2:])
+    window = read_window(node.attributes, spatial_sizes(source), filters.dims[2:])
     groups = node.attributes.integer("group", 1)
     channels, outputs = source.dims[1], filters.dims[0]
     if filters.dims[1] * groups != channels or outputs % groups:
@@ -30,10 +32,10 @@ def conv(node: OnnxNode, build: Builder) -> None:
         )
     depthwise = groups == channels and groups > 1
 
-    image = build.to_nhwc(build.value(source))
+    image = to_image(build, source)
     if window.padding is None:
         image = build.pad(image, window.nhwc_pads)
-    operands: list[Value | None] = [image, build.weights(filters, _TO_1HWO if depthwise else _TO_OHWI)]
+    operands: list[Value | None] = [image, _filter(build, filters, _TO_1HWO if depthwise else _TO_OHWI)]
     if bias is not None:
         operands.append(build.weights(bias))
     options = _options(window)
@@ -45,9 +47,17 @@ def conv(node: OnnxNode, build: Builder) -> None:
         operands,
         options,
         name=f"{result.name}_nhwc",
-        origin=Origin(result.name, TO_NHWC),
+        origin=image_origin(result),
     )
-    build.from_nhwc(convolved, to=result)
+    from_image(build, convolved, result)
+
+
+def _filter(build: Builder, filters: Tensor, permutation: tuple[int, ...]) -> Value:
+    """The filter with its axes permuted; one of rank 3 is one row high."""
+    if filters.rank == 4:
+        return build.weights(filters, permutation)
+    rows = np.expand_dims(build.array(filters), 2)
+    return build.new_constant(f"{filters.name}_rows", np.ascontiguousarray(rows.transpose(permutation)))
 
 
 def _options(window: Window) -> dict[str, OptionValue]:

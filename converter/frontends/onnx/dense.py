@@ -25,7 +25,10 @@ def gemm(node: OnnxNode, build: Builder) -> None:
     if beta == 0.0:
         addend = None
     if right.data is None:
-        _gemm_of_computed(node, build, addend, alpha, beta)
+        if left.data is None:
+            _gemm_of_computed(node, build, addend, alpha, beta)
+        else:
+            _constant_left(build, node, addend, alpha, beta)
         return
 
     rows = build.value(left)
@@ -39,6 +42,21 @@ def gemm(node: OnnxNode, build: Builder) -> None:
         return
     product = build.emit("FULLY_CONNECTED", operands, _dense_options(False), name=f"{result.name}_product")
     build.emit("ADD", [product, _scaled(build, addend, beta)], options_for(), to=result)
+
+
+def _constant_left(build: Builder, node: OnnxNode, addend: Tensor | None, alpha: float, beta: float) -> None:
+    """A constant and B computed: the transpose of B'' * A'', with A as weights; C is added."""
+    left, right, result = node.input(0), node.input(1), node.output
+    columns = build.value(right)
+    if not node.attributes.integer("transB", 0):
+        columns = build.transpose(columns, (1, 0))
+    weights = _weights(build, left, not node.attributes.integer("transA", 0), alpha)
+    product = build.emit("FULLY_CONNECTED", [columns, weights], _dense_options(False), name=f"{result.name}_columns")
+    if addend is None:
+        build.transpose(product, (1, 0), to=result)
+        return
+    rows = build.transpose(product, (1, 0), name=f"{result.name}_product")
+    build.emit("ADD", [rows, _scaled(build, addend, beta)], options_for(), to=result)
 
 
 def _gemm_of_computed(node: OnnxNode, build: Builder, addend: Tensor | None, alpha: float, beta: float) -> None:

@@ -25,8 +25,11 @@ from . import (
     pool,
     reduce,
     reshape,
+    resize,
     softmax,
+    space,
     transpose,
+    transpose_conv,
 )
 from .builder import Builder
 from .errors import STAGE, Refusal
@@ -38,7 +41,7 @@ from .resolve import resolve
 #: Importing a family registers its operators.
 FAMILIES = (
     activation, compare, concat, conv, dense, elementwise, functions, normalization, pad, pool, reduce, reshape,
-    softmax, transpose,
+    resize, softmax, space, transpose, transpose_conv,
 )  # fmt: skip
 
 

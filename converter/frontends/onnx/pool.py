@@ -1,15 +1,15 @@
-"""MaxPool, AveragePool, GlobalAveragePool. PAD writes zeros, which ONNX means in few of them; each case says why."""
+"""MaxPool, AveragePool, their global forms. PAD writes zeros, which ONNX means in few of them; each case says why."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ...ir.graph import OptionValue, Value
-from ...ir.types import Origin
-from .builder import TO_NHWC, Builder, options_for
+from .builder import Builder, options_for
 from .constants import MAX_FOLDED_ELEMENTS
 from .errors import Refusal
 from .graph import OnnxNode
+from .images import from_image, image_origin, spatial_sizes, to_image
 from .registry import onnx_operator
 from .windows import Axis, Window, read_window
 
@@ -29,8 +29,8 @@ def max_pool(node: OnnxNode, build: Builder) -> None:
        keeps every stride-th.
     """
     source = node.input(0)
-    window = _pooling_window(node, source.dims[2:])
-    result, image = node.output, build.to_nhwc(build.value(source))
+    window = _pooling_window(node, spatial_sizes(source))
+    result, image = node.output, to_image(build, source)
     padding = window.padding
     if padding is None and _never_negative(image, build):  # 1
         image, padding = build.pad(image, window.nhwc_pads), "VALID"
@@ -49,9 +49,9 @@ def max_pool(node: OnnxNode, build: Builder) -> None:
         [image],
         _options(window, padding),
         name=f"{result.name}_nhwc",
-        origin=Origin(result.name, TO_NHWC),
+        origin=image_origin(result),
     )
-    build.from_nhwc(pooled, to=result)
+    from_image(build, pooled, result)
 
 
 @onnx_operator("AveragePool")
@@ -62,12 +62,12 @@ def average_pool(node: OnnxNode, build: Builder) -> None:
     AVERAGE_POOL_2D takes the kernel's full size as divisor; where another one is due, MUL corrects it per position.
     """
     source = node.input(0)
-    window = _pooling_window(node, source.dims[2:])
+    window = _pooling_window(node, spatial_sizes(source))
     counts_pads = node.attributes.integer("count_include_pad", 0) == 1
     divisors = _divisors(window, counts_pads)
     full = window.rows.kernel * window.columns.kernel
-    result, image = node.output, build.to_nhwc(build.value(source))
-    name, origin = f"{result.name}_nhwc", Origin(result.name, TO_NHWC)
+    result, image = node.output, to_image(build, source)
+    name, origin = f"{result.name}_nhwc", image_origin(result)
     if window.padding is not None and np.array_equal(divisors, _divisors(window, False)):
         pooled = build.emit("AVERAGE_POOL_2D", [image], _options(window, window.padding), name=name, origin=origin)
     else:
@@ -81,26 +81,37 @@ def average_pool(node: OnnxNode, build: Builder) -> None:
                 f"{result.name}_divisors", (full / divisors).astype(np.float32)[None, ..., None]
             )
             pooled = build.emit("MUL", [mean, correction], options_for(), name=name, origin=origin)
-    build.from_nhwc(pooled, to=result)
+    from_image(build, pooled, result)
 
 
 @onnx_operator("GlobalAveragePool")
 def global_average_pool(node: OnnxNode, build: Builder) -> None:
     """The mean over every spatial dimension, kept with size 1."""
     source, result = node.input(0), node.output
-    if source.rank != 4:
+    if source.rank not in (3, 4):
         axes = build.indices(f"{result.name}_axes", range(2, source.rank))
         build.emit("MEAN", [build.value(source), axes], {"keep_dims": True}, to=result)
         return
     axes = build.indices(f"{result.name}_axes", (1, 2))
     mean = build.emit(
         "MEAN",
-        [build.to_nhwc(build.value(source)), axes],
+        [to_image(build, source), axes],
         {"keep_dims": True},
         name=f"{result.name}_nhwc",
-        origin=Origin(result.name, TO_NHWC),
+        origin=image_origin(result),
     )
-    build.from_nhwc(mean, to=result)
+    from_image(build, mean, result)
+
+
+@onnx_operator("GlobalMaxPool")
+def global_max_pool(node: OnnxNode, build: Builder) -> None:
+    """A window as large as the image."""
+    source, result = node.input(0), node.output
+    height, width = spatial_sizes(source)
+    options = _pool_options("VALID", height, width, 1, 1)
+    name, origin = f"{result.name}_nhwc", image_origin(result)
+    pooled = build.emit("MAX_POOL_2D", [to_image(build, source)], options, name=name, origin=origin)
+    from_image(build, pooled, result)
 
 
 def _pooling_window(node: OnnxNode, sizes: tuple[int, ...]) -> Window:

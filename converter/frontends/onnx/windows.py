@@ -87,33 +87,36 @@ class Window:
 
 
 def pooled_shape(attributes: Attributes, shape: Shape) -> Shape | None:
-    """The output shape of a pooling node with ceil mode over two dimensions; None for others.
+    """The output shape of a pooling node with ceil mode over one or two dimensions; None for others.
 
     ONNX ignores windows that would start in the end pad; its shape inference (1.23) counts them.
     """
     kernel = attributes.integers("kernel_shape")
-    if attributes.integer("ceil_mode", 0) != 1 or kernel is None or len(kernel) != 2 or len(shape) != 4:
+    if attributes.integer("ceil_mode", 0) != 1 or kernel is None or len(kernel) != len(shape) - 2:
         return None
+    sizes = (1,) * (2 - len(kernel)) + shape[2:]
     try:
-        window = read_window(attributes, shape[2:], kernel)
+        window = read_window(attributes, sizes, kernel)
     except Refusal:  # the lowering refuses the node as well, by name
         return None
-    return (*shape[:2], window.rows.positions, window.columns.positions)
+    return (*shape[:2], *(axis.positions for axis in window.axes[2 - len(kernel) :]))
 
 
 def read_window(attributes: Attributes, sizes: Sequence[int], kernel: Sequence[int]) -> Window:
     """The window of a Conv or pooling node over an input of the given height and width.
 
-    Refuses what is not two-dimensional, and pads that are negative or as large as the window.
+    A node with one spatial dimension slides along the width. Refuses pads that are negative.
     """
-    if len(sizes) != 2 or len(kernel) != 2:
+    count = len(kernel)
+    if len(sizes) != 2 or count not in (1, 2):
         raise Refusal(
-            f"{len(sizes)} spatial dimensions",
-            "Two (height and width) are supported; a 1-D model can use a height of 1",
+            f"{max(len(sizes), count)} spatial dimensions", "One (length) and two (height and width) are supported"
         )
-    strides = attributes.integers("strides") or (1, 1)
-    dilations = attributes.integers("dilations") or (1, 1)
-    pads = attributes.integers("pads") or (0, 0, 0, 0)
+    strides = attributes.integers("strides") or (1,) * count
+    dilations = attributes.integers("dilations") or (1,) * count
+    pads = attributes.integers("pads") or (0, 0) * count
+    if count == 1 and len(strides) == len(dilations) == 1 and len(pads) == 2:
+        kernel, strides, dilations, pads = (1, *kernel), (1, *strides), (1, *dilations), (0, pads[0], 0, pads[1])
     ceil = attributes.integer("ceil_mode", 0) == 1
     auto_pad = attributes.text("auto_pad", "NOTSET")
     if len(strides) != 2 or len(dilations) != 2 or len(pads) != 4 or min(*strides, *dilations, *kernel) < 1:

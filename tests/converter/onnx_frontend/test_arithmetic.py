@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx_models import OPSETS, check, one_node, operators
+from onnx_models import OPSETS, check, one_node, operators, run_graph
+
+from converter import frontends
+from converter.options import Options
 
 RNG = np.random.default_rng(5)
 LARGEST = float(np.finfo(np.float32).max)
@@ -97,6 +100,30 @@ def test_functions_of_positive_numbers(op_type: str, opset: int) -> None:
 @pytest.mark.parametrize("op_type", ["Elu", "LeakyRelu"])
 def test_slopes(op_type: str, alpha: float) -> None:
     check(one_node(op_type, {"x": (2, 3, 4)}, alpha=alpha))
+
+
+@pytest.mark.parametrize("opset", [7, 21])
+@pytest.mark.parametrize("slope", [{}, {"alpha": 1 / 6, "beta": 0.5}, {"alpha": -0.7, "beta": 2.0}])
+def test_hard_sigmoid(slope: dict[str, float], opset: int) -> None:
+    inputs = {"x": 4 * _array(3, 40)}
+    graph = check(one_node("HardSigmoid", {"x": (3, 40)}, opset=opset, **slope), inputs=inputs)
+    assert operators(graph) == ["ADD", "MUL"] if slope.get("beta") == 0.5 else ["MUL", "ADD", "MUL"]
+
+
+@pytest.mark.parametrize(("op_type", "opset"), [("Softplus", 7), ("Softplus", 21), ("Mish", 18), ("Mish", 21)])
+def test_softplus_and_mish(op_type: str, opset: int) -> None:
+    """Also where e^x overflows."""
+    inputs = {"x": np.concatenate([8 * _array(60), [-1e4, -90, 0, 90, 1e4]]).astype(np.float32)}
+    check(one_node(op_type, {"x": (65,)}, opset=opset), inputs=inputs)
+
+
+@pytest.mark.parametrize("alpha", [1.0, 1.7])
+def test_swish(alpha: float) -> None:
+    """Newer than ONNX Runtime, which runs the same from its parts."""
+    x = 3 * _array(3, 40)
+    graph = frontends.load(one_node("Swish", {"x": (3, 40)}, opset=24, alpha=alpha), Options())
+    (found,) = run_graph(graph, {"x": x})
+    np.testing.assert_allclose(found, x / (1 + np.exp(-alpha * x.astype(np.float64))), rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("opset", [14, 21])

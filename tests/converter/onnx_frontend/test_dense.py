@@ -41,6 +41,18 @@ def test_gemm_scales_and_broadcasts(alpha: float, beta: float, addend: tuple[int
     check(one_node("Gemm", inputs, constants, 13, order=["a", "b", "c"], alpha=alpha, beta=beta))
 
 
+@pytest.mark.parametrize("trans_a", [0, 1])
+@pytest.mark.parametrize("trans_b", [0, 1])
+@pytest.mark.parametrize("addend", [None, (3, 4), (4,)])
+def test_gemm_of_a_constant_on_the_left(trans_a: int, trans_b: int, addend: tuple[int, ...] | None) -> None:
+    constants = {"a": _array(*((5, 3) if trans_a else (3, 5)))}
+    if addend is not None:
+        constants["c"] = _array(*addend)
+    inputs = {"b": (4, 5) if trans_b else (5, 4)}
+    order = ["a", "b", *(["c"] if addend is not None else [])]
+    check(one_node("Gemm", inputs, constants, 13, order=order, transA=trans_a, transB=trans_b, alpha=0.5, beta=2.0))
+
+
 def test_gemm_with_a_bias_row_is_one_operator() -> None:
     graph = check(one_node("Gemm", {"a": (3, 5)}, {"b": _array(4, 5), "c": _array(4)}, transB=1))
     assert operators(graph) == ["FULLY_CONNECTED"]

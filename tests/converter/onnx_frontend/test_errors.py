@@ -64,7 +64,7 @@ def test_a_shape_that_depends_on_data() -> None:
     ("model", "texts"),
     [
         (one_node("Conv", {"x": (1, 2, 5), "w": (3, 2, 3)}), ["Conv 'node'", "'w'", "constant"]),
-        (one_node("Conv", {"x": (1, 2, 5)}, {"w": np.ones((3, 2, 3), np.float32)}), ["1 spatial dimensions"]),
+        (one_node("Conv", {"x": (1, 2, 5, 5, 5)}, {"w": np.ones((3, 2, 3, 3, 3), np.float32)}), ["3 spatial dim"]),
         (one_node("ArgMax", {"x": (2, 3)}, output_type=onnx.TensorProto.INT64, select_last_index=1), ["select_last"]),
         (one_node("Pow", {"a": (2, 3), "b": (2, 3)}), ["Pow 'node'", "exponent"]),
         (one_node("Pow", {"a": (2, 3)}, {"b": np.float32(1.5)}), ["an exponent of 1.5"]),
