@@ -26,7 +26,7 @@ LAYER_DB = 90.0
 #: Below this an int8 output has little to do with the float one. Quantization noise is relative to 1/256 in Softmax.
 INT8_DB, INT8_STEP = 4.0, 1 / 256
 #: What a MaxPool may be refused for, and a pool whose window is larger than its image.
-KNOWN_LIMITS = ("on an input that may be negative", "smaller than a window")
+KNOWN_LIMITS = ("smaller than a window",)
 
 
 def run(interpreter: Any, sample: Sample) -> list[Array]:

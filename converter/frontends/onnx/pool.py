@@ -27,6 +27,8 @@ def max_pool(node: OnnxNode, build: Builder) -> None:
     1. The input is never negative (behind Relu, Clip from 0, Sigmoid): padding with zero changes no maximum.
     2. As many elements before as a SAME window of stride 1 has: that window, of which a 1x1 window with the real stride
        keeps every stride-th.
+    3. Otherwise the first and last rows and columns are repeated: every window that reaches into the pads holds them
+       already, so no maximum changes, and nothing like the lowest number widens the range of an int8 tensor.
     """
     source = node.input(0)
     window = _pooling_window(node, spatial_sizes(source))
@@ -39,11 +41,8 @@ def max_pool(node: OnnxNode, build: Builder) -> None:
         image = build.emit("MAX_POOL_2D", [image], dense, name=f"{result.name}_dense")
         window = Window(*(Axis(axis.size, 1, axis.stride, 1, 0, 0) for axis in window.axes))
         padding = "VALID"
-    if padding is None:
-        raise Refusal(
-            f"pads {_show_pads(window)} on an input that may be negative",
-            "Put it behind a Relu, or use pads of (kernel - 1) // 2",
-        )
+    elif padding is None:  # 3
+        image, padding = _with_borders_repeated(build, image, window, result.name), "VALID"
     pooled = build.emit(
         "MAX_POOL_2D",
         [image],
@@ -124,6 +123,19 @@ def _pooling_window(node: OnnxNode, sizes: tuple[int, ...]) -> Window:
     if any(max(axis.before, axis.after) >= axis.kernel for axis in window.axes):
         raise Refusal(f"pads {_show_pads(window)} as large as the window", "Pads have to be smaller than the window")
     return window
+
+
+def _with_borders_repeated(build: Builder, image: Value, window: Window, name: str) -> Value:
+    """An image padded with copies of its outermost elements, as far as windows read."""
+    for dimension, axis in enumerate(window.axes, start=1):
+        if axis.is_valid:
+            continue
+        if axis.size > MAX_FOLDED_ELEMENTS:
+            raise Refusal(f"pads {_show_pads(window)} on {axis.size} rows", "Check the model: no memory holds them")
+        rows = np.arange(-axis.before, axis.size + axis.needed_after).clip(0, axis.size - 1)
+        operand = build.indices(f"{name}_rows", rows)
+        image = build.emit("GATHER", [image, operand], {"axis": dimension, "batch_dims": 0}, name=f"{name}_padded")
+    return image
 
 
 def _show_pads(window: Window) -> str:
