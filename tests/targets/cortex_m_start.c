@@ -5,6 +5,8 @@
  */
 #include "cortex_m.h"
 
+#define CONFIGURATION (*(volatile uint32_t *)0xe000ed14u)        /* CCR */
+#define TRAP_UNALIGNED (1u << 3)
 #define COPROCESSOR_ACCESS (*(volatile uint32_t *)0xe000ed88u)   /* CPACR */
 #define SERVICE_WRITE_TEXT 0x04
 #define SERVICE_EXIT 0x20
@@ -44,6 +46,9 @@ void reset_handler(void)
     uint32_t *to;
     for (to = data_start; to < data_end; to++) *to = *from++;
     for (to = bss_start; to < bss_end; to++) *to = 0;
+#if defined(__ARM_ARCH_6M__)
+    CONFIGURATION |= TRAP_UNALIGNED;    /* also on a larger core that runs the same code: Cortex-M0 always traps */
+#endif
 #if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
     COPROCESSOR_ACCESS |= 0xfu << 20;   /* the float and vector unit is off after reset */
     __asm__ volatile("dsb\n\tisb" ::: "memory");
