@@ -41,7 +41,7 @@ extern const li_layer_kernels li_avx2_conv_s8, li_avx2_depthwise_s8;
 
 #if LI_HAS_AVX2 && !defined(LI_WITHOUT_AVX512_VNNI)
 #define LI_HAS_AVX512_VNNI 1
-extern const li_layer_kernels li_vnni_conv_s8;
+extern const li_layer_kernels li_vnni_conv_s8, li_vnni_depthwise_s8;
 void li_vnni_dots_s8(int32_t *sums, const int8_t *x, int32_t zero_point, const int8_t *w, size_t stride, size_t n,
                      size_t channels);
 #else

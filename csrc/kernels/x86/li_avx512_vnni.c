@@ -11,9 +11,8 @@
 
 #if LI_HAS_AVX512_VNNI
 
+#include "li_avx512_vnni.h"
 #include "li_x86_conv.h"
-
-#define LI_VNNI LI_TARGET("avx512f,avx512bw,avx512vl,avx512vnni")
 
 /* ---- convolution ---- */
 
@@ -45,25 +44,6 @@ LI_VNNI static inline __m512i li_vnni_group(const uint8_t *p)
     int32_t four;
     li_copy(&four, p, sizeof four);
     return _mm512_set1_epi32(four);
-}
-
-typedef struct li_vnni_end {
-    __m512 lowest, highest;      /* before the zero point is added: they keep the conversion in its range */
-    __m512i zero;
-} li_vnni_end;
-
-/* 16 channels of a pixel, the first ones as the mask says. */
-LI_VNNI static inline void li_vnni_finish(const li_vnni_end *e, int8_t *out, __m512i sums, __m512 multipliers, __mmask16 mask)
-{
-    const __m512 scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), multipliers);
-    const __m512i q = _mm512_cvtps_epi32(_mm512_min_ps(_mm512_max_ps(scaled, e->lowest), e->highest));
-    _mm512_mask_cvtepi32_storeu_epi8(out, mask, _mm512_add_epi32(q, e->zero));
-}
-
-/* Which of the 16 channels from lane 16 b on are stored. */
-static inline __mmask16 li_vnni_mask(size_t channels, size_t b)
-{
-    return channels >= 16 * b + 16 ? (__mmask16)0xffff : channels <= 16 * b ? (__mmask16)0 : (__mmask16)(0xffffu >> (16 * b + 16 - channels));
 }
 
 /* M(pixel, b) for each of the first 1 to 4 vectors of 16 channels. */
@@ -121,9 +101,7 @@ LI_VNNI_PANEL(li_vnni_panel64, LI_VNNI_EACH4, 4)
 
 LI_VNNI static void li_vnni_panel(const li_x86_panel *p)
 {
-    const li_rescale_s8 *r = p->rescale;
-    const li_vnni_end e = { _mm512_set1_ps((float)(r->low - r->out_zero)), _mm512_set1_ps((float)(r->high - r->out_zero)),
-                            _mm512_set1_epi32(r->out_zero) };
+    const li_vnni_end e = li_vnni_end_of(p->rescale);
     if (p->width == 16) li_vnni_panel16(p, e);
     else if (p->width == 32) li_vnni_panel32(p, e);
     else if (p->width == 48) li_vnni_panel48(p, e);
