@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from tiny_models import BOOL, FLOAT16, FLOAT32, INT8, INT16, INT32, INT64, UINT8, ModelMaker
+from tiny_models import BOOL, FLOAT16, FLOAT32, INT8, INT16, INT32, INT64, TYPES, UINT8, ModelMaker
 
 from converter.gen import tflite
 
@@ -122,6 +123,16 @@ def _parts(name: str, inputs: Sequence[Shape | Array], parts: Sequence[Shape], t
     m.op(name, operands, outputs, options, 2 if type == INT8 else 1)
     computed = [i for i in operands if m.graph.tensors[i].buffer == 0]
     return m.ends(computed, outputs)
+
+
+def _padded(type: int) -> ModelMaker:
+    m = _Maker()
+    x, y = m.value((2, 3), type), m.value((5, 4), type)
+    value = m.value((), type)
+    index = len(m.model.buffers)
+    m.model.buffers.append(tflite.Buffer(data=np.ones(1, TYPES[type]).view(np.uint8)))
+    m.graph.tensors[value].buffer = index
+    return m.only("PADV2", [x, m.ints([[1, 2], [0, 1]]), value], y, tflite.PadV2Options(), 2 if type == INT8 else 1)
 
 
 def _packed(type: int) -> ModelMaker:
@@ -401,12 +412,24 @@ def one_operator_models() -> dict[str, ModelMaker]:
             f"split {n}": _parts(
                 "SPLIT", [np.array(-1, np.int32), (3, 6)], [(3, 3), (3, 3)], type, tflite.SplitOptions(2)
             ),
+            f"padv2 {n}": _padded(type),
+            f"mirror pad {n}": _same(
+                "MIRROR_PAD", type, (3, 4), (6, 8), [[1, 2], [3, 1]], options=tflite.MirrorPadOptions(0)
+            ),
+            f"symmetric pad {n}": _same(
+                "MIRROR_PAD", type, (3, 4), (9, 8), [[3, 3], [0, 4]], options=tflite.MirrorPadOptions(1)
+            ),
+            f"shape {n}": _typed("SHAPE", [((2, 3), type)], ((2,), INT32), tflite.ShapeOptions(INT32)),
             f"pack {n}": _packed(type),
             f"gather {n}": _gathered(type, False, INT64),
             f"gather computed {n}": _gathered(type, True, INT32),
             f"gather batch {n}": _gathered(type, True, INT64, 1),
         }
         models[f"unpack {n}"] = _parts("UNPACK", [(2, 3)], [(2,)] * 3, type, tflite.UnpackOptions(3, 1))
+    for source, target in itertools.product((FLOAT32, INT8, UINT8, INT16, INT32, INT64, BOOL), repeat=2):
+        if FLOAT32 in (source, target) or BOOL in (source, target):
+            options = tflite.CastOptions()
+            models[f"cast {source} {target}"] = _typed("CAST", [((3, 5), source)], ((3, 5), target), options)
     for name, options in (
         ("NOT_EQUAL", tflite.NotEqualOptions()),
         ("LESS_EQUAL", tflite.LessEqualOptions()),

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..gen import tflite
 from ..gen.ops import OptionField, OptionValue
-from ..ir.graph import Node
+from ..ir.graph import Node, Value
 from ..ir.rules import spec_of
 from .versions import version_of
 
@@ -30,9 +30,17 @@ def options_table(node: Node) -> tflite.BuiltinOptions | None:
     table: tflite.BuiltinOptions = getattr(tflite, spec.options)()
     for field in spec.option_fields:
         setattr(table, field.name, _stored(field, node.options.get(field.name, field.default)))
+    if isinstance(table, tflite.CastOptions):
+        table.in_data_type, table.out_data_type = _wire_type(node.input(0)), _wire_type(node.output)
+    if isinstance(table, tflite.ShapeOptions):
+        table.out_type = _wire_type(node.output)
     if isinstance(table, tflite.DepthwiseConv2DOptions):  # the shapes decide, but LiteRT reads the option
         table.depth_multiplier = node.input(1).shape[-1] // node.input(0).shape[-1]
     return table
+
+
+def _wire_type(value: Value) -> int:
+    return int(tflite.TensorType[value.dtype.name])
 
 
 def _stored(field: OptionField, value: OptionValue) -> object:

@@ -266,8 +266,16 @@ class BuiltinOperator(enum.IntEnum):
     STABLEHLO_CASE = 209
 
 
+class MirrorPadMode(enum.IntEnum):
+    """SAME: output = ceil(input / stride), the odd element of padding at the end. VALID: no padding. How MIRROR_PAD
+    continues the input: without or with its border element."""
+
+    REFLECT = 0
+    SYMMETRIC = 1
+
+
 class Padding(enum.IntEnum):
-    """SAME: output = ceil(input / stride), the odd element of padding at the end. VALID: no padding."""
+    """."""
 
     SAME = 0
     VALID = 1
@@ -660,6 +668,27 @@ class GatherOptions:
 
 
 @dataclass(eq=False, slots=True)
+class PadV2Options:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class MirrorPadOptions:
+    mode: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class CastOptions:
+    in_data_type: int = 0
+    out_data_type: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class ShapeOptions:
+    out_type: int = 0
+
+
+@dataclass(eq=False, slots=True)
 class QuantizeOptions:
     """The operator has no options."""
 
@@ -771,11 +800,13 @@ BuiltinOptions = (
     | StridedSliceOptions
     | ExpOptions
     | SplitOptions
+    | CastOptions
     | DequantizeOptions
     | MaximumMinimumOptions
     | ArgMaxOptions
     | LessOptions
     | NegOptions
+    | PadV2Options
     | GreaterOptions
     | GreaterEqualOptions
     | LessEqualOptions
@@ -784,6 +815,7 @@ BuiltinOptions = (
     | ExpandDimsOptions
     | EqualOptions
     | NotEqualOptions
+    | ShapeOptions
     | ArgMinOptions
     | PackOptions
     | LogicalOrOptions
@@ -793,6 +825,7 @@ BuiltinOptions = (
     | SquareOptions
     | ResizeNearestNeighborOptions
     | LeakyReluOptions
+    | MirrorPadOptions
     | AbsOptions
     | SplitVOptions
     | QuantizeOptions
@@ -1493,6 +1526,33 @@ def _read_gather_options(file: _File, at: int) -> GatherOptions:
     )
 
 
+def _read_pad_v2_options(file: _File, at: int) -> PadV2Options:
+    file.table(at, "PadV2Options")
+    return PadV2Options()
+
+
+def _read_mirror_pad_options(file: _File, at: int) -> MirrorPadOptions:
+    t = file.table(at, "MirrorPadOptions")
+    return MirrorPadOptions(
+        mode=t.integer(0, _I8, 0),
+    )
+
+
+def _read_cast_options(file: _File, at: int) -> CastOptions:
+    t = file.table(at, "CastOptions")
+    return CastOptions(
+        in_data_type=t.integer(0, _I8, 0),
+        out_data_type=t.integer(1, _I8, 0),
+    )
+
+
+def _read_shape_options(file: _File, at: int) -> ShapeOptions:
+    t = file.table(at, "ShapeOptions")
+    return ShapeOptions(
+        out_type=t.integer(0, _I8, 0),
+    )
+
+
 def _read_quantize_options(file: _File, at: int) -> QuantizeOptions:
     file.table(at, "QuantizeOptions")
     return QuantizeOptions()
@@ -1617,11 +1677,13 @@ _BUILTIN_OPTIONS: Mapping[int, Callable[[_File, int], BuiltinOptions]] = {
     32: _read_strided_slice_options,
     33: _read_exp_options,
     35: _read_split_options,
+    37: _read_cast_options,
     38: _read_dequantize_options,
     39: _read_maximum_minimum_options,
     40: _read_arg_max_options,
     41: _read_less_options,
     42: _read_neg_options,
+    43: _read_pad_v2_options,
     44: _read_greater_options,
     45: _read_greater_equal_options,
     46: _read_less_equal_options,
@@ -1630,6 +1692,7 @@ _BUILTIN_OPTIONS: Mapping[int, Callable[[_File, int], BuiltinOptions]] = {
     52: _read_expand_dims_options,
     53: _read_equal_options,
     54: _read_not_equal_options,
+    55: _read_shape_options,
     57: _read_arg_min_options,
     59: _read_pack_options,
     60: _read_logical_or_options,
@@ -1639,6 +1702,7 @@ _BUILTIN_OPTIONS: Mapping[int, Callable[[_File, int], BuiltinOptions]] = {
     66: _read_square_options,
     74: _read_resize_nearest_neighbor_options,
     75: _read_leaky_relu_options,
+    77: _read_mirror_pad_options,
     78: _read_abs_options,
     79: _read_split_voptions,
     89: _read_quantize_options,
@@ -2165,6 +2229,30 @@ def _write_gather_options(b: flatbuffers.Builder, t: GatherOptions) -> int:
     return int(b.EndObject())
 
 
+def _write_pad_v2_options(b: flatbuffers.Builder, t: PadV2Options) -> int:
+    b.StartObject(0)
+    return int(b.EndObject())
+
+
+def _write_mirror_pad_options(b: flatbuffers.Builder, t: MirrorPadOptions) -> int:
+    b.StartObject(1)
+    b.PrependInt8Slot(0, t.mode, 0)
+    return int(b.EndObject())
+
+
+def _write_cast_options(b: flatbuffers.Builder, t: CastOptions) -> int:
+    b.StartObject(2)
+    b.PrependInt8Slot(0, t.in_data_type, 0)
+    b.PrependInt8Slot(1, t.out_data_type, 0)
+    return int(b.EndObject())
+
+
+def _write_shape_options(b: flatbuffers.Builder, t: ShapeOptions) -> int:
+    b.StartObject(1)
+    b.PrependInt8Slot(0, t.out_type, 0)
+    return int(b.EndObject())
+
+
 def _write_quantize_options(b: flatbuffers.Builder, t: QuantizeOptions) -> int:
     b.StartObject(0)
     return int(b.EndObject())
@@ -2336,6 +2424,8 @@ def _write_builtin_options(b: flatbuffers.Builder, item: BuiltinOptions | None) 
         return 33, _write_exp_options(b, item)
     if isinstance(item, SplitOptions):
         return 35, _write_split_options(b, item)
+    if isinstance(item, CastOptions):
+        return 37, _write_cast_options(b, item)
     if isinstance(item, DequantizeOptions):
         return 38, _write_dequantize_options(b, item)
     if isinstance(item, MaximumMinimumOptions):
@@ -2346,6 +2436,8 @@ def _write_builtin_options(b: flatbuffers.Builder, item: BuiltinOptions | None) 
         return 41, _write_less_options(b, item)
     if isinstance(item, NegOptions):
         return 42, _write_neg_options(b, item)
+    if isinstance(item, PadV2Options):
+        return 43, _write_pad_v2_options(b, item)
     if isinstance(item, GreaterOptions):
         return 44, _write_greater_options(b, item)
     if isinstance(item, GreaterEqualOptions):
@@ -2362,6 +2454,8 @@ def _write_builtin_options(b: flatbuffers.Builder, item: BuiltinOptions | None) 
         return 53, _write_equal_options(b, item)
     if isinstance(item, NotEqualOptions):
         return 54, _write_not_equal_options(b, item)
+    if isinstance(item, ShapeOptions):
+        return 55, _write_shape_options(b, item)
     if isinstance(item, ArgMinOptions):
         return 57, _write_arg_min_options(b, item)
     if isinstance(item, PackOptions):
@@ -2380,6 +2474,8 @@ def _write_builtin_options(b: flatbuffers.Builder, item: BuiltinOptions | None) 
         return 74, _write_resize_nearest_neighbor_options(b, item)
     if isinstance(item, LeakyReluOptions):
         return 75, _write_leaky_relu_options(b, item)
+    if isinstance(item, MirrorPadOptions):
+        return 77, _write_mirror_pad_options(b, item)
     if isinstance(item, AbsOptions):
         return 78, _write_abs_options(b, item)
     if isinstance(item, SplitVOptions):

@@ -54,6 +54,8 @@ def operator_quantization_problems(spec: OpSpec, node: Node) -> Iterator[str]:
 
     Operators of kind `same` may also move integers that mean themselves: then no operand has a quantization.
     """
+    if spec.family in ("cast", "shape"):
+        return  # codes are integers to them, whatever they stand for
     if spec.quantize == "none":
         touched = (node.input(0), node.outputs[0])
         yield from _need_per_tensor(node, [value for value in touched if not value.dtype.is_float])

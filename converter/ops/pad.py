@@ -1,4 +1,4 @@
-"""PAD: zeros around the input, `paddings` [rank, 2] before and after each dimension."""
+"""PAD and PADV2: one number around the input, `paddings` [rank, 2] before and after each dimension."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ def paddings_of(node: Node) -> tuple[tuple[int, int], ...]:
     return tuple((amounts[2 * i], amounts[2 * i + 1]) for i in range(rank))
 
 
-@operator("PAD")
+@operator("PAD", "PADV2")
 class Pad(Rule):
     def infer_shapes(self, node: Node) -> list[Shape]:
         amounts = paddings_of(node)
+        if node.op == "PADV2" and node.input(2).elements != 1:
+            raise ValueError(f"the value to pad with has shape {list(node.input(2).shape)}, it must be one number")
         return [tuple(before + dim + after for dim, (before, after) in zip(node.input(0).shape, amounts, strict=True))]

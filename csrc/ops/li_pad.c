@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* PAD with zeros: in int8 and uint8 that is the zero point. */
+/* PAD with zeros (in int8 and uint8 the zero point) and PADV2 with a number that an operand holds. */
 #include "li_view.h"
 
 typedef struct li_pad_state {
@@ -8,7 +8,7 @@ typedef struct li_pad_state {
     int32_t steps[LI_MAX_RANK];          /* of the output, in elements */
     uint32_t start;                      /* where the input's first element goes */
     uint32_t element;                    /* bytes */
-    int32_t fill;                        /* the byte to fill with */
+    int32_t fill;                        /* PAD: the byte to fill with */
 } li_pad_state;
 
 /* before[d] and after[d], all at least 0. */
@@ -65,7 +65,16 @@ void li_pad_prepare(li_net *net, const li_node *node)
     }
 }
 
-li_status li_pad_run(li_net *net, const li_node *node)
+/* As many of one element as fit. */
+static void li_pad_fill(char *out, size_t bytes, const char *value, size_t element)
+{
+    size_t done = element;
+    if (bytes == 0) return;
+    li_copy(out, value, element);
+    for (; done < bytes; done *= 2) li_copy(out + done, out, done < bytes - done ? done : bytes - done);
+}
+
+static li_status li_pad_around(li_net *net, const li_node *node, const char *value)
 {
     const li_pad_state *s = li_node_state_const(net, node);
     const li_tensor *input = li_node_input(net, node, 0), *output = li_node_output(net, node, 0);
@@ -76,7 +85,8 @@ li_status li_pad_run(li_net *net, const li_node *node)
     size_t at = s->start, run;
     uint32_t d;
 
-    if (li_tensor_bytes(output) != 0) li_fill(out, s->fill, li_tensor_bytes(output));
+    if (value != NULL) li_pad_fill(out, li_tensor_bytes(output), value, s->element);
+    else if (li_tensor_bytes(output) != 0) li_fill(out, s->fill, li_tensor_bytes(output));
     if (li_tensor_bytes(input) == 0) return LI_OK;
     run = s->rank == 0 ? s->element : (size_t)s->dims[last] * s->element;
     for (;;) {
@@ -90,4 +100,28 @@ li_status li_pad_run(li_net *net, const li_node *node)
         }
         if (d == UINT32_MAX) return LI_OK;
     }
+}
+
+li_status li_pad_run(li_net *net, const li_node *node)
+{
+    return li_pad_around(net, node, NULL);
+}
+
+li_status li_padv2_plan(li_net *net, li_node *node)
+{
+    const li_tensor *value = li_node_input(net, node, 2);
+    if (li_tensor_elements(value) != 1)
+        return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_SHAPE, node, value, 1, li_tensor_elements(value));
+    LI_TRY(li_need_moved(net, node, value, li_node_output(net, node, 0)));
+    return li_pad_plan(net, node);
+}
+
+void li_padv2_prepare(li_net *net, const li_node *node)
+{
+    li_pad_prepare(net, node);
+}
+
+li_status li_padv2_run(li_net *net, const li_node *node)
+{
+    return li_pad_around(net, node, li_tensor_data(li_node_input(net, node, 2)));
 }

@@ -60,7 +60,7 @@ SUPPORTED: tuple[str, ...] = (
     "LOGISTIC", "RELU", "RELU6", "TANH", "ELU", "LEAKY_RELU", "HARD_SWISH", "GELU", "ABS", "NEG", "SQUARE", "SQRT",
     "RSQRT", "EXP", "LOG", "RESHAPE", "SQUEEZE", "TRANSPOSE", "CONCATENATION", "PAD", "DEPTH_TO_SPACE",
     "SPACE_TO_DEPTH", "SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND", "EXPAND_DIMS", "SLICE", "STRIDED_SLICE", "SPLIT",
-    "SPLIT_V", "PACK", "UNPACK", "GATHER", "QUANTIZE", "DEQUANTIZE",
+    "SPLIT_V", "PACK", "UNPACK", "GATHER", "PADV2", "MIRROR_PAD", "CAST", "SHAPE", "QUANTIZE", "DEQUANTIZE",
 )
 
 #: Newest version of each that it understands.
@@ -74,7 +74,7 @@ MAX_VERSIONS: Mapping[str, int] = {
     "GELU": 2, "ABS": 5, "NEG": 1, "SQUARE": 1, "SQRT": 2, "RSQRT": 3, "EXP": 2, "LOG": 2, "RESHAPE": 1, "SQUEEZE": 2,
     "TRANSPOSE": 6, "CONCATENATION": 4, "PAD": 4, "DEPTH_TO_SPACE": 2, "SPACE_TO_DEPTH": 2, "SPACE_TO_BATCH_ND": 4,
     "BATCH_TO_SPACE_ND": 4, "EXPAND_DIMS": 1, "SLICE": 6, "STRIDED_SLICE": 8, "SPLIT": 4, "SPLIT_V": 2, "PACK": 4,
-    "UNPACK": 4, "GATHER": 7, "QUANTIZE": 3, "DEQUANTIZE": 6,
+    "UNPACK": 4, "GATHER": 7, "PADV2": 4, "MIRROR_PAD": 3, "CAST": 7, "SHAPE": 1, "QUANTIZE": 3, "DEQUANTIZE": 6,
 }
 
 #: First LiteRT release that runs each.
@@ -91,7 +91,7 @@ LITERT_SINCE: Mapping[str, str] = {
     "TRANSPOSE": "1.0", "CONCATENATION": "1.0", "PAD": "1.0", "DEPTH_TO_SPACE": "1.0", "SPACE_TO_DEPTH": "1.0",
     "SPACE_TO_BATCH_ND": "1.0", "BATCH_TO_SPACE_ND": "1.0", "EXPAND_DIMS": "1.0", "SLICE": "1.0",
     "STRIDED_SLICE": "1.0", "SPLIT": "1.0", "SPLIT_V": "1.0", "PACK": "1.0", "UNPACK": "1.0", "GATHER": "1.0",
-    "QUANTIZE": "1.0", "DEQUANTIZE": "1.0",
+    "PADV2": "1.0", "MIRROR_PAD": "1.0", "CAST": "1.0", "SHAPE": "1.0", "QUANTIZE": "1.0", "DEQUANTIZE": "1.0",
 }
 
 #: Those that TFLite Micro has.
@@ -103,7 +103,7 @@ IN_TFLM: tuple[str, ...] = (
     "LOGISTIC", "RELU", "RELU6", "TANH", "ELU", "LEAKY_RELU", "HARD_SWISH", "ABS", "NEG", "SQUARE", "SQRT", "RSQRT",
     "EXP", "LOG", "RESHAPE", "SQUEEZE", "TRANSPOSE", "CONCATENATION", "PAD", "DEPTH_TO_SPACE", "SPACE_TO_DEPTH",
     "SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND", "EXPAND_DIMS", "SLICE", "STRIDED_SLICE", "SPLIT", "SPLIT_V", "PACK",
-    "UNPACK", "GATHER", "QUANTIZE", "DEQUANTIZE",
+    "UNPACK", "GATHER", "PADV2", "MIRROR_PAD", "CAST", "SHAPE", "QUANTIZE", "DEQUANTIZE",
 )
 
 #: What each does, in a line.
@@ -174,6 +174,10 @@ DOCS: Mapping[str, str] = {
     "PACK": "joins tensors of one shape along a new dimension",
     "UNPACK": "parts of size 1 along a dimension, which goes",
     "GATHER": "elements of a dimension by indices, which are checked at every run",
+    "PADV2": "surrounds with a constant",
+    "MIRROR_PAD": "continues the input as in a mirror",
+    "CAST": "the nearest number of another element type toward zero; from float32 it saturates",
+    "SHAPE": "the dimensions of a tensor",
     "QUANTIZE": "float32 to int8 or uint8, or one quantization to another",
     "DEQUANTIZE": "int8, uint8 or float16 to float32",
 }

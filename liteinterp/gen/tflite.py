@@ -264,8 +264,16 @@ class BuiltinOperator(enum.IntEnum):
     STABLEHLO_CASE = 209
 
 
+class MirrorPadMode(enum.IntEnum):
+    """SAME: output = ceil(input / stride), the odd element of padding at the end. VALID: no padding. How MIRROR_PAD
+    continues the input: without or with its border element."""
+
+    REFLECT = 0
+    SYMMETRIC = 1
+
+
 class Padding(enum.IntEnum):
-    """SAME: output = ceil(input / stride), the odd element of padding at the end. VALID: no padding."""
+    """."""
 
     SAME = 0
     VALID = 1
@@ -658,6 +666,27 @@ class GatherOptions:
 
 
 @dataclass(eq=False, slots=True)
+class PadV2Options:
+    """The operator has no options."""
+
+
+@dataclass(eq=False, slots=True)
+class MirrorPadOptions:
+    mode: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class CastOptions:
+    in_data_type: int = 0
+    out_data_type: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class ShapeOptions:
+    out_type: int = 0
+
+
+@dataclass(eq=False, slots=True)
 class QuantizeOptions:
     """The operator has no options."""
 
@@ -769,11 +798,13 @@ BuiltinOptions = (
     | StridedSliceOptions
     | ExpOptions
     | SplitOptions
+    | CastOptions
     | DequantizeOptions
     | MaximumMinimumOptions
     | ArgMaxOptions
     | LessOptions
     | NegOptions
+    | PadV2Options
     | GreaterOptions
     | GreaterEqualOptions
     | LessEqualOptions
@@ -782,6 +813,7 @@ BuiltinOptions = (
     | ExpandDimsOptions
     | EqualOptions
     | NotEqualOptions
+    | ShapeOptions
     | ArgMinOptions
     | PackOptions
     | LogicalOrOptions
@@ -791,6 +823,7 @@ BuiltinOptions = (
     | SquareOptions
     | ResizeNearestNeighborOptions
     | LeakyReluOptions
+    | MirrorPadOptions
     | AbsOptions
     | SplitVOptions
     | QuantizeOptions
@@ -1491,6 +1524,33 @@ def _read_gather_options(file: _File, at: int) -> GatherOptions:
     )
 
 
+def _read_pad_v2_options(file: _File, at: int) -> PadV2Options:
+    file.table(at, "PadV2Options")
+    return PadV2Options()
+
+
+def _read_mirror_pad_options(file: _File, at: int) -> MirrorPadOptions:
+    t = file.table(at, "MirrorPadOptions")
+    return MirrorPadOptions(
+        mode=t.integer(0, _I8, 0),
+    )
+
+
+def _read_cast_options(file: _File, at: int) -> CastOptions:
+    t = file.table(at, "CastOptions")
+    return CastOptions(
+        in_data_type=t.integer(0, _I8, 0),
+        out_data_type=t.integer(1, _I8, 0),
+    )
+
+
+def _read_shape_options(file: _File, at: int) -> ShapeOptions:
+    t = file.table(at, "ShapeOptions")
+    return ShapeOptions(
+        out_type=t.integer(0, _I8, 0),
+    )
+
+
 def _read_quantize_options(file: _File, at: int) -> QuantizeOptions:
     file.table(at, "QuantizeOptions")
     return QuantizeOptions()
@@ -1615,11 +1675,13 @@ _BUILTIN_OPTIONS: Mapping[int, Callable[[_File, int], BuiltinOptions]] = {
     32: _read_strided_slice_options,
     33: _read_exp_options,
     35: _read_split_options,
+    37: _read_cast_options,
     38: _read_dequantize_options,
     39: _read_maximum_minimum_options,
     40: _read_arg_max_options,
     41: _read_less_options,
     42: _read_neg_options,
+    43: _read_pad_v2_options,
     44: _read_greater_options,
     45: _read_greater_equal_options,
     46: _read_less_equal_options,
@@ -1628,6 +1690,7 @@ _BUILTIN_OPTIONS: Mapping[int, Callable[[_File, int], BuiltinOptions]] = {
     52: _read_expand_dims_options,
     53: _read_equal_options,
     54: _read_not_equal_options,
+    55: _read_shape_options,
     57: _read_arg_min_options,
     59: _read_pack_options,
     60: _read_logical_or_options,
@@ -1637,6 +1700,7 @@ _BUILTIN_OPTIONS: Mapping[int, Callable[[_File, int], BuiltinOptions]] = {
     66: _read_square_options,
     74: _read_resize_nearest_neighbor_options,
     75: _read_leaky_relu_options,
+    77: _read_mirror_pad_options,
     78: _read_abs_options,
     79: _read_split_voptions,
     89: _read_quantize_options,

@@ -5,17 +5,18 @@ The stored shapes of computed tensors are hints: every shape is worked out anew 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from ...errors import Blocker, InvalidModelError, IRError, UnsupportedError
 from ...gen import tflite
-from ...ir.graph import Graph, Value
+from ...ir.graph import Graph, Node, Value
 from ...ir.rules import infer_shapes
 from ...ir.verify import describe, verify
 from ...options import Options
 from .errors import STAGE
 from .inputs import set_input_shapes
 from .operators import node_of, unknown_operators
+from .shape_arithmetic import fold_shape, shape_nodes
 from .support import fold_float16, unsupported_nodes
 from .tensors import Tensors
 
@@ -59,11 +60,13 @@ def _build(model: tflite.Model, subgraph: tflite.SubGraph, options: Options) -> 
     graph = Graph(nodes, inputs, outputs, name=subgraph.name or "main", metadata=_metadata(model))
     graph.input_names, graph.output_names = _names(model, subgraph, graph)
     fold_float16(graph)
-    blockers = list(unsupported_nodes(graph))
+    from_shapes = shape_nodes(graph)
+    blockers = list(unsupported_nodes(graph, from_shapes))
     if blockers:
         raise UnsupportedError(STAGE, blockers)
     set_input_shapes(graph, subgraph, options)
-    _infer(graph)
+    _infer(graph, from_shapes)
+    graph.remove(from_shapes)
     try:
         verify(graph)
     except IRError as error:
@@ -75,11 +78,13 @@ def _numbers(vector: object) -> list[int]:
     return [] if vector is None else [int(x) for x in vector]  # type: ignore[attr-defined]
 
 
-def _infer(graph: Graph) -> None:
-    """Work out the shape of every computed value."""
+def _infer(graph: Graph, from_shapes: Collection[Node]) -> None:
+    """Work out the shape of every computed value, and the elements of those that follow from shapes."""
     for index, node in enumerate(graph.nodes):
         try:
             shapes = infer_shapes(node)
+            if node in from_shapes:
+                fold_shape(node, shapes[0])
         except (ValueError, IndexError) as error:
             raise InvalidModelError.at(STAGE, describe(index, node), str(error)) from error
         for value, shape in zip(node.outputs, shapes, strict=False):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 
@@ -35,18 +35,29 @@ def fold_float16(graph: Graph) -> None:
     graph.remove(folded)
 
 
-def unsupported_nodes(graph: Graph) -> Iterator[Blocker]:
-    """Nodes whose element types, or operands computed at run time, are beyond us."""
+#: Operands that need not be marked as constants in ops.toml, since the runtime follows them to a shape, but that the
+#: converter has to know.
+_KNOWN_OPERANDS = {"RESHAPE": (1,), "SLICE": (1, 2), "STRIDED_SLICE": (1, 2, 3)}
+
+
+def unsupported_nodes(graph: Graph, from_shapes: Collection[Node] = ()) -> Iterator[Blocker]:
+    """Nodes whose element types, or operands computed at run time, are beyond us.
+
+    Results of `from_shapes` will be constants, and those nodes will go.
+    """
+    constants = {value for node in from_shapes for value in node.outputs}
     for index, node in enumerate(graph.nodes):
+        if node in from_shapes:
+            continue
         spec = spec_of(node.op)
         where = describe(index, node)
         if not types_fit(spec, node):
             yield Blocker(where, f"has element types {operand_types(node)}", _remedy(spec, node))
         for i, value in enumerate(node.inputs):
-            if value is None or value.is_constant:
+            if value is None or value.is_constant or value in constants:
                 continue
             operand = spec.input(i)
-            if operand.constant or (node.op == "RESHAPE" and i == 1):
+            if operand.constant or i in _KNOWN_OPERANDS.get(node.op, ()):
                 found = f"its operand {operand.name} ({value.name!r}) is computed in the graph"
                 yield Blocker(where, found, "It must be a constant")
 

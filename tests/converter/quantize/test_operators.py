@@ -129,6 +129,12 @@ USES: dict[str, Callable[[GraphMaker, Value], Value]] = {
     "UNPACK": lambda make, x: joined(make, make.ops("UNPACK", [x], 4, {"num": 4, "axis": 1})),
     "PACK": lambda make, x: make.op("PACK", [x, make.conv(x, 8)], {"values_count": 2, "axis": -1}),
     "GATHER": lambda make, x: make.op("GATHER", [x, ints(make, [3, 0, 3])], {"axis": 3}),
+    "PADV2": lambda make, x: make.op(
+        "PADV2", [x, ints(make, [[0, 0], [1, 2], [0, 1], [0, 0]]), make.constant(np.array(0.5, np.float32), "half")]
+    ),
+    "MIRROR_PAD": lambda make, x: make.op(
+        "MIRROR_PAD", [x, ints(make, [[0, 0], [1, 2], [0, 3], [4, 0]])], {"mode": "REFLECT"}
+    ),
     "PAD": lambda make, x: make.op("PAD", [x, ints(make, [[0, 0], [1, 2], [0, 1], [0, 0]])]),
 }
 
