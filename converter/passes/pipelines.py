@@ -14,10 +14,12 @@ from .fuse_pad import FusePad
 from .layout import Layout
 from .manager import AfterPass, Fixpoint, PassRecord, Step, run_steps
 from .merge_reshapes import MergeReshapes
+from .replace_functions import ReplaceFunctions
 
 OPTIMIZE: tuple[Step, ...] = (
     EliminateDead(),
     FoldConstants(),
+    ReplaceFunctions(),
     # Transposes go first: what follows looks for neighbours, and for constants that vary along the last axis.
     Fixpoint(
         (
