@@ -12,6 +12,7 @@ typedef struct li_reduce_state {
     int32_t kept_dims[LI_MAX_RANK], kept_steps[LI_MAX_RANK];          /* steps in elements of the input */
     int32_t reduced_dims[LI_MAX_RANK], reduced_steps[LI_MAX_RANK];
     int32_t run, count;                  /* count: elements of one output */
+    int32_t shift;                       /* li_tensor_shift: sums and results are rounded as codes of the file */
     float scale, offset;                 /* int8: out = round_even(fl32(sum * scale) + offset) */
 } li_reduce_state;
 
@@ -101,8 +102,8 @@ static li_status li_reduce_plan(li_net *net, li_node *node)
     if (input->type != LI_INT8) return LI_OK;
     LI_TRY(li_need_quantized(net, node, input));
     LI_TRY(li_need_quantized(net, node, output));
-    if (count > INT32_MAX / 128)
-        return li_fail(net, LI_UNSUPPORTED, LI_RULE_ACCUMULATOR_RANGE, node, input, INT32_MAX / 128, count);
+    if (count > INT32_MAX / (128 + li_tensor_shift(input)))
+        return li_fail(net, LI_UNSUPPORTED, LI_RULE_ACCUMULATOR_RANGE, node, input, INT32_MAX / (128 + li_tensor_shift(input)), count);
     return LI_OK;
 }
 
@@ -121,9 +122,10 @@ static void li_reduced_sum_prepare(li_net *net, const li_node *node, int is_mean
     li_reduce_prepare(net, node);
     if (input->type == LI_INT8) {
         const float ratio = li_tensor_scale(net, input, 0) / li_tensor_scale(net, output, 0);
+        s->shift = li_tensor_shift(input);
         s->scale = is_mean ? ratio * (1.0f / (float)s->count) : ratio;
-        s->offset = (float)li_tensor_zero_point(net, output, 0)
-                  - (float)(s->count * li_tensor_zero_point(net, input, 0)) * s->scale;
+        s->offset = (float)(li_tensor_zero_point(net, output, 0) + s->shift)
+                  - (float)(s->count * (li_tensor_zero_point(net, input, 0) + s->shift)) * s->scale;
     }
 }
 
@@ -153,8 +155,8 @@ static void li_reduce_block_s8(const li_reduce_state *s, void *out, const void *
         for (i = 0; i < n; ++i) sums[i] += from[at + (size_t)i];
     } while (li_reduce_next(s->reduced, s->reduced_dims, s->reduced_steps, index, &at));
     for (i = 0; i < n; ++i) {
-        const float scaled = (float)sums[i] * s->scale;
-        to[i] = (int8_t)li_quantize(scaled + s->offset, 0, -128, 127);
+        const float scaled = (float)(sums[i] + s->count * s->shift) * s->scale;
+        to[i] = (int8_t)(li_quantize(scaled + s->offset, 0, s->shift - 128, s->shift + 127) - s->shift);
     }
 }
 
