@@ -1,4 +1,4 @@
-"""The zoo's larger vision networks as tasks: samples that calibrate, others that test, and what int8 may lose.
+"""More of the zoo's float networks as tasks: samples that calibrate, others that test, and what int8 may lose.
 
 Arrays are in the source model's own input layout and preprocessing, axis 0 is samples. Scores and agreements are in per
 cent. `Outputs` holds one array per output of the model, samples on axis 0.
@@ -30,7 +30,7 @@ IGNORED = 255
 
 
 @dataclass(frozen=True)
-class VisionSplit:
+class NetworkSplit:
     """Calibration samples, test samples, and what the test samples show, or None where nobody has labelled it."""
 
     calibration: Array
@@ -39,12 +39,12 @@ class VisionSplit:
 
 
 @dataclass(frozen=True)
-class VisionTask:
+class NetworkTask:
     """A float network, how well its outputs fit the targets, and how far two engines' outputs agree."""
 
     name: str
     file: str
-    load: Callable[[Path], VisionSplit]
+    load: Callable[[Path], NetworkSplit]
     #: Per cent of agreement of an engine's outputs (second) with the reference's (first).
     agree: Callable[[Outputs, Outputs], float]
     min_agreement: float
@@ -56,7 +56,7 @@ class VisionTask:
 # ---- ImageNet ----
 
 
-def _imagenet(zoo: Path) -> VisionSplit:
+def _imagenet(zoo: Path) -> NetworkSplit:
     from PIL import Image
 
     parts: dict[str, list[Array]] = {"calib": [], "test": []}
@@ -68,7 +68,7 @@ def _imagenet(zoo: Path) -> VisionSplit:
             parts[row["split"]].append(((crop - 127) / np.float32(128)).transpose(2, 0, 1))
             if row["split"] == "test":
                 labels.append(int(row["index"]))
-    return VisionSplit(np.stack(parts["calib"]), np.stack(parts["test"]), np.array(labels))
+    return NetworkSplit(np.stack(parts["calib"]), np.stack(parts["test"]), np.array(labels))
 
 
 def top_1(outputs: Outputs, labels: Array) -> float:
@@ -105,9 +105,9 @@ def _pixels(zoo: Path, width: int, height: int) -> Array:
     return np.stack(rows).astype(np.float32)
 
 
-def _halves(rows: Array, targets: Sequence[Any] | None = None) -> VisionSplit:
+def _halves(rows: Array, targets: Sequence[Any] | None = None) -> NetworkSplit:
     """Every other image calibrates."""
-    return VisionSplit(rows[::2], rows[1::2], None if targets is None else targets[1::2])
+    return NetworkSplit(rows[::2], rows[1::2], None if targets is None else targets[1::2])
 
 
 def _annotations(zoo: Path) -> list[list[dict[str, Any]]]:
@@ -142,17 +142,17 @@ def _mask(entries: list[dict[str, Any]], classes: Sequence[str], size: int) -> A
     return np.asarray(mask)
 
 
-def _deeplab(zoo: Path) -> VisionSplit:
+def _deeplab(zoo: Path) -> NetworkSplit:
     masks = [_mask(entries, VOC, 257) for entries in _annotations(zoo)]
     return _halves(_pixels(zoo, 257, 257) / np.float32(127.5) - np.float32(1), masks)
 
 
-def _portrait(zoo: Path) -> VisionSplit:
+def _portrait(zoo: Path) -> NetworkSplit:
     """Tested on every other image on which persons take a tenth of the area; all the rest calibrate."""
     masks = [_mask(entries, ("person",), 256) for entries in _annotations(zoo)]
     test = [i for i, mask in enumerate(masks) if np.mean(mask == 1) > 0.1][1::2]
     rows = _pixels(zoo, 256, 256) / np.float32(255)
-    return VisionSplit(np.delete(rows, test, 0), rows[test], [masks[i] for i in test])
+    return NetworkSplit(np.delete(rows, test, 0), rows[test], [masks[i] for i in test])
 
 
 def mean_intersection_over_union(outputs: Outputs, masks: Sequence[Array]) -> float:
@@ -170,7 +170,7 @@ def mean_intersection_over_union(outputs: Outputs, masks: Sequence[Array]) -> fl
 # ---- boxes ----
 
 
-def _ultraface_onnx(zoo: Path) -> VisionSplit:
+def _ultraface_onnx(zoo: Path) -> NetworkSplit:
     return _halves(((_pixels(zoo, 320, 240) - 127) / np.float32(128)).transpose(0, 3, 1, 2))
 
 
@@ -214,11 +214,11 @@ def _faces(zoo: Path, size: int) -> list[list[Array]]:
     return crops
 
 
-def _blazeface(zoo: Path) -> VisionSplit:
+def _blazeface(zoo: Path) -> NetworkSplit:
     """Images and the faces in them."""
     rows = [np.stack([pixels, *faces]) for pixels, faces in zip(_pixels(zoo, 128, 128), _faces(zoo, 128), strict=True)]
     halves = [np.concatenate(rows[i::2]) / np.float32(127.5) - np.float32(1) for i in range(2)]
-    return VisionSplit(halves[0], halves[1])
+    return NetworkSplit(halves[0], halves[1])
 
 
 def _blazeface_boxes(outputs: Outputs, i: int) -> Boxes:
@@ -236,7 +236,7 @@ def _blazeface_boxes(outputs: Outputs, i: int) -> Boxes:
     return best_boxes(np.concatenate([middle - size / 2, middle + size / 2], 1), scores, np.zeros(896, int), 0.5)
 
 
-def _fastestdet(zoo: Path) -> VisionSplit:
+def _fastestdet(zoo: Path) -> NetworkSplit:
     rows = _pixels(zoo, 352, 352)[..., ::-1] / np.float32(255)
     names = [category["name"] for category in _coco(zoo)["categories"]]
     targets = []
@@ -274,11 +274,30 @@ def _same_boxes(boxes_of: Callable[[Outputs, int], Boxes]) -> Callable[[Outputs,
     return agree
 
 
-VISION_TASKS = (
-    VisionTask("efficientnet", "efficientnet_lite0.onnx", _imagenet, same_class, 95, top_1, 1.0),
-    VisionTask("deeplab", "deeplabv3_257.tflite", _deeplab, same_class, 95, mean_intersection_over_union, 3.0),
-    VisionTask("portrait", "portrait_mnv3_seg.tflite", _portrait, same_class, 92, mean_intersection_over_union, 3.0),
-    VisionTask("ultraface", "ultraface_rfb320.onnx", _ultraface_onnx, _same_boxes(_ultraface_boxes), 90),
+# ---- text ----
+
+
+def _movie_review(zoo: Path) -> NetworkSplit:
+    """Sentences about films, a number for each word, from the start mark on."""
+    lines = (zoo / "data/text/movie_review_vocab.txt").read_text(encoding="utf-8").split("\n")
+    words = dict(line.split(" ") for line in lines if line.count(" ") == 1)
+    rows, labels = [], []
+    for line in (zoo / "data/text/stsa.binary.dev").read_text(encoding="utf-8", errors="replace").splitlines()[:400]:
+        numbers = [
+            int(words["<START>"]),
+            *(int(words.get(word, words["<UNKNOWN>"])) for word in line[2:].lower().split()),
+        ]
+        rows.append(np.array(numbers[:256] + [int(words["<PAD>"])] * (256 - len(numbers)), np.int32))
+        labels.append(int(line[0]))
+    return NetworkSplit(np.stack(rows[:100]), np.stack(rows[100:]), np.array(labels[100:]))
+
+
+NETWORK_TASKS = (
+    NetworkTask("movie_review", "movie_review.tflite", _movie_review, same_class, 95, top_1, 1.0),
+    NetworkTask("efficientnet", "efficientnet_lite0.onnx", _imagenet, same_class, 95, top_1, 1.0),
+    NetworkTask("deeplab", "deeplabv3_257.tflite", _deeplab, same_class, 95, mean_intersection_over_union, 3.0),
+    NetworkTask("portrait", "portrait_mnv3_seg.tflite", _portrait, same_class, 92, mean_intersection_over_union, 3.0),
+    NetworkTask("ultraface", "ultraface_rfb320.onnx", _ultraface_onnx, _same_boxes(_ultraface_boxes), 90),
     # Logits from -435 to 4 leave steps of 1.7 around the threshold: docs/QUANTIZATION.md.
-    VisionTask("blazeface", "blazeface_short.tflite", _blazeface, _same_boxes(_blazeface_boxes), 45),
+    NetworkTask("blazeface", "blazeface_short.tflite", _blazeface, _same_boxes(_blazeface_boxes), 45),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The zoo's larger vision networks: float graphs match their engines, int8 keeps the task's limit, LiteRT agrees."""
+"""More of the zoo's networks: float graphs match their engines, int8 keeps the task's limit, LiteRT agrees."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from models_support import all_outputs, input_name, litert, ours, source_outputs
-from vision_tasks import VISION_TASKS, VisionSplit, VisionTask
+from network_tasks import NETWORK_TASKS, NetworkSplit, NetworkTask
 
 import liteinterp
 
 Array = npt.NDArray[Any]
 RELATIVE = 1e-4
 
-pytestmark = [pytest.mark.slow, pytest.mark.parametrize("task", VISION_TASKS, ids=lambda task: task.name)]
+pytestmark = [pytest.mark.slow, pytest.mark.parametrize("task", NETWORK_TASKS, ids=lambda task: task.name)]
 
 
 @pytest.fixture(scope="module")
-def split_of(zoo: Path) -> Callable[[VisionTask], VisionSplit]:
+def split_of(zoo: Path) -> Callable[[NetworkTask], NetworkSplit]:
     return cache(lambda task: task.load(zoo))
 
 
 @pytest.fixture(scope="module")
-def int8_model(zoo: Path, split_of: Callable[[VisionTask], VisionSplit]) -> Callable[[VisionTask], bytes]:
+def int8_model(zoo: Path, split_of: Callable[[NetworkTask], NetworkSplit]) -> Callable[[NetworkTask], bytes]:
     @cache
-    def converted(task: VisionTask) -> bytes:
+    def converted(task: NetworkTask) -> bytes:
         path = zoo / "models" / task.file
         return liteinterp.convert(path, quantize="int8", calib={input_name(path): split_of(task).calibration}).model
 
@@ -42,9 +42,9 @@ def deviations(expected: Sequence[Array], found: Sequence[Array]) -> list[float]
 
 
 def test_float_conversion(
-    task: VisionTask,
+    task: NetworkTask,
     zoo: Path,
-    split_of: Callable[[VisionTask], VisionSplit],
+    split_of: Callable[[NetworkTask], NetworkSplit],
     record_property: Callable[[str, object], None],
 ) -> None:
     path, rows = zoo / "models" / task.file, split_of(task).test[:20]
@@ -56,7 +56,7 @@ def test_float_conversion(
 
 
 def test_after_the_frontend_and_after_every_pass(
-    task: VisionTask, zoo: Path, split_of: Callable[[VisionTask], VisionSplit]
+    task: NetworkTask, zoo: Path, split_of: Callable[[NetworkTask], NetworkSplit]
 ) -> None:
     from converter import backend, frontends, passes
     from converter.execute import CExecutor
@@ -80,10 +80,10 @@ def test_after_the_frontend_and_after_every_pass(
 
 
 def test_int8_keeps_the_tasks_limit(
-    task: VisionTask,
+    task: NetworkTask,
     zoo: Path,
-    split_of: Callable[[VisionTask], VisionSplit],
-    int8_model: Callable[[VisionTask], bytes],
+    split_of: Callable[[NetworkTask], NetworkSplit],
+    int8_model: Callable[[NetworkTask], bytes],
     record_property: Callable[[str, object], None],
 ) -> None:
     split = split_of(task)
@@ -100,7 +100,7 @@ def test_int8_keeps_the_tasks_limit(
 
 
 def test_int8_equals_litert(
-    task: VisionTask, split_of: Callable[[VisionTask], VisionSplit], int8_model: Callable[[VisionTask], bytes]
+    task: NetworkTask, split_of: Callable[[NetworkTask], NetworkSplit], int8_model: Callable[[NetworkTask], bytes]
 ) -> None:
     rows, content = split_of(task).test[:4], int8_model(task)
     for expected, found in zip(all_outputs(litert(content), rows), all_outputs(ours(content), rows), strict=True):
