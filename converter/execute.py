@@ -17,6 +17,7 @@ from liteinterp.net import EXACT, KEEP_TENSORS, ModelBytes, Net, Request
 from . import backend
 from .errors import UsageError
 from .ir.graph import Graph, Value
+from .ir.memory import StateBytes
 
 
 class CSession:
@@ -64,6 +65,12 @@ class CSession:
         if value not in self._views:
             self._views[value] = self._net.view(self._indices[value])
         return self._views[value]
+
+
+def state_bytes(content: bytes) -> StateBytes:
+    """The state that a written model takes; the same on every target."""
+    net = Net(ModelBytes(content), Request(isa="ref"))
+    return StateBytes(net.need.state, tuple(net.operator_bytes(i).state for i in range(net.operations)))
 
 
 class CExecutor:

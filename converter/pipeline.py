@@ -17,7 +17,7 @@ import numpy.typing as npt
 from . import backend, frontends, passes
 from .calibrate import collect
 from .errors import Blocker, InvalidModelError, UsageError
-from .execute import CExecutor
+from .execute import CExecutor, state_bytes
 from .files import check_writable, write_whole
 from .ir.executor import Executor
 from .ir.graph import Graph
@@ -123,7 +123,8 @@ def convert(
     plan = plan_memory(graph)
     say("write", 0, None)
     content = backend.write(graph, plan)
-    return Conversion(content, make_report(history, graph, plan, len(content)), dump)
+    report = make_report(history, graph, plan, state_bytes(content), len(content))
+    return Conversion(content, report, dump)
 
 
 def is_quantized(graph: Graph) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .gen.ops import OPS
 from .ir.graph import Graph, Value
-from .ir.memory import MemoryPlan
+from .ir.memory import MemoryPlan, StateBytes
 from .ir.statistics import Calibration
 from .ops.registry import macs
 from .options import Options
@@ -86,6 +86,37 @@ class Sizes:
 
 
 @dataclass(frozen=True)
+class BytesRow:
+    """Bytes of a tensor, or of what an operator keeps."""
+
+    name: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """How the arena came about, and what the runtime keeps beside it."""
+
+    #: How far the arena is above its lower bound, in parts of that; and what no order of the operators can go below.
+    gap: float
+    any_order_bound_bytes: int
+    #: Arena of the operators' order as it was, orders tried, arrangements of the arena tried.
+    given_order_bytes: int
+    orders: int
+    placements: int
+    #: Results that are their operand's bytes renamed, in place of an operand, and begun inside a larger one.
+    aliased: int
+    in_place: int
+    stacked: int
+    #: The operator at which most is alive, and what that is.
+    peak_operator: str
+    peak: tuple[BytesRow, ...]
+    state_bytes: int
+    #: Operators that keep multipliers or tables, in order.
+    operator_state: tuple[BytesRow, ...]
+
+
+@dataclass(frozen=True)
 class RuntimeRow:
     """Whether a runtime has all operators of the file, by the columns of ops.toml."""
 
@@ -128,6 +159,7 @@ class Report:
     kept_float: tuple[FloatRow, ...]
     steps: tuple[Step, ...]
     sizes: Sizes
+    memory: Memory
     runtimes: tuple[RuntimeRow, ...]
     warnings: tuple[str, ...]
 
@@ -140,8 +172,8 @@ class Report:
         return "\n".join(_lines(self)) + "\n"
 
 
-def make_report(history: History, graph: Graph, plan: MemoryPlan, file_bytes: int) -> Report:
-    """The report of a conversion whose final graph, memory plan and file size are these."""
+def make_report(history: History, graph: Graph, plan: MemoryPlan, state: StateBytes, file_bytes: int) -> Report:
+    """The report of a conversion whose final graph, memory plan, state and file size are these."""
     calibration, quantized, options = history.calibration, history.quantized, history.options
     path = history.source if isinstance(history.source, Path) else None
     return Report(
@@ -158,6 +190,7 @@ def make_report(history: History, graph: Graph, plan: MemoryPlan, file_bytes: in
         kept_float=_float_rows(quantized.kept_float) if quantized is not None else (),
         steps=quantized.steps if quantized is not None else (),
         sizes=_sizes(path.stat().st_size if path is not None else None, file_bytes, graph, plan),
+        memory=_memory(graph, plan, state),
         runtimes=_runtimes(graph),
         warnings=_warnings(history, graph),
     )
@@ -249,6 +282,26 @@ def _sizes(source_bytes: int | None, file_bytes: int, graph: Graph, plan: Memory
     return Sizes(source_bytes, file_bytes, constants, plan.arena_bytes, plan.lower_bound_bytes, work)
 
 
+def _memory(graph: Graph, plan: MemoryPlan, state: StateBytes) -> Memory:
+    """The planner's search and the runtime's own bytes."""
+    search = plan.search
+    own = zip(graph.nodes, state.operators, strict=True)
+    return Memory(
+        gap=plan.gap,
+        any_order_bound_bytes=plan.any_order_bound_bytes,
+        given_order_bytes=search.given_order_bytes,
+        orders=search.orders,
+        placements=search.placements,
+        aliased=search.aliased,
+        in_place=search.in_place,
+        stacked=search.stacked,
+        peak_operator=plan.peak.operator,
+        peak=tuple(BytesRow(name, size) for name, size in plan.peak.alive),
+        state_bytes=state.total,
+        operator_state=tuple(BytesRow(f"{n.op} {n.name or n.outputs[0].name}", size) for n, size in own if size),
+    )
+
+
 def _runtimes(graph: Graph) -> tuple[RuntimeRow, ...]:
     """Which runtimes have all operators."""
     used = sorted({node.op for node in graph.nodes})
@@ -279,7 +332,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"    {record.name}: {record.applied} applied, {record.rejected} left ({_pruned(record)})"
     origin = f"{s.source_bytes:,} -> " if s.source_bytes is not None else ""
     yield f"  file          {origin}{s.file_bytes:,} bytes, of which constants {s.constant_bytes:,}"
-    yield f"  arena         {s.arena_bytes:,} bytes (no plan needs less than {s.arena_lower_bound_bytes:,})"
+    yield from _memory_lines(report)
     yield f"  work          {s.macs:,} multiply-accumulates"
     if report.calibration_samples:
         yield f"  calibration   {report.calibration_samples} samples"
@@ -292,6 +345,17 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"  {runtime.runtime:<13} {state}{f', since {runtime.since}' if runtime.since else ''}"
     for warning in report.warnings:
         yield f"  warning       {warning}"
+
+
+def _memory_lines(report: Report) -> Iterator[str]:
+    s, m = report.sizes, report.memory
+    bound = "the lower bound" if not m.gap else f"{100 * m.gap:.1f} % above the bound of {s.arena_lower_bound_bytes:,}"
+    ordered = f"; {m.given_order_bytes:,} in the order given" if m.given_order_bytes > s.arena_bytes else ""
+    yield f"  arena         {s.arena_bytes:,} bytes, {bound}{ordered}"
+    alive = " + ".join(f"{row.name} {row.bytes:,}" for row in m.peak[:4]) + (" + …" if len(m.peak) > 4 else "")
+    yield f"    most at {m.peak_operator or 'the inputs'}: {alive}"
+    own = sum(row.bytes for row in m.operator_state)
+    yield f"  state         {m.state_bytes:,} bytes, of which the operators' multipliers and tables {own:,}"
 
 
 def _pruned(record: PassRecord) -> str:

@@ -16,12 +16,13 @@ from .errors import InvalidFileError, LiteinterpError, UsageError
 from .files import read_model_bytes
 from .gen.ops import DOCS, IN_TFLM, LITERT_SINCE, SUPPORTED
 from .gen.tflite import TensorType
+from .memory_parts import NodeRow, StateParts, node_rows, state_parts
 from .model_file import ModelFile, per_tensor_scale, shape_of
 from .tables import Table, printable
 from .work import macs
 
 if TYPE_CHECKING:
-    from .net import ModelBytes, Need
+    from .net import ModelBytes, Need, Net
 
 SCHEMA = "liteinterp.inspection/1"
 
@@ -86,6 +87,10 @@ class Inspection:
     macs: int
     #: Exact bytes per kernel set; empty where the model does not run here.
     memory: dict[str, Need]
+    #: How the state of the first kernel set comes about; None where the model does not run here.
+    state: StateParts | None
+    #: Every operator in order, with bytes of the first kernel set; empty where the model does not run here.
+    nodes: tuple[NodeRow, ...]
     metadata: dict[str, int]
     #: What the metadata entry min_runtime_version says: a TensorFlow release; "" without one.
     min_runtime: str
@@ -116,18 +121,28 @@ class Inspection:
         if self.memory:
             yield Table(
                 "memory in bytes, exact",
-                ("kernels", "arena", "lower bound", "state", "scratch", "packed", "plan"),
+                ("kernels", "arena", "lower bound", "gap", "state", "scratch", "packed", "plan"),
                 tuple(
                     (
                         name,
-                        *(
-                            f"{n:,}"
-                            for n in (need.arena, need.arena_lower_bound, need.state, need.scratch, need.packed)
-                        ),
+                        *(f"{n:,}" for n in (need.arena, need.arena_lower_bound)),
+                        f"{100 * need.gap:.1f} %",
+                        *(f"{n:,}" for n in (need.state, need.scratch, need.packed)),
                         "in the file" if need.plan_from_file else "made at open",
                     )
                     for name, need in self.memory.items()
                 ),
+            )
+        if everything and self.nodes:
+            yield Table(
+                f"operators in order, bytes with {next(iter(self.memory))} kernels",
+                ("", "computes", "operator", "MACs", "state", "packed", "scratch"),
+                tuple(
+                    (str(n.index), n.name, n.operator)
+                    + tuple(f"{number:,}" for number in (n.macs, n.state_bytes, n.packed_bytes, n.scratch_bytes))
+                    for n in self.nodes
+                ),
+                numeric_from=3,
             )
         if everything:
             yield Table(
@@ -141,7 +156,9 @@ class Inspection:
             )
 
     def closing(self) -> Iterator[str]:
-        """Which runtimes load the file, a line each."""
+        """What the state is made of, and which runtimes load the file, a line each."""
+        if self.state is not None:
+            yield f"state: {self.state.sentence()}"
         for row in self.runtimes:
             answer = "not known" if row.loads is None else "yes" if row.loads else "no"
             yield printable(f"loads in {row.runtime}: {answer}" + (f", {row.detail}" if row.detail else ""))
@@ -172,7 +189,7 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
         file = ModelFile(content)
     except ValueError as error:
         raise InvalidFileError(f"The model is not a valid Flatbuffer buffer: {error}") from error
-    memory, refusal = _memory(model, file)
+    memory, net, refusal = _memory(model, file)
     tensors = tuple(_tensor(file, index) for index in range(len(file.tensors)))
     operators = tuple(_operators(file))
     return Inspection(
@@ -188,6 +205,8 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
         constant_bytes=sum(row.constant_bytes for row in tensors),
         macs=sum(row.macs for row in operators),
         memory=memory,
+        state=None if net is None else state_parts(net),
+        nodes=() if net is None else node_rows(net, file),
         metadata=file.metadata_sizes(),
         min_runtime=(file.metadata("min_runtime_version") or b"").rstrip(b"\0").decode("ascii", "replace"),
         runtimes=(RuntimeRow("liteinterp", not refusal, refusal), *_others(file)),
@@ -200,16 +219,17 @@ def operators_table() -> Table:
     return Table("operators of .tflite files", ("operator", "LiteRT since", "TFLite Micro", ""), rows, numeric_from=4)
 
 
-def _memory(model: ModelBytes, file: ModelFile) -> tuple[dict[str, Need], str]:
-    """Bytes with the best and with the portable kernels, or why the model does not run."""
+def _memory(model: ModelBytes, file: ModelFile) -> tuple[dict[str, Need], Net | None, str]:
+    """Bytes with the best and with the portable kernels and a net with the best, or why the model does not run."""
     from .net import Net, Request, plan
 
     try:
         dims = file.open_input_dims()
-        best = Net(model, Request(input_dims=dims)).kernels
-        return {name: plan(model, Request(isa=name, input_dims=dims)) for name in dict.fromkeys((best, "ref"))}, ""
+        net = Net(model, Request(input_dims=dims))
+        kernels = dict.fromkeys((net.kernels, "ref"))
+        return {name: plan(model, Request(isa=name, input_dims=dims)) for name in kernels}, net, ""
     except LiteinterpError as error:
-        return {}, str(error)
+        return {}, None, str(error)
 
 
 def _others(file: ModelFile) -> Iterator[RuntimeRow]:

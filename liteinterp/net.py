@@ -56,9 +56,23 @@ class Need:
     plan_from_file: bool
 
     @property
+    def gap(self) -> float:
+        """How far the arena is above the lower bound, in parts of it."""
+        return self.arena / self.arena_lower_bound - 1 if self.arena_lower_bound else 0.0
+
+    @property
     def ram(self) -> int:
         """Bytes that a device spends besides the model itself."""
         return self.arena + self.scratch + self.state + self.packed
+
+
+@dataclass(frozen=True)
+class OperatorBytes:
+    """What one operator keeps (multipliers, tables; packed weights) and works in (scratch of one thread), in bytes."""
+
+    state: int
+    packed: int
+    scratch: int
 
 
 @dataclass(frozen=True)
@@ -234,6 +248,12 @@ class Net:
         inputs = _copied("int32_t[]", lib.li_operator_inputs, self._net, int, index)
         outputs = _copied("int32_t[]", lib.li_operator_outputs, self._net, int, index)
         return int(lib.li_operator_builtin(self._net, index)), inputs, outputs
+
+    def operator_bytes(self, index: int) -> OperatorBytes:
+        """What an operator adds to the net's memory (`li_operator_bytes`)."""
+        parts = [ffi.new("size_t *") for _ in range(3)]
+        lib.li_operator_bytes(self._net, index, *parts)
+        return OperatorBytes(*(int(part[0]) for part in parts))
 
     def readable(self, index: int) -> bool:
         """Whether a tensor has bytes of its own to look at."""

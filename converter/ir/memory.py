@@ -52,3 +52,14 @@ class MemoryPlan:
     def gap(self) -> float:
         """How far the arena is above the lower bound, in parts of it."""
         return self.arena_bytes / self.lower_bound_bytes - 1 if self.lower_bound_bytes else 0.0
+
+
+@dataclass(frozen=True)
+class StateBytes:
+    """What the runtime keeps beside the arena with its portable kernels: all of it, and each operator's part in order.
+
+    The rest is bookkeeping (a header, a record for each tensor and operator), variables and room for planning.
+    """
+
+    total: int
+    operators: tuple[int, ...]

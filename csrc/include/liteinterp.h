@@ -206,6 +206,9 @@ LI_API void li_last_fault(const li_net *net, li_fault *fault);
 LI_API int32_t li_operator_inputs(const li_net *net, int32_t i, int32_t *tensors, int32_t capacity);   /* copies indices; returns how many there are */
 LI_API int32_t li_operator_outputs(const li_net *net, int32_t i, int32_t *tensors, int32_t capacity);
 LI_API int32_t li_operator_builtin(const li_net *net, int32_t i);                      /* BuiltinOperator code */
+/* What one operator adds to li_need: in the state (multipliers, tables), in the packed part, and the scratch of one thread that
+   it works in. Bytes, before rounding up; 0 for an index out of range. Any pointer may be NULL. */
+LI_API void li_operator_bytes(const li_net *net, int32_t i, size_t *state, size_t *packed, size_t *scratch);
 LI_API const char *li_kernels_name(const li_net *net);                                 /* the kernel set in use: "ref", "avx2", ... */
 
 /* cffi-end */

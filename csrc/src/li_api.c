@@ -136,6 +136,20 @@ int32_t li_operator_builtin(const li_net *net, int32_t i)
     return i < 0 || i >= li_operations(net) ? -1 : li_operation_rows[li_node_record(net, (uint32_t)i)->row].builtin;
 }
 
+void li_operator_bytes(const li_net *net, int32_t i, size_t *state, size_t *packed, size_t *scratch)
+{
+    const li_node *node = i < 0 || i >= li_operations(net) ? NULL : li_node_record(net, (uint32_t)i);
+    if (state != NULL) {
+        *state = node != NULL ? node->state_bytes : 0;
+    }
+    if (packed != NULL) {
+        *packed = node != NULL ? node->packed_bytes : 0;
+    }
+    if (scratch != NULL) {
+        *scratch = node != NULL ? node->scratch_bytes : 0;
+    }
+}
+
 const char *li_kernels_name(const li_net *net)
 {
     return li_is_open(net) ? li_kernels_of(net)->name : "";

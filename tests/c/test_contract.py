@@ -92,6 +92,31 @@ def test_operators_one_by_one_equal_a_run(core: Core, maker: ModelMaker) -> None
         np.testing.assert_array_equal(view(net, net.lib.li_output(net.net, i)), expected)
 
 
+@pytest.mark.parametrize("maker", [int8_conv_net(), every_operator(True)], ids=["conv", "every"])
+def test_operators_in_order_need_no_bytes_of_their_own(core: Core, maker: ModelMaker) -> None:
+    """Without LI_KEEP_TENSORS too, each operator once from the first to the last is a run."""
+    results = []
+    for step in (False, True):
+        net = core.open(maker.bytes(), KEEP_INPUTS)
+        outputs(net, moderate(np.random.default_rng(2), net))
+        if step:
+            for i in range(net.lib.li_outputs(net.net)):
+                view(net, net.lib.li_output(net.net, i))[:] = 0x55
+            for i in range(net.lib.li_operations(net.net)):
+                assert net.lib.li_run_operator(net.net, i) == 0
+        results.append([np.array(view(net, net.lib.li_output(net.net, i))) for i in range(net.lib.li_outputs(net.net))])
+    np.testing.assert_equal(*results)
+
+
+def test_bytes_of_an_operator_may_be_asked_for_one_by_one(core: Core) -> None:
+    net = core.open(int8_conv_net().bytes())
+    state = ffi.new("size_t *")
+    net.lib.li_operator_bytes(net.net, 0, state, ffi.NULL, ffi.NULL)
+    assert 0 < state[0] < net.need.state
+    net.lib.li_operator_bytes(ffi.NULL, 0, state, ffi.NULL, ffi.NULL)
+    assert state[0] == 0
+
+
 def test_hooks_see_single_operators_too(core: Core) -> None:
     net = core.open(chain("RELU", "LOGISTIC").bytes(), KEEP_TENSORS)
     seen: list[tuple[int, int]] = []

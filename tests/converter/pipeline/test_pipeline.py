@@ -144,6 +144,20 @@ def test_report_as_json(model: Path) -> None:
     assert conv["macs"] == 8 * 8 * 8 * 3 * 3 * 3
 
 
+def test_report_tells_where_memory_goes(model: Path) -> None:
+    from liteinterp.net import ModelBytes, plan
+
+    made = convert(model, Options(), images(10))
+    memory, sizes = made.report.memory, made.report.sizes
+    assert memory.gap == sizes.arena_bytes / sizes.arena_lower_bound_bytes - 1
+    assert sum(row.bytes for row in memory.peak) <= sizes.arena_lower_bound_bytes
+    assert memory.peak_operator and memory.orders >= 1 and memory.placements >= 1
+    assert memory.state_bytes == plan(ModelBytes(made.model)).state
+    assert {row.name.partition(" ")[0] for row in memory.operator_state} >= {"CONV_2D", "SOFTMAX"}
+    text = made.report.to_text()
+    assert f"{memory.state_bytes:,}" in text and memory.peak_operator in text
+
+
 def test_report_as_text_names_the_figures(model: Path) -> None:
     report = convert(model, Options(), images(20)).report
     text = report.to_text()
