@@ -19,7 +19,7 @@ _LATER_RELEASES: Mapping[tuple[str, int], tuple[int, int, int]] = {
     ("PAD", 4): (2, 6, 0),
     ("TRANSPOSE", 5): (2, 4, 0),
     ("TRANSPOSE", 6): (2, 12, 0),
-    ("TRANSPOSE_CONV", 4): (2, 14, 0),
+    ("TRANSPOSE_CONV", 4): (2, 13, 0),
 }
 
 

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..gen.ops import OPS
 from ..ir.graph import Graph, Node, Value
+from ..ir.weighted import WEIGHTED, bias_of, filter_of, position_of, source_of
 from .affine import Affine, Array, affine_from, affine_into
 from .geometry import is_padded
 from .manager import Context, Pass
 from .rewrite import activation, float_constant
 
-WEIGHTED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
-
 
 class FoldAffine(Pass):
     """Folds MUL and ADD by float32 constants into weights and bias, in float64, rounded once to float32.
 
-    1. A chain of them that alone reads the result of CONV_2D, DEPTHWISE_CONV_2D or FULLY_CONNECTED without activation,
-       each constant varying along the channels only: filter' = filter * s, bias' = bias * s + t. An activation at the
-       end of the chain becomes the operator's.
+    1. A chain of them that alone reads the result of CONV_2D, DEPTHWISE_CONV_2D, TRANSPOSE_CONV or FULLY_CONNECTED
+       without activation, each constant varying along the channels only: filter' = filter * s, bias' = bias * s + t. An
+       activation at the end of the chain becomes the operator's.
     2. A chain whose result such an operator alone reads: filter' = filter * s by input channel, bias' = bias + sum of
-       filter * t. Where the operator pads, only the MULs after the last ADD: the padding's zeros got no shift.
+       filter * t. Where the operator pads, only the MULs after the last ADD: the padding's zeros got no shift. Nor does
+       each result of TRANSPOSE_CONV see every tap.
     3. Two or more of them elsewhere become one MUL and one ADD, less what is neutral.
 
     Quantized operators stay: rounding their results anew is not exact.
@@ -37,8 +38,8 @@ class FoldAffine(Pass):
 
 
 def _has_float_weights(node: Node) -> bool:
-    bias = node.optional(2)
-    return float_constant(node.optional(1)) is not None and (bias is None or float_constant(bias) is not None)
+    bias = bias_of(node)
+    return float_constant(filter_of(node)) is not None and (bias is None or float_constant(bias) is not None)
 
 
 def _fold_following(graph: Graph, context: Context, node: Node) -> None:
@@ -63,10 +64,11 @@ def _fold_following(graph: Graph, context: Context, node: Node) -> None:
 
 def _fold_preceding(graph: Graph, context: Context, node: Node) -> None:
     readers, producers = graph.consumers(), graph.producers()
-    padded = node.op != "FULLY_CONNECTED" and is_padded(node)
-    affine = affine_into(graph, readers, producers, node.input(0), allow_shift=not padded)
+    source = source_of(node)
+    padded = node.op == "TRANSPOSE_CONV" or (node.op != "FULLY_CONNECTED" and is_padded(node))
+    affine = affine_into(graph, readers, producers, source, allow_shift=not padded)
     if padded and affine is None:
-        whole = affine_into(graph, readers, producers, node.input(0), allow_shift=True)
+        whole = affine_into(graph, readers, producers, source, allow_shift=True)
         if whole is not None:
             context.rejected(whole.nodes[-1], f"{node.op} {node.name!r} pads its result with zeros that get no shift")
     vectors = affine.per_channel() if affine is not None else None
@@ -79,7 +81,7 @@ def _fold_preceding(graph: Graph, context: Context, node: Node) -> None:
     if not _set_weights(graph, node, *folded):
         context.rejected(node, "the folded weights would overflow float32")
         return
-    node.inputs[0] = affine.input
+    node.inputs[position_of(node.op, "input")] = affine.input
     graph.remove(affine.nodes)
     for gone in affine.nodes:
         context.applied(gone)
@@ -92,7 +94,7 @@ def _fold_inputs(node: Node, source: Value, scale: Array, shift: Array) -> tuple
         multiplier = weights.shape[3] // len(scale)
         added = (weights * np.repeat(shift, multiplier)).sum(axis=(0, 1, 2))
         return weights * np.repeat(scale, multiplier), _bias(node, weights.shape[3]) + added
-    if node.op == "CONV_2D":  # OHWI, I = C / groups, groups are runs of output channels
+    if node.op in ("CONV_2D", "TRANSPOSE_CONV"):  # OHWI, I = C / groups, groups are runs of output channels
         outputs, inputs = weights.shape[0], weights.shape[3]
         group = np.arange(outputs) // (outputs // (len(scale) // inputs))
         channel = group[:, None] * inputs + np.arange(inputs)  # [O, I]: the input channel of each weight
@@ -168,14 +170,14 @@ def _constant_bytes(node: Node) -> int:
 
 
 def _weights(node: Node) -> Array:
-    weights = float_constant(node.input(1))
+    weights = float_constant(filter_of(node))
     if weights is None:
         raise ValueError("the weights are not a float32 constant")
     return weights
 
 
 def _bias(node: Node, channels: int) -> Array:
-    bias = float_constant(node.optional(2))
+    bias = float_constant(bias_of(node))
     return np.zeros(channels) if bias is None else bias.reshape(channels)
 
 
@@ -184,9 +186,13 @@ def _set_weights(graph: Graph, node: Node, weights: Array, bias: Array) -> bool:
     limit = float(np.finfo(np.float32).max)
     if not (np.all(np.abs(weights) <= limit) and np.all(np.abs(bias) <= limit)):
         return False
-    old_bias = node.optional(2)
-    old = node.input(1)
+    old_bias = bias_of(node)
+    old = filter_of(node)
     filter_value = graph.constant(old.name, weights.astype(np.float32))
     bias_value = graph.constant(old_bias.name if old_bias else f"{old.name}/bias", bias.astype(np.float32))
-    node.inputs = [node.inputs[0], filter_value, bias_value]
+    made = {"filter": filter_value, "bias": bias_value}
+    node.inputs = [
+        made[operand.name] if operand.name in made else node.inputs[i]
+        for i, operand in enumerate(OPS[node.op].inputs)
+    ]
     return True
