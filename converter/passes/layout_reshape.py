@@ -116,7 +116,7 @@ class Unflatten(LayoutRule):
             order = row_order(shape, p)
             _move_weights(graph, self._producer, 0, order)
             if self._producer.optional(2) is not None:
-                self._producer.inputs[2] = _taken(graph, self._producer.input(2), 0, order)
+                self._producer.inputs[2] = taken(graph, self._producer.input(2), 0, order)
             self.node.input(0).origin = None
         set_shape(graph, self.node, permuted(shape, p))
         return []
@@ -173,10 +173,10 @@ def row_order(shape: Shape, p: Permutation) -> npt.NDArray[np.int64]:
 
 
 def _move_weights(graph: Graph, dense: Node, axis: int, order: npt.NDArray[np.int64]) -> None:
-    dense.inputs[1] = _taken(graph, dense.input(1), axis, order)
+    dense.inputs[1] = taken(graph, dense.input(1), axis, order)
 
 
-def _taken(graph: Graph, value: Value, axis: int, order: npt.NDArray[np.int64]) -> Value:
+def taken(graph: Graph, value: Value, axis: int, order: npt.NDArray[np.int64]) -> Value:
     """A constant with the elements of an axis reordered, scales included."""
     quantization = value.quantization
     if quantization is not None and not quantization.is_per_tensor and quantization.axis == axis:

@@ -8,6 +8,7 @@ from .eliminate_dead import EliminateDead
 from .eliminate_identity import EliminateIdentity
 from .fold_affine import FoldAffine
 from .fold_constants import FoldConstants
+from .fold_gather import FoldGather
 from .fuse_activation import FuseActivation
 from .fuse_dilation import FuseDilation
 from .fuse_pad import FusePad
@@ -29,6 +30,7 @@ OPTIMIZE: tuple[Step, ...] = (
             Layout(),
             FoldAffine(),
             FuseActivation(),
+            FoldGather(),
             FuseDilation(),
             FusePad(),
             FoldConstants(),
