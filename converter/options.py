@@ -10,6 +10,10 @@ QuantizeMode = Literal["int8", "float32"]
 IoType = Literal["float32", "int8", "uint8"]
 
 
+#: What `Options.effort` may be.
+EFFORTS = (0, 1, 2)
+
+
 @dataclass(frozen=True)
 class Options:
     """Options of one conversion; names are those of the command line."""
@@ -18,6 +22,9 @@ class Options:
     quantize: QuantizeMode = "int8"
     #: Element type of the graph's inputs and outputs in an int8 model.
     io: IoType = "float32"
+    #: How much is tried for accuracy: 0 min-max ranges and bias correction, 1 also searched ranges and weight scales,
+    #: 2 also second-order rounding. What does not help on held-out samples is taken back.
+    effort: int = 1
     #: Shapes for inputs whose dimensions the model leaves open.
     input_shape: Mapping[str, Sequence[int]] = field(default_factory=dict)
     #: Largest number of calibration samples to read; None: all.

@@ -22,7 +22,7 @@ from .files import check_writable, write_whole
 from .ir.executor import Executor
 from .ir.graph import Graph
 from .ir.types import DType
-from .options import Options
+from .options import EFFORTS, Options
 from .plan import plan_memory
 from .quantize import quantize
 from .report import History, Report, make_report
@@ -157,6 +157,8 @@ def _check_options(options: Options) -> None:
         wrong.append(Blocker("io", f"is {options.io!r}", "It can be float32, int8 or uint8"))
     if options.quantize == "float32" and options.io != "float32":
         wrong.append(Blocker("io", f"is {options.io!r} for a float32 model", "Integer inputs need quantize='int8'"))
+    if options.effort not in EFFORTS:
+        wrong.append(Blocker("effort", f"is {options.effort!r}", "It can be 0, 1 or 2"))
     if options.calib_n is not None and options.calib_n < 1:
         wrong.append(Blocker("calib_n", f"is {options.calib_n}", "It must be at least 1"))
     if options.dump_after is not None and options.dump_after not in STAGES:

@@ -29,6 +29,7 @@ def convert(
     quantize: Literal["int8", "float32"] = "int8",
     calib: Any = None,
     io: Literal["float32", "int8", "uint8"] = "float32",
+    effort: int = 1,
     input_shape: Mapping[str, Sequence[int]] | None = None,
     calib_n: int | None = None,
     report: str | os.PathLike[str] | None = None,
@@ -39,10 +40,10 @@ def convert(
     """Turn a trained model (`.onnx`, a float `.tflite`, or an `onnx.ModelProto`) into a `.tflite`.
 
     `calib` is a SRC (`liteinterp.samples`), a dict of input name to array (axis 0 is samples), or an iterable of dicts;
-    int8 needs it. `calib_n` is the most samples to read. `report` is a path for the report as JSON, `output` a path
-    that is only checked, so that one that cannot be written is found before the work. The result has `.model` (bytes),
-    `.report` and `.save(path)`. Raises UsageError (exit status 2) and the converter's errors, which carry
-    `exit_status` too.
+    int8 needs it. `effort` is 0, 1 or 2 (docs/QUANTIZATION.md). `calib_n` is the most samples to read. `report` is a
+    path for the report as JSON, `output` a path that is only checked, so that one that cannot be written is found
+    before the work. The result has `.model` (bytes), `.report` and `.save(path)`. Raises UsageError (exit status 2) and
+    the converter's errors, which carry `exit_status` too.
     """
     if quantize == "int8" and calib is None:
         raise UsageError(
@@ -53,7 +54,12 @@ def convert(
         check_writable(report)
     pipeline, options_module = _load()
     options = options_module.Options(
-        quantize=quantize, io=io, input_shape=dict(input_shape or {}), calib_n=calib_n, dump_after=dump_after
+        quantize=quantize,
+        io=io,
+        effort=effort,
+        input_shape=dict(input_shape or {}),
+        calib_n=calib_n,
+        dump_after=dump_after,
     )
 
     def samples(needs: Sequence[InputNeed]) -> Samples:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ..errors import UsageError
 from ..ir.executor import Executor, Session
 from ..ir.graph import Graph, Node, Value
+from ..ir.judged import judged_values
 from ..ir.ranges import Range, Ranges
 from ..ir.statistics import Arrays, Calibration, HeldOut, TapMeans
 from ..ir.taps import positions, tap_sums
@@ -45,6 +46,7 @@ def collect(
     selection = Selection.of(total, _bytes_kept(graph))
     tensors = [TensorStatistics(value) for value in graph.values() if _is_measured(value)]
     layers = [LayerStatistics(node) for node in graph.nodes if node.op in WEIGHTED and _is_measured(source_of(node))]
+    judged = judged_values(graph)
     fit: list[Arrays] = []
     held_out: list[HeldOut] = []
     with executor.open(graph) as session:
@@ -58,7 +60,7 @@ def collect(
                 for layer in layers:
                     layer.add(session)
             elif role is Role.HELD_OUT:
-                held_out.append(HeldOut(inputs, {value.name: session.read(value) for value in graph.outputs}))
+                held_out.append(HeldOut(inputs, {value.name: session.read(value) for value in judged}))
             if progress is not None:
                 progress(index + 1, total)
     return Calibration(

@@ -55,10 +55,10 @@ class TapMeans:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """A sample that no correction was fitted on, with what the float graph answers."""
+    """A sample that no correction was fitted on, with what the float graph answers: its `judged_values` by name."""
 
     inputs: Arrays
-    outputs: Arrays
+    answers: Arrays
 
 
 @dataclass(frozen=True)

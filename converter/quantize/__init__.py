@@ -13,6 +13,8 @@ from .apply import Layer, QuantizedGraph, apply
 from .bias_correction import correct_biases
 from .borders import set_border_types
 from .evaluate import output_sqnr_db
+from .layer_fit import fit_layers
+from .range_search import search_ranges
 from .scheme import KeptFloat, Scheme, decide
 
 __all__ = ["KeptFloat", "Layer", "Quantized", "QuantizedGraph", "Scheme", "Step", "quantize"]
@@ -48,22 +50,57 @@ class Quantized:
 def quantize(
     graph: Graph, calibration: Calibration, options: Options, executor: Executor, progress: Progress | None = None
 ) -> Quantized:
-    """An int8 graph from a float one, which stays as it is."""
+    """An int8 graph from a float one, which stays as it is. `options.effort` says which steps are tried."""
+    ledger = _Ledger(calibration, executor)
     scheme = decide(graph, calibration.ranges, float_borders=options.io == "float32")
     plain = apply(graph, scheme)
-    plain_db = output_sqnr_db(plain.graph, calibration.held_out, executor)
-    steps = [
-        Step("min-max ranges", f"{len(scheme.int8_nodes)} operators in int8, weights per channel", None, plain_db, True)
-    ]
-    best = plain
-    if plain.layers and calibration.fit:
-        corrected = apply(graph, scheme)
-        changed = correct_biases(corrected, calibration, executor, progress)
-        corrected_db = output_sqnr_db(corrected.graph, calibration.held_out, executor)
-        accepted = plain_db is None or corrected_db is None or corrected_db >= plain_db
-        steps.append(
-            Step("bias correction", f"{changed} of {len(plain.layers)} layers", plain_db, corrected_db, accepted)
-        )
-        best = corrected if accepted else plain
+    ledger.offer("min-max ranges", f"{len(scheme.int8_nodes)} operators in int8, weights per channel", plain)
+    correctable = bool(plain.layers and calibration.fit)
+    if correctable:
+        made = apply(graph, scheme)
+        changed = correct_biases(made, calibration, executor, progress)
+        ledger.offer("bias correction", f"{changed} of {len(made.layers)} layers", made)
+    if options.effort >= 1 and calibration.fit:
+        ranges, changed = search_ranges(graph, scheme, calibration, executor, progress)
+        searched = decide(graph, ranges, float_borders=options.io == "float32")
+        made = apply(graph, searched)
+        correct_biases(made, calibration, executor, progress)
+        if changed and ledger.offer("searched ranges", f"{changed} tensors narrowed", made):
+            scheme = searched
+    for name, second_order in (("weight scales", False), ("second-order rounding", True))[: options.effort]:
+        if correctable:
+            made, changed = fit_layers(
+                apply(graph, scheme), calibration, executor, second_order=second_order, progress=progress
+            )
+            ledger.offer(name, f"{changed} of {len(made.layers)} layers", made)
+    best = ledger.best
     notes = set_border_types(best.graph, options.io)
-    return Quantized(best.graph, best.layers, best.sources, scheme.kept_float, tuple(steps), notes)
+    return Quantized(best.graph, best.layers, best.sources, scheme.kept_float, tuple(ledger.steps), notes)
+
+
+class _Ledger:
+    """Keeps the best graph so far, by its answers to held-out samples, and what was tried.
+
+    A step that follows bias correction is offered with biases corrected for it: their shift would drown its effect.
+    """
+
+    def __init__(self, calibration: Calibration, executor: Executor) -> None:
+        self._calibration, self._executor = calibration, executor
+        self._best: QuantizedGraph | None = None
+        self._best_db: float | None = None
+        self.steps: list[Step] = []
+
+    @property
+    def best(self) -> QuantizedGraph:
+        assert self._best is not None
+        return self._best
+
+    def offer(self, name: str, what: str, made: QuantizedGraph) -> bool:
+        """Take a graph if it is no worse than the best one; where nothing can be measured, always."""
+        before = self._best_db
+        after = output_sqnr_db(made, self._calibration.held_out, self._executor)
+        accepted = before is None or after is None or after >= before
+        self.steps.append(Step(name, what, before, after, accepted))
+        if accepted:
+            self._best, self._best_db = made, after
+        return accepted

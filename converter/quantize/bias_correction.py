@@ -37,15 +37,16 @@ def correct_biases(
         means = calibration.tap_means.get(layer.source.output.name)
         if means is not None:
             runner.run_until(layer.quantized)
-            changed += _correct(layer, means.means, runner)
+            changed += correct_bias(layer, means.means, runner)
         if progress is not None:
             progress(i + 1, len(quantized.layers))
     return changed
 
 
-def _correct(
+def correct_bias(
     layer: Layer, float_taps: np.ndarray[tuple[int, ...], np.dtype[np.float64]], runner: SegmentRunner
 ) -> bool:
+    """Give one layer the bias that its weights, and the graph ahead of it, ask for. Returns whether it changed."""
     node = layer.quantized
     quantization = source_of(node).quantization
     filter_int8, bias = filter_of(node).data, bias_of(node)

@@ -8,32 +8,50 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ..ir.executor import Executor
-from ..ir.graph import Graph
+from ..ir.executor import Executor, Session
+from ..ir.graph import Value
 from ..ir.statistics import HeldOut
 from ..ir.types import DType
+from .apply import QuantizedGraph
 
 #: SQNR of outputs without any difference, in dB.
 PERFECT_DB = 200.0
 CHUNK = 1 << 16
 
 
-def output_sqnr_db(graph: Graph, samples: Sequence[HeldOut], executor: Executor) -> float | None:
-    """Mean over the float outputs of 10·log10(sum f² / sum (f-q)²), in dB. None without samples or float outputs."""
-    outputs = [value for value in graph.outputs if value.dtype is DType.FLOAT32]
-    if not samples or not outputs:
+def output_sqnr_db(made: QuantizedGraph, samples: Sequence[HeldOut], executor: Executor) -> float | None:
+    """Mean over the judged values (`ir/judged.py`) of 10·log10(sum f² / sum (f-q)²), in dB. None without any.
+
+    Tried: taking a step only where the samples' mean gain exceeds its standard error. On 16 samples that refuses gains
+    of 1 dB which the test samples confirm.
+    """
+    if not samples or not samples[0].answers:
         return None
-    signal: dict[str, list[float]] = {value.name: [] for value in outputs}
-    noise: dict[str, list[float]] = {value.name: [] for value in outputs}
-    with executor.open(graph) as session:
+    held = _held_forms(made)
+    signal: dict[str, list[float]] = {name: [] for name in samples[0].answers}
+    noise: dict[str, list[float]] = {name: [] for name in samples[0].answers}
+    with executor.open(made.graph) as session:
         for sample in samples:
             session.run(sample.inputs)
-            for value in outputs:
-                wanted = sample.outputs[value.name].astype(np.float64)
-                signal[value.name].append(exact_sum(wanted**2))
-                noise[value.name].append(exact_sum((wanted - session.read(value)) ** 2))
-    figures = [sqnr_db(math.fsum(signal[value.name]), math.fsum(noise[value.name])) for value in outputs]
+            for name, answer in sample.answers.items():
+                wanted = answer.astype(np.float64)
+                signal[name].append(exact_sum(wanted**2))
+                noise[name].append(exact_sum((wanted - _real(held[name], session)) ** 2))
+    figures = [sqnr_db(math.fsum(signal[name]), math.fsum(noise[name])) for name in signal]
     return math.fsum(figures) / len(figures)
+
+
+def _held_forms(made: QuantizedGraph) -> dict[str, Value]:
+    """By the name in the float graph: how the new graph holds each value."""
+    forms = {value.name: value for value in made.graph.values() if value.dtype is DType.FLOAT32}
+    forms.update((source.name, value) for value, source in made.sources.items())
+    return forms
+
+
+def _real(value: Value, session: Session) -> npt.NDArray[np.float64]:
+    array = session.read(value).astype(np.float64)
+    quantization = value.quantization
+    return array if quantization is None else (array - quantization.zero_point) * quantization.scale
 
 
 def sqnr_db(signal: float, noise: float) -> float:

@@ -30,6 +30,14 @@ def add(verbs: Any, common: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--calib-n", type=_count, metavar="N", help="read at most N samples")
     parser.add_argument(
+        "--effort",
+        type=int,
+        choices=(0, 1, 2),
+        default=1,
+        help="what is tried for accuracy: 0 min-max ranges and bias correction; 1 (default) also searched ranges and "
+        "weight scales; 2 also second-order rounding. What does not help on held-out samples is taken back",
+    )
+    parser.add_argument(
         "--io", choices=("float32", "int8", "uint8"), default="float32", help="type of inputs and outputs (float32)"
     )
     parser.add_argument(
@@ -62,6 +70,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             quantize=args.quantize or "int8",
             calib=args.calib,
             io=args.io,
+            effort=args.effort,
             input_shape=dict(parse_shape(text) for text in args.input_shape),
             calib_n=args.calib_n,
             report=None if to_stdout else args.report,

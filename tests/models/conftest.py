@@ -34,12 +34,12 @@ def model_path(zoo: Path) -> Callable[[ZooTask], Path]:
 def int8_model(
     model_path: Callable[[ZooTask], Path], split_of: Callable[[ZooTask], Split]
 ) -> Callable[[ZooTask], bytes]:
-    """The task's model converted to int8 with float32 inputs and outputs, calibrated on the task's samples."""
+    """The task's model converted to int8 at effort 0, with float32 inputs and outputs, calibrated on its samples."""
 
     @cache
     def converted(task: ZooTask) -> bytes:
         path = model_path(task)
         calib = {input_name(path): split_of(task).calibration}
-        return liteinterp.convert(path, quantize="int8", calib=calib).model
+        return liteinterp.convert(path, quantize="int8", calib=calib, effort=0).model
 
     return converted

@@ -135,7 +135,7 @@ def test_report_as_json(model: Path) -> None:
     assert read["calibration_samples"] == 20
     assert read["sizes"]["file_bytes"] == len(made.model)
     assert read["sizes"]["source_bytes"] == model.stat().st_size
-    assert [step["name"] for step in read["steps"]] == ["min-max ranges", "bias correction"]
+    assert [step["name"] for step in read["steps"]][:2] == ["min-max ranges", "bias correction"]
     assert all(row["loads"] for row in read["runtimes"])
     assert {row["op"] for row in read["operators"]} >= {"CONV_2D", "QUANTIZE", "SOFTMAX"}
     assert read["inputs"] == [{"name": "x", "shape": [1, 8, 8, 3], "dtype": "float32"}]

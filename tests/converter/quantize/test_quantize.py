@@ -111,7 +111,7 @@ def test_bias_correction_makes_the_mean_output_right() -> None:
 
     assert mean_error(plain.graph).max() > 0.3
     assert mean_error(corrected.graph).max() < 0.02
-    before, after = (output_sqnr_db(made.graph, calibration.held_out, CExecutor()) for made in (plain, corrected))
+    before, after = (output_sqnr_db(made, calibration.held_out, CExecutor()) for made in (plain, corrected))
     assert before is not None
     assert after is not None
     assert after > before + 6
@@ -123,7 +123,7 @@ def test_correction_that_does_not_help_is_rolled_back() -> None:
     calibration = collect(graph, samples_of(graph, 30), CExecutor())
     odd = collect(graph, [{"x": sample["x"] * 0.05} for sample in samples_of(graph, 30, seed=7)], CExecutor())
     misled = Calibration(calibration.ranges, {}, odd.tap_means, calibration.fit, calibration.held_out)
-    made = quantize(graph, misled, Options(), CExecutor())
+    made = quantize(graph, misled, Options(effort=0), CExecutor())
     plain = apply(graph, decide(graph, misled.ranges))
     step = made.steps[-1]
     assert step.name == "bias correction"

@@ -1,0 +1,164 @@
+"""Chooses weight scales and codes layer by layer, by what they do to the layer's output on samples.
+
+Everything ahead of a layer is final when its turn comes, so each layer also makes up for what the ones before it did.
+Whatever is fitted is then compared with plain rounding on samples that it was not fitted on, channel by channel, and
+the better one stays.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ..ir.executor import Executor
+from ..ir.statistics import Calibration
+from ..ir.types import Quantization
+from ..ir.weighted import bias_of, filter_of, source_of
+from .apply import Layer, QuantizedGraph
+from .bias import accumulator_units, smallest_weight_scales
+from .bias_correction import Progress, correct_bias
+from .fixed_order import Matrices
+from .layer_windows import channel_stack, layer_windows, unstack, weight_stack
+from .scheme import taps_of
+from .second_order import output_error, round_codes
+from .segments import SegmentRunner
+from .weights import WEIGHT_LIMIT
+
+#: Windows looked at per layer, over all samples: enough for the largest layers, and seconds of work.
+WINDOWS = 1 << 15
+#: Every fifth sample judges what was fitted on the others.
+CHECK_EVERY = 5
+#: Scales tried, as parts of the one at which the largest weight just fits.
+SCALE_PARTS = tuple(1.0 - 0.02 * i for i in range(11))
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """Codes [groups, m, taps], their scales [groups, m, 1], and the error that they leave [groups, m]."""
+
+    codes: Matrices
+    scales: Matrices
+    error: Matrices
+
+    def where(self, better: npt.NDArray[np.bool_], other: _Choice) -> _Choice:
+        """`other` for the outputs where it is better."""
+        mask = better[:, :, np.newaxis]
+        return _Choice(
+            np.where(mask, other.codes, self.codes),
+            np.where(mask, other.scales, self.scales),
+            np.where(better, other.error, self.error),
+        )
+
+
+def fit_layers(
+    quantized: QuantizedGraph,
+    calibration: Calibration,
+    executor: Executor,
+    *,
+    second_order: bool,
+    progress: Progress | None = None,
+) -> tuple[QuantizedGraph, int]:
+    """Change weights and biases of an int8 graph in place. Returns it with its layers' new units; how many changed."""
+    runner = SegmentRunner(quantized.graph, calibration.fit, executor)
+    uses = Counter(filter_of(layer.quantized) for layer in quantized.layers)
+    layers, changed = [], 0
+    for i, layer in enumerate(quantized.layers):
+        means = calibration.tap_means.get(layer.source.output.name)
+        if means is not None:
+            runner.run_until(layer.quantized)
+            if uses[filter_of(layer.quantized)] == 1:
+                layer, differs = _fit(layer, runner.held(source_of(layer.quantized)), second_order)
+                changed += differs
+            correct_bias(layer, means.means, runner)
+        layers.append(layer)
+        if progress is not None:
+            progress(i + 1, len(quantized.layers))
+    return replace(quantized, layers=tuple(layers)), changed
+
+
+def _fit(layer: Layer, inputs: Sequence[npt.NDArray[np.generic]], second_order: bool) -> tuple[Layer, bool]:
+    node, weights = layer.quantized, filter_of(layer.source).data
+    assert weights is not None
+    if len(inputs) < CHECK_EVERY:
+        return layer, False
+    fit, check = _moments(layer, inputs)
+    stack = weight_stack(node, weights.astype(np.float64))
+    limits = channel_stack(node, _smallest_scales(layer, weights))
+    widest = channel_stack(node, np.asarray(_scales(layer)))
+    plain = _rounded(stack, widest, check)
+    fitted = _search_scales(stack, widest, limits, fit)
+    if second_order:
+        fitted = replace(fitted, codes=round_codes(stack / fitted.scales, fit))
+    fitted = _judged(stack, fitted, check)
+    best = plain.where(fitted.error < plain.error, fitted)
+    changed = bool((best.codes != plain.codes).any() or (best.scales != plain.scales).any())
+    return (_store(layer, best) if changed else layer), changed
+
+
+def _search_scales(weights: Matrices, widest: Matrices, limits: Matrices, moments: Matrices) -> _Choice:
+    best = _rounded(weights, widest, moments)
+    for part in SCALE_PARTS[1:]:
+        scales = (widest * part).astype(np.float32).astype(np.float64)
+        tried = _rounded(weights, np.where(scales < limits, widest, scales), moments)
+        best = best.where(tried.error < best.error, tried)
+    return best
+
+
+def _rounded(weights: Matrices, scales: Matrices, moments: Matrices) -> _Choice:
+    codes = np.clip(np.rint(weights / scales), -WEIGHT_LIMIT, WEIGHT_LIMIT)
+    return _judged(weights, _Choice(codes, scales, np.zeros(codes.shape[:2])), moments)
+
+
+def _judged(weights: Matrices, choice: _Choice, moments: Matrices) -> _Choice:
+    """The same codes with the error that they leave, in real units but for the input's scale."""
+    error = output_error(weights / choice.scales, choice.codes, moments) * choice.scales[:, :, 0] ** 2
+    return replace(choice, error=error)
+
+
+def _moments(layer: Layer, inputs: Sequence[npt.NDArray[np.generic]]) -> tuple[Matrices, Matrices]:
+    """E[x xᵀ] about the mean, of the samples to fit on and of those to check with. Sums are of integers: exact."""
+    quantization = source_of(layer.quantized).quantization
+    assert quantization is not None
+    wanted = max(1, WINDOWS // len(inputs))
+    sums: list[tuple[float, Matrices | float, Matrices | float]] = [(0.0, 0.0, 0.0), (0.0, 0.0, 0.0)]
+    for i, codes in enumerate(inputs):
+        x = layer_windows(layer.quantized, codes.astype(np.float64) - quantization.zero_point, wanted)
+        into = i % CHECK_EVERY == CHECK_EVERY - 1
+        count, total, squares = sums[into]
+        sums[into] = count + x.shape[1], total + x.sum(axis=1), squares + x.transpose(0, 2, 1) @ x
+    found = []
+    for count, total, squares in sums:
+        mean = np.asarray(total) / count
+        found.append(np.asarray(squares) / count - mean[:, :, np.newaxis] * mean[:, np.newaxis, :])
+    return found[0], found[1]
+
+
+def _smallest_scales(layer: Layer, weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    before, after = source_of(layer.quantized).quantization, layer.quantized.output.quantization
+    assert before is not None and after is not None
+    bias = bias_of(layer.source)
+    values = np.zeros(len(_scales(layer)), np.float32) if bias is None or bias.data is None else bias.data.reshape(-1)
+    return smallest_weight_scales(values, taps_of(layer.quantized), before.scale, after.scale)
+
+
+def _scales(layer: Layer) -> tuple[float, ...]:
+    quantization = filter_of(layer.quantized).quantization
+    assert quantization is not None
+    return quantization.scales
+
+
+def _store(layer: Layer, choice: _Choice) -> Layer:
+    """Write codes, scales and the bias's units into the graph; the bias itself is left to its correction."""
+    node = layer.quantized
+    filter_int8, bias, before = filter_of(node), bias_of(node), source_of(node).quantization
+    assert bias is not None and before is not None and filter_int8.quantization is not None
+    scales = tuple(choice.scales.reshape(-1).tolist())
+    units = accumulator_units(before.scale, scales)
+    filter_int8.data = np.ascontiguousarray(unstack(node, choice.codes)).astype(np.int8)
+    filter_int8.quantization = replace(filter_int8.quantization, scales=scales)
+    bias.quantization = Quantization(tuple(units.tolist()), (0,) * len(scales), 0)
+    return replace(layer, units=units)
