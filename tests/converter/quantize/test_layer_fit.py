@@ -16,6 +16,7 @@ from converter.execute import CExecutor
 from converter.ir.executor import evaluate
 from converter.ir.graph import Graph, OptionValue, Value
 from converter.ir.statistics import Arrays
+from converter.ir.weighted import filter_of
 from converter.options import Options
 from converter.quantize import quantize
 from converter.quantize.apply import apply
@@ -86,9 +87,9 @@ def test_effort_says_which_steps_are_tried(effort: int) -> None:
 
 
 @given(st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_windows_times_weights_is_the_convolution(data: st.DataObject) -> None:
-    op = data.draw(st.sampled_from(["CONV_2D", "grouped", "DEPTHWISE_CONV_2D"]))
+    kind = data.draw(st.sampled_from(["plain", "grouped", "depthwise", "transposed"]))
     side = st.integers(1, 3)
     kernel = data.draw(side), data.draw(side)
     options: dict[str, OptionValue] = {
@@ -98,21 +99,34 @@ def test_windows_times_weights_is_the_convolution(data: st.DataObject) -> None:
         "stride_w": data.draw(side),
         "dilation_h_factor": data.draw(st.integers(1, 2)),
     }
-    depthwise = op == "DEPTHWISE_CONV_2D"
-    if depthwise:
-        options["depth_multiplier"] = 2
-    shape = {"CONV_2D": (6, *kernel, 4), "grouped": (6, *kernel, 2), "DEPTHWISE_CONV_2D": (1, *kernel, 8)}[op]
     make = GraphMaker((2, 9, 7, 4), seed=data.draw(st.integers(0, 99)))
-    value = make.op(op if depthwise else "CONV_2D", [make.x, make.weights(*shape)], options)
+    if kind == "depthwise":
+        options["depth_multiplier"] = 2
+        value = make.op("DEPTHWISE_CONV_2D", [make.x, make.weights(1, *kernel, 8)], options)
+    elif kind == "transposed":
+        value = transposed(make, kernel, options)
+    else:
+        value = make.op("CONV_2D", [make.x, make.weights(6, *kernel, 2 if kind == "grouped" else 4)], options)
     graph = make.graph(value)
     x = make.random.normal(0, 1, (2, 9, 7, 4)).astype(np.float32)
     wanted = evaluate(CExecutor(), graph, {"x": x})[0].reshape(-1, value.shape[3])
-    node = graph.nodes[0]
-    stack = weight_stack(node, constant(node.input(1)).astype(np.float64))
+    (node,) = graph.nodes
+    stack = weight_stack(node, constant(filter_of(node)).astype(np.float64))
     seen = layer_windows(node, x.astype(np.float64), 1 << 20)
     found = np.concatenate(list(seen @ stack.transpose(0, 2, 1)), axis=1)
     assert found == pytest.approx(wanted, abs=1e-4)
-    assert (unstack(node, stack) == constant(node.input(1))).all()
+    assert (unstack(node, stack) == constant(filter_of(node))).all()
+
+
+def transposed(make: GraphMaker, kernel: tuple[int, int], options: dict[str, OptionValue]) -> Value:
+    """TRANSPOSE_CONV with the shape that SAME (input times stride) or VALID (plus what the kernel adds) gives."""
+    sides = []
+    for size, taps, stride in ((9, kernel[0], options["stride_h"]), (7, kernel[1], options["stride_w"])):
+        assert isinstance(stride, int)
+        sides.append(size * stride if options["padding"] == "SAME" else (size - 1) * stride + taps)
+    shape = make.constant(np.array([2, *sides, 6], np.int32), "shape")
+    chosen = {name: options[name] for name in ("padding", "stride_h", "stride_w", "fused_activation_function")}
+    return make.op("TRANSPOSE_CONV", [shape, make.weights(6, *kernel, 4), make.x], chosen)
 
 
 @given(st.integers(1, 5000), st.integers(1, 300))
