@@ -84,7 +84,7 @@ def _wasm(name: str, simd: str) -> Target:
     return Target(name, (run,), "wasm32", (f"-DLI_WASM_SIMD={simd}",), tools)
 
 
-REFERENCE = Run("x86 portable", "{program} {models} 1")
+REFERENCE = Run("here portable", "{program} {models} 1")
 MICROBIT = Run(
     "m0 microbit",
     "qemu-system-arm -M microbit -nographic -monitor none -serial none -kernel {program} "
@@ -93,7 +93,9 @@ MICROBIT = Run(
     "hash_embedded",
 )
 TARGETS = (
-    Target("x86", (REFERENCE, Run("x86 best", "{program} {models}"))),
+    Target("here", (REFERENCE, Run("here best", "{program} {models}"))),
+    # One processor without AVX2 and one with it, whatever this machine has.
+    _linux("amd64", "x86_64-linux-gnu", "qemu-x86_64", "Nehalem", "Haswell"),
     _linux("arm64", "aarch64-linux-gnu", "qemu-aarch64", "cortex-a53", "cortex-a76"),
     _linux("armhf", "arm-linux-gnueabihf", "qemu-arm", "cortex-a7"),
     _linux("riscv64", "riscv64-linux-gnu", "qemu-riscv64", ""),
