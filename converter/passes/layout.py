@@ -115,16 +115,16 @@ class _Rebuild:
                 self.versions[value] = [(identity(len(value.shape)), value)]
 
     def _store(self, node: Node, label: Permutation) -> None:
-        """Let a node write its result in another order."""
-        root = node.output
-        stored = self._alias(root, label)
-        if stored is None:
-            name = self.graph.unique_name(f"{root.name}_stored")
-            origin = moved_origin(root.origin, label)
-            stored = Value(name, permuted(root.shape, label), root.dtype, root.quantization, origin=origin)
-            self.renames.append((stored, root))
-        node.outputs = [stored]
-        self.versions[root] = [(label, stored)]
+        """Let a node write its results in another order."""
+        for i, root in enumerate(node.outputs):
+            stored = self._alias(root, label)
+            if stored is None:
+                name = self.graph.unique_name(f"{root.name}_stored")
+                origin = moved_origin(root.origin, label)
+                stored = Value(name, permuted(root.shape, label), root.dtype, root.quantization, origin=origin)
+                self.renames.append((stored, root))
+            node.outputs[i] = stored
+            self.versions[root] = [(label, stored)]
 
     def _fetch(self, root: Value, wanted: Permutation, reader: Node, *, any_shape: bool) -> Value:
         """The value that holds transpose(root, wanted), made before `reader` if there is none."""

@@ -32,7 +32,7 @@ class LayoutRule(ABC):
     @property
     def rank(self) -> int:
         """Rank that the node's label permutes."""
-        return len(self.node.output.shape)
+        return len(self.node.outputs[0].shape)
 
     @property
     @abstractmethod

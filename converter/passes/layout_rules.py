@@ -10,6 +10,7 @@ from ..gen.ops import OPS
 from ..ir.graph import Graph, Node, Value
 from ..ir.rules import bool_option, constant_ints, int_option, normal_axis
 from ..ir.types import Quantization, Shape
+from .layout_movement import movement_rule
 from .layout_reshape import DenseInput, Flatten, Reshape, Unflatten
 from .layout_rule import IMPOSSIBLE, LayoutRule
 from .rewrite import (
@@ -86,19 +87,6 @@ class Concatenation(LayoutRule):
         return []
 
 
-class Pad(LayoutRule):
-    """The rows of the paddings [rank, 2] move with the axes."""
-
-    @property
-    def ports(self) -> Shape:
-        return (0,)
-
-    def apply(self, graph: Graph, p: Permutation) -> list[Node]:
-        old = self.node.input(1)
-        self.node.inputs[1] = graph.constant(old.name, np.asarray(old.data).reshape(-1, 2)[list(p)])
-        return []
-
-
 class Reduction(LayoutRule):
     """The axes move. Without keep_dims the result is not permuted, so the axes that stay must stay in order."""
 
@@ -172,7 +160,6 @@ _RULES: Mapping[str, Callable[[Node], LayoutRule]] = {
     "CONCATENATION": Concatenation,
     "L2_NORMALIZATION": LastAxis,
     "MEAN": Reduction,
-    "PAD": Pad,
     "REDUCE_MAX": Reduction,
     "REDUCE_MIN": Reduction,
     "SOFTMAX": LastAxis,
@@ -185,11 +172,14 @@ def find_rule(
 ) -> LayoutRule | None:
     """The rule of a node, None when its axes are fixed."""
     rule: LayoutRule | None = None
-    if len(node.outputs) != 1 or node.inputs[0] is None or any(v.elements == 0 for v in node.outputs):
+    if node.inputs[0] is None or any(v.elements == 0 for v in node.outputs):
         return None
     if all(value is None or value.is_constant for value in node.inputs):
         return None  # what makes a constant a graph output
-    if node.op == "RESHAPE":
+    movement = movement_rule(node)
+    if movement is not None or len(node.outputs) != 1:
+        rule = movement
+    elif node.op == "RESHAPE":
         rule = _reshape_rule(graph, node, producers, readers)
     elif node.op == "FULLY_CONNECTED":
         rule = DenseInput(node) if _takes_rows(node, node.input(0)) else None

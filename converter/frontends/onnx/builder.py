@@ -116,6 +116,34 @@ class Builder:
         self._producers[output] = node
         return output
 
+    def emit_parts(
+        self,
+        op: str,
+        inputs: Sequence[Value],
+        options: Mapping[str, OptionValue],
+        *,
+        to: Sequence[Tensor | None],
+        name: str,
+    ) -> None:
+        """Append an operator with several outputs: the values of tensors of the model, None where nothing reads one."""
+        dtype = _output_type(op, inputs, None)
+        outputs = [
+            Value(self._unique(f"{name}_{i}") if tensor is None else tensor.name, (), dtype)
+            for i, tensor in enumerate(to)
+        ]
+        node = Node(op, list(inputs), outputs, dict(options), self._node_name)
+        try:
+            shapes = infer_shapes(node)
+        except ValueError as error:
+            raise Refusal(f"as {op}: {error}", "Not supported yet") from error
+        for output, tensor, shape in zip(outputs, to, shapes, strict=True):
+            output.shape = shape
+            if tensor is not None:
+                self.bind(tensor, output)
+                output.origin = Origin(tensor.name)
+            self._producers[output] = node
+        self.graph.nodes.append(node)
+
     def bind(self, tensor: Tensor, value: Value) -> None:
         """Let a tensor be a value; also one that another tensor is already (Identity)."""
         if value.shape != tensor.dims:

@@ -14,11 +14,13 @@ from ...ir.verify import verify
 from ...options import Options
 from . import (
     activation,
+    cast,
     compare,
     concat,
     conv,
     dense,
     elementwise,
+    expand,
     functions,
     normalization,
     pad,
@@ -26,6 +28,7 @@ from . import (
     reduce,
     reshape,
     resize,
+    slice,
     softmax,
     space,
     transpose,
@@ -40,8 +43,8 @@ from .resolve import resolve
 
 #: Importing a family registers its operators.
 FAMILIES = (
-    activation, compare, concat, conv, dense, elementwise, functions, normalization, pad, pool, reduce, reshape,
-    resize, softmax, space, transpose, transpose_conv,
+    activation, cast, compare, concat, conv, dense, elementwise, expand, functions, normalization, pad, pool, reduce,
+    reshape, resize, slice, softmax, space, transpose, transpose_conv,
 )  # fmt: skip
 
 

@@ -23,6 +23,8 @@ _REMEDIES = {
     "Loop": "Export with the loop unrolled",
     "Scan": "Export with the loop unrolled",
     "NonMaxSuppression": "End the model before it and select boxes in the application",
+    "ConstantOfShape": "Its shape must follow from the shapes of the model's inputs",
+    "Range": "Its limits must follow from the shapes of the model's inputs",
     "RandomNormal": "Export in inference mode",
     "RandomUniform": "Export in inference mode",
 }

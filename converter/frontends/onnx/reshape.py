@@ -35,12 +35,3 @@ def identity(node: OnnxNode, build: Builder) -> None:
     if node.op_type == "Dropout" and node.opset >= 12 and node.scalar(2, "training mode"):
         raise Refusal("training mode", "Export in inference mode")
     build.bind(node.output, build.value(node.input(0)))
-
-
-@onnx_operator("Cast")
-def cast(node: OnnxNode, build: Builder) -> None:
-    """Only casts to the type that the tensor has already; those of constants are folded before."""
-    source, result = node.input(0), node.output
-    if source.dtype != result.dtype:
-        raise Refusal(f"{source.dtype} to {result.dtype}", "Casts of computed tensors are not supported yet")
-    build.bind(result, build.value(source))
