@@ -221,7 +221,8 @@ static void li_conv_run_packed_s8(const li_net *net, const li_node *node, const 
 
     if (!li_conv_shape_of(s, &shape)) return;
     for (b = 0; b < w->batches; ++b, x += in_bytes, out += out_bytes)
-        li_kernels_of(net)->conv_s8->run(out, x, li_node_packed(net, node), li_scratch(net), &shape, &rescale, 0, w->out_h);
+        li_kernels_of(net)->conv_s8->run(out, x, li_tensor_data(li_node_input(net, node, 1)), li_node_packed(net, node), li_scratch(net),
+                                         &shape, &rescale, 0, w->out_h);
 }
 
 li_status li_conv_2d_run(li_net *net, const li_node *node)

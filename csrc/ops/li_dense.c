@@ -34,6 +34,13 @@ static size_t li_dense_packed_bytes(const li_net *net, const li_node *node, cons
     return li_kernels_of(net)->pack_f32_bytes((size_t)s->in_c, (size_t)s->out_c);
 }
 
+/* As the kernels of whole int8 layers see it. */
+static li_conv_shape li_dense_shape(const li_dense_state *s)
+{
+    const li_conv_shape shape = { 1, s->rows, s->in_c, 1, s->rows, s->out_c, 1, 1, 1, 1, 1, 0, 0 };
+    return shape;
+}
+
 li_status li_fully_connected_plan(li_net *net, li_node *node)
 {
     const li_tensor *input = li_node_input(net, node, 0);
@@ -56,6 +63,9 @@ li_status li_fully_connected_plan(li_net *net, li_node *node)
     if (input->type != LI_INT8) {
         const uint64_t packed = li_dense_packed_bytes(net, node, &s);
         node->packed_bytes = packed <= INT32_MAX ? (uint32_t)packed : 0;     /* too large: used in place */
+    } else if (s.rows != 0) {
+        const li_conv_shape shape = li_dense_shape(&s);
+        li_weights_plan_layer(net, node, li_kernels_of(net)->dense_s8, &shape);
     }
     return li_set_shape(net, node, li_node_output(net, node, 0), rank, dims);
 }
@@ -66,7 +76,12 @@ void li_fully_connected_prepare(li_net *net, const li_node *node)
 
     if (li_dense_decode(net, node, s) != LI_OK) return;
     li_epilogue_prepare(net, node, s->activation, (uint32_t)s->out_c, &s->end, (float *)(s + 1));
-    if (node->packed_bytes != 0 && (net->flags & LI_PACKED_READY) == 0) {
+    if (node->packed_bytes == 0 || (net->flags & LI_PACKED_READY) != 0) return;
+    if (li_node_input(net, node, 0)->type == LI_INT8) {
+        const li_conv_shape shape = li_dense_shape(s);
+        li_kernels_of(net)->dense_s8->pack(li_node_packed(net, node), &shape, li_tensor_data(li_node_input(net, node, 1)),
+                                           li_optional_data(net, node, 2), (const float *)(s + 1), s->end.in_zero);
+    } else {
         li_kernels_of(net)->pack_f32(li_node_packed(net, node), li_tensor_data(li_node_input(net, node, 1)), (size_t)s->in_c,
                                      (size_t)s->out_c);
     }
@@ -133,6 +148,12 @@ li_status li_fully_connected_run(li_net *net, const li_node *node)
     void *out = li_tensor_data(li_node_output(net, node, 0));
     size_t row;
 
+    if (packed != NULL && input->type == LI_INT8) {
+        const li_rescale_s8 rescale = { s->end.in_zero, s->end.out_zero, s->end.low, s->end.high };
+        const li_conv_shape shape = li_dense_shape(s);
+        li_kernels_of(net)->dense_s8->run(out, x, filter, packed, li_scratch(net), &shape, &rescale, 0, 1);
+        return LI_OK;
+    }
     for (row = 0; row < (size_t)s->rows; ++row) {
         const size_t from = row * (size_t)s->in_c, to = row * (size_t)s->out_c;
         if (input->type == LI_INT8)

@@ -37,7 +37,8 @@ typedef struct li_rescale_s8 {
 
 /*
  * A whole layer on weights rearranged once: what sets provide that gain from it. dots_s8 or taps_s8 over every window and
- * requantize_s8 define the result; bias may be NULL. A depthwise layer has in_c == out_c and weights [h][w][c].
+ * requantize_s8 define the result; bias may be NULL. A depthwise layer has in_c == out_c and weights [h][w][c]. A dense
+ * layer is a 1x1 convolution of in_w == out_w rows in one image.
  */
 typedef struct li_layer_kernels {
     /* 0 when the set does not take such a layer; otherwise a multiple of 64. */
@@ -46,8 +47,8 @@ typedef struct li_layer_kernels {
     /* `packed` and `scratch` are aligned to 16 bytes, faster to 64. */
     void (*pack)(void *packed, const li_conv_shape *shape, const int8_t *w, const int32_t *bias, const float *multipliers,
                  int32_t in_zero);
-    /* Rows [first, first + rows) of one image's output, counted from `out`'s row 0. */
-    void (*run)(int8_t *out, const int8_t *x, const void *packed, void *scratch, const li_conv_shape *shape,
+    /* Rows [first, first + rows) of one image's output, counted from `out`'s row 0; `w` is what was packed. */
+    void (*run)(int8_t *out, const int8_t *x, const int8_t *w, const void *packed, void *scratch, const li_conv_shape *shape,
                 const li_rescale_s8 *rescale, int32_t first, int32_t rows);
 } li_layer_kernels;
 
@@ -99,7 +100,7 @@ typedef struct li_kernels {
     void (*dots_f32_packed)(float *sums, const float *x, const float *packed, size_t total, size_t first, size_t n,
                             size_t channels);
 
-    const li_layer_kernels *conv_s8, *depthwise_s8;      /* NULL in sets without */
+    const li_layer_kernels *conv_s8, *depthwise_s8, *dense_s8;      /* NULL in sets without */
 } li_kernels;
 
 extern const li_kernels li_kernels_ref;

@@ -37,6 +37,9 @@ static void check_length(const li_kernels *k, size_t n, uint64_t seed)
             if (k->conv_s8 != NULL && n < 68) {
                 run_check(check_conv_s8, "conv_s8", k, s);
             }
+            if (k->dense_s8 != NULL) {
+                run_check(check_dense_s8, "dense_s8", k, s);
+            }
             if (k->depthwise_s8 != NULL && n < 68) {
                 run_check(check_depthwise_s8, "depthwise_s8", k, s);
             }

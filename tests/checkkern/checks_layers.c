@@ -91,8 +91,8 @@ static void run_layer(const li_layer_kernels *kernels, const layer *l, shape s, 
     memset(packed, 0xff, packed_bytes);
     memset(scratch, 0xff, scratch_bytes);
     kernels->pack(packed, &l->shape, l->w, l->bias, l->multipliers, l->rescale.in_zero);
-    kernels->run((int8_t *)r->got, l->x, packed, scratch, &l->shape, &l->rescale, 0, split);
-    kernels->run((int8_t *)r->got, l->x, packed, scratch, &l->shape, &l->rescale, split, l->shape.out_h - split);
+    kernels->run((int8_t *)r->got, l->x, l->w, packed, scratch, &l->shape, &l->rescale, 0, split);
+    kernels->run((int8_t *)r->got, l->x, l->w, packed, scratch, &l->shape, &l->rescale, split, l->shape.out_h - split);
     compare(&s, r);
 }
 
@@ -150,4 +150,23 @@ void check_depthwise_s8(const li_kernels *k, shape s)
         }
     }
     run_layer(k->depthwise_s8, &l, s, &r);
+}
+
+void check_dense_s8(const li_kernels *k, shape s)
+{
+    const int32_t rows = up_to(3), in_c = s.n == 0 ? 1 : (int32_t)s.n, out_c = s.channels == 0 ? 1 : (int32_t)s.channels;
+    const li_conv_shape d = { 1, rows, in_c, 1, rows, out_c, 1, 1, 1, 1, 1, 0, 0 };
+    const layer l = make_layer(&s, d, (size_t)in_c);
+    const result r = make_result(l.out_bytes, s.at, 1);
+    size_t at = 0;
+    for (int32_t row = 0; row < rows; row++) {
+        for (int32_t n = 0; n < out_c; n++) {
+            int32_t sum = l.bias != NULL ? l.bias[n] : 0;
+            for (int32_t c = 0; c < in_c; c++) {
+                sum += (element(&l, 0, row, c) - l.rescale.in_zero) * l.w[(size_t)n * (size_t)in_c + (size_t)c];
+            }
+            r.expected[at++] = rescaled(&l, sum, n);
+        }
+    }
+    run_layer(k->dense_s8, &l, s, &r);
 }

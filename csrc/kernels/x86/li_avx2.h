@@ -33,7 +33,7 @@ void li_avx2_add_s8(int8_t *out, const int8_t *a, const int8_t *b, const li_sum_
 void li_avx2_max_s8(int8_t *out, const int8_t *x, const li_tap_grid *grid, int32_t low, int32_t high, size_t n);
 void li_avx2_average_s8(int8_t *out, const int8_t *x, const li_tap_grid *grid, int32_t low, int32_t high, size_t n);
 
-extern const li_layer_kernels li_avx2_conv_s8, li_avx2_depthwise_s8;
+extern const li_layer_kernels li_avx2_conv_s8, li_avx2_depthwise_s8, li_avx2_dense_s8;
 
 #else
 #define LI_HAS_AVX2 0

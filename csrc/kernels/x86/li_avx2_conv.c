@@ -153,9 +153,10 @@ static void li_avx2_conv_pack(void *packed, const li_conv_shape *shape, const in
     li_x86_conv_pack(&li_avx2_tiles, packed, shape, w, bias, multipliers, in_zero);
 }
 
-static void li_avx2_conv_run(int8_t *out, const int8_t *x, const void *packed, void *scratch, const li_conv_shape *shape,
-                             const li_rescale_s8 *rescale, int32_t first, int32_t rows)
+static void li_avx2_conv_run(int8_t *out, const int8_t *x, const int8_t *w, const void *packed, void *scratch,
+                             const li_conv_shape *shape, const li_rescale_s8 *rescale, int32_t first, int32_t rows)
 {
+    (void)w;
     li_x86_conv_run(&li_avx2_tiles, out, x, packed, scratch, shape, rescale, first, rows);
 }
 

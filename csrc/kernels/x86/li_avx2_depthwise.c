@@ -102,9 +102,10 @@ static void li_avx2_depthwise_pack(void *packed, const li_conv_shape *shape, con
     li_x86_depthwise_pack(&li_avx2_depthwise_tiles, packed, shape, w, bias, multipliers, in_zero);
 }
 
-static void li_avx2_depthwise_run(int8_t *out, const int8_t *x, const void *packed, void *scratch, const li_conv_shape *shape,
-                                  const li_rescale_s8 *rescale, int32_t first, int32_t rows)
+static void li_avx2_depthwise_run(int8_t *out, const int8_t *x, const int8_t *w, const void *packed, void *scratch,
+                                  const li_conv_shape *shape, const li_rescale_s8 *rescale, int32_t first, int32_t rows)
 {
+    (void)w;
     li_x86_depthwise_run(&li_avx2_depthwise_tiles, out, x, packed, scratch, shape, rescale, first, rows);
 }
 

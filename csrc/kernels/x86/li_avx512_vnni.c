@@ -99,13 +99,51 @@ LI_VNNI_PANEL(li_vnni_panel32, LI_VNNI_EACH2, 2)
 LI_VNNI_PANEL(li_vnni_panel48, LI_VNNI_EACH3, 3)
 LI_VNNI_PANEL(li_vnni_panel64, LI_VNNI_EACH4, 4)
 
+/* One pixel, as in fully connected layers: sums of even and odd groups apart, so that they do not wait for each other. */
+#define LI_VNNI_CLEAR(i, b) __m512i s##i##b = _mm512_setzero_si512();
+#define LI_VNNI_ODD(i, b) s##i##b = _mm512_dpbusd_epi32(s##i##b, y, _mm512_loadu_si512(next + 64 * b));
+#define LI_VNNI_JOIN(i, b) s0##b = _mm512_add_epi32(s0##b, s1##b);
+
+#define LI_VNNI_SINGLE(name, EACH, vectors)                                                                            \
+    LI_VNNI static void name(const li_x86_panel *p, li_vnni_end e)                                                     \
+    {                                                                                                                  \
+        const uint8_t *p0 = (const uint8_t *)p->image + p->offsets[0];                                                 \
+        const int8_t *w = p->w;                                                                                        \
+        int8_t *out = p->out;                                                                                          \
+        size_t segment, k;                                                                                             \
+        EACH(LI_VNNI_CHANNELS, 0)                                                                                      \
+        EACH(LI_VNNI_START, 0) EACH(LI_VNNI_CLEAR, 1)                                                                  \
+        for (segment = 0; segment < p->segments; ++segment) {                                                          \
+            const size_t first = segment * p->segment_step, end = first + 4 * p->groups;                               \
+            for (k = first; k + 8 <= end; k += 8, w += 128 * (vectors)) {                                              \
+                const __m512i x = li_vnni_group(p0 + k), y = li_vnni_group(p0 + k + 4);                                \
+                const int8_t *next = w + 64 * (vectors);                                                               \
+                EACH(LI_VNNI_WEIGHTS, 0)                                                                               \
+                EACH(LI_VNNI_STEP, 0) EACH(LI_VNNI_ODD, 1)                                                             \
+            }                                                                                                          \
+            if (k < end) {                                                                                             \
+                EACH(LI_VNNI_WEIGHTS, 0)                                                                               \
+                LI_VNNI_PIXEL(EACH, 0)                                                                                 \
+                w += 64 * (vectors);                                                                                   \
+            }                                                                                                          \
+        }                                                                                                              \
+        EACH(LI_VNNI_JOIN, 0)                                                                                          \
+        EACH(LI_VNNI_FINISH, 0)                                                                                        \
+    }
+
+LI_VNNI_SINGLE(li_vnni_single16, LI_VNNI_EACH1, 1)
+LI_VNNI_SINGLE(li_vnni_single32, LI_VNNI_EACH2, 2)
+LI_VNNI_SINGLE(li_vnni_single48, LI_VNNI_EACH3, 3)
+LI_VNNI_SINGLE(li_vnni_single64, LI_VNNI_EACH4, 4)
+
 LI_VNNI static void li_vnni_panel(const li_x86_panel *p)
 {
     const li_vnni_end e = li_vnni_end_of(p->rescale);
-    if (p->width == 16) li_vnni_panel16(p, e);
-    else if (p->width == 32) li_vnni_panel32(p, e);
-    else if (p->width == 48) li_vnni_panel48(p, e);
-    else li_vnni_panel64(p, e);
+    const int single = p->pixels == 1;
+    if (p->width == 16) (single ? li_vnni_single16 : li_vnni_panel16)(p, e);
+    else if (p->width == 32) (single ? li_vnni_single32 : li_vnni_panel32)(p, e);
+    else if (p->width == 48) (single ? li_vnni_single48 : li_vnni_panel48)(p, e);
+    else (single ? li_vnni_single64 : li_vnni_panel64)(p, e);
 }
 
 static const li_x86_tiles li_vnni_tiles = {
@@ -129,9 +167,10 @@ static void li_vnni_conv_pack(void *packed, const li_conv_shape *shape, const in
     li_x86_conv_pack(&li_vnni_tiles, packed, shape, w, bias, multipliers, in_zero);
 }
 
-static void li_vnni_conv_run(int8_t *out, const int8_t *x, const void *packed, void *scratch, const li_conv_shape *shape,
-                             const li_rescale_s8 *rescale, int32_t first, int32_t rows)
+static void li_vnni_conv_run(int8_t *out, const int8_t *x, const int8_t *w, const void *packed, void *scratch,
+                             const li_conv_shape *shape, const li_rescale_s8 *rescale, int32_t first, int32_t rows)
 {
+    (void)w;
     li_x86_conv_run(&li_vnni_tiles, out, x, packed, scratch, shape, rescale, first, rows);
 }
 

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Packing and blocks of int8 fully connected layers: plain C around the loops of a set. See li_x86_dense.h. */
+#include "li_x86_dense.h"
+
+#include "li_avx2.h"
+
+#if LI_HAS_AVX2
+
+size_t li_x86_dense_packed_bytes(const li_conv_shape *s)
+{
+    return s->out_c > INT32_MAX / 16 || s->in_c > INT32_MAX / 16 ? 0 : ((size_t)s->out_c * 8 + 63) / 64 * 64;
+}
+
+void li_x86_dense_pack(void *packed, const li_conv_shape *s, const int8_t *w, const int32_t *bias, const float *multipliers,
+                       int32_t zero)
+{
+    const size_t channels = (size_t)s->out_c, n = (size_t)s->in_c;
+    int32_t *to = packed;
+    size_t c, k;
+    li_fill(packed, 0, li_x86_dense_packed_bytes(s));
+    for (c = 0; c < channels; ++c) {
+        int64_t sum = 0;
+        for (k = 0; k < n; ++k) sum += w[c * n + k];
+        to[c] = (int32_t)((bias != NULL ? (uint32_t)bias[c] : 0u) - (uint32_t)sum * (uint32_t)zero);      /* may wrap */
+    }
+    li_copy(to + channels, multipliers, channels * sizeof *multipliers);
+}
+
+void li_x86_dense_row(li_dense_eight eight, int8_t *out, const void *x, const int8_t *w, const void *packed,
+                      const li_conv_shape *s, const li_rescale_s8 *r)
+{
+    const size_t channels = (size_t)s->out_c, n = (size_t)s->in_c;
+    const int32_t *bias = packed;
+    const float *multipliers = (const float *)packed + channels;
+    const int8_t *end = w + channels * n;
+    int32_t sums[LI_DENSE_BLOCK];
+    size_t first, count, c;
+    for (first = 0; first < channels; first += count) {
+        count = channels - first < LI_DENSE_BLOCK ? channels - first : LI_DENSE_BLOCK;
+        for (c = 0; c < count; c += 8) eight(sums + c, x, w + (first + c) * n, n, count - c < 8 ? count - c : 8, end);
+        for (c = 0; c < count; ++c) sums[c] = (int32_t)((uint32_t)sums[c] + (uint32_t)bias[first + c]);
+        li_avx2_requantize_s8(out + first, sums, multipliers + first, r->out_zero, r->low, r->high, count);
+    }
+}
+
+#else
+typedef int li_x86_dense_is_left_out;      /* an empty translation unit is not C */
+#endif
