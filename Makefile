@@ -76,6 +76,7 @@ build/checkkern-aarch64: $(CHECKKERN)
 	$(CC_AARCH64) $(DEFINITION) -O2 -static -Wl,-u,getauxval -o $@ $(filter %.c,$^) -lm
 
 bench: $(READY) ## time the zoo's networks, here and in the engines that are installed: build/bench and docs/PERFORMANCE.md
+	$(BIN)/python tests/bench/memory.py --docs docs/PERFORMANCE.md
 	$(BIN)/python tests/bench/networks.py --out build/bench --docs docs/PERFORMANCE.md $(ARGS)
 
 cross: $(READY) ## build for every target, run under emulators, compare hashes (ARGS="--only m4 m7")

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from pages import write_between
+
 from liteinterp import Benchmark, bench
 from liteinterp.contenders import PEERS
 
@@ -89,16 +91,6 @@ def table(results: Sequence[tuple[Network, Benchmark]]) -> str:
     return "\n".join(lines)
 
 
-def write_docs(path: Path, text: str) -> None:
-    """Put the table between its marks."""
-    page = path.read_text("utf-8")
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise SystemExit(f"{path} lacks the lines {BEGIN!r} and {END!r}")
-    path.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", "utf-8")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     default = os.environ.get("LITEINTERP_ZOO", str(REPOSITORY.parent / "shared" / "zoo"))
@@ -125,7 +117,7 @@ def main() -> None:
             print(row(network, found), file=sys.stderr, flush=True)
     print(table(results))
     if arguments.docs:
-        write_docs(arguments.docs, table(results))
+        write_between(arguments.docs, BEGIN, END, table(results))
 
 
 def _microseconds(time: float) -> str:

@@ -23,7 +23,7 @@ CSRC = Path(__file__).resolve().parents[2] / "csrc"
 #: What the files of src/ are, in the order of a net's life; a file that no row names is listed by its own name.
 STAGES = {
     "the file: flatbuffer access, check": ("li_check", "li_flatbuffer", "li_metadata"),
-    "plan: graph, shapes, placement": ("li_plan", "li_tensors", "li_nodes", "li_place", "li_family"),
+    "plan: graph, shapes, placement": ("li_plan", "li_tensors", "li_nodes", "li_groups", "li_place", "li_family"),
     "open, run, interface": ("li_open", "li_run", "li_cpu"),
     "texts of statuses and rules, accessors": ("li_api",),
     "table of operators": ("li_operations",),
