@@ -243,6 +243,55 @@ def _pool(m: RandomModel) -> None:
 
 
 @_grower(2)
+def _conv_transpose(m: RandomModel) -> None:
+    x, kernel, strides = m.value(4), [m.integer(1, 4), m.integer(1, 4)], [m.integer(1, 2), m.integer(1, 2)]
+    channels, outputs = m.shape(x)[1], m.integer(1, 6)
+    if max(m.shape(x)) > 16:
+        raise Unfit
+    pads = [m.integer(0, (size - 1) // 2) for size in (*kernel, *kernel)]
+    extra = [m.integer(0, stride - 1) for stride in strides]
+    operands = [x, m.weights(channels, outputs, *kernel), m.constant(m.normal(outputs))]
+    y = m.emit("ConvTranspose", operands, strides=strides, pads=pads, output_padding=extra)
+    if m.chance(0.5):
+        _normalize(m, y)
+
+
+@_grower(2)
+def _resize(m: RandomModel) -> None:
+    x = m.value(4)
+    if max(m.shape(x)) > 16 or m.opset < 11:
+        raise Unfit
+    scales = np.array([1, 1, m.integer(1, 3), m.integer(1, 3)], np.float32)
+    mode = str(m.rng.choice(["nearest", "linear"]))
+    transformation = str(m.rng.choice(["half_pixel", "asymmetric", "align_corners"]))
+    operands = [x, m.constant(np.zeros(0, np.float32)), m.constant(scales)]
+    m.emit("Resize", operands, mode=mode, coordinate_transformation_mode=transformation)
+
+
+@_grower(1)
+def _depth_and_space(m: RandomModel) -> None:
+    x = m.value(4)
+    if m.shape(x)[1] % 4 == 0 and m.chance(0.5):
+        mode = {"mode": str(m.rng.choice(["DCR", "CRD"]))} if m.opset >= 11 else {}
+        m.emit("DepthToSpace", [x], blocksize=2, **mode)
+    elif all(size % 2 == 0 for size in m.shape(x)[2:]):
+        m.emit("SpaceToDepth", [x], blocksize=2)
+    else:
+        raise Unfit
+
+
+@_grower(2)
+def _one_dimension(m: RandomModel) -> None:
+    x = m.value(3)
+    channels, length = m.shape(x)[1:]
+    kernel = m.integer(1, min(3, length))
+    if m.chance(0.3):
+        m.emit("MaxPool", [x], kernel_shape=[kernel], strides=[m.integer(1, 2)])
+    else:
+        m.emit("Conv", [x, m.weights(m.integer(1, 8), channels, kernel)], pads=[kernel // 2, m.integer(0, 1)])
+
+
+@_grower(2)
 def _squeeze_and_excite(m: RandomModel) -> None:
     x = m.value(4)
     channels = m.shape(x)[1]
