@@ -21,7 +21,9 @@ def grow(make: GraphMaker, draw: st.DrawFn, live: list[Value]) -> Value | None:
     """One random operator on live values; None where the choice does not fit."""
     x = draw(st.sampled_from(live))
     rank = len(x.shape)
-    kinds = "TRANSPOSE TRANSPOSE CONV UNARY CONST ADD CONCAT PAD MEAN SOFTMAX POOL SPLIT FLATTEN WIDEN".split()
+    kinds = (
+        "TRANSPOSE TRANSPOSE CONV UNARY CONST ADD CONCAT PAD PART PART MEAN SOFTMAX POOL SPLIT FLATTEN WIDEN".split()
+    )
     kind = draw(st.sampled_from(kinds))
     if kind == "TRANSPOSE":
         usual = [TO_CHANNELS_FIRST, TO_CHANNELS_LAST] if rank == 4 else []
@@ -54,6 +56,8 @@ def grow(make: GraphMaker, draw: st.DrawFn, live: list[Value]) -> Value | None:
     if kind == "PAD":
         paddings = draw(st.lists(st.integers(0, 1), min_size=2 * rank, max_size=2 * rank))
         return make.op("PAD", [x, make.constant(np.array(paddings, np.int32).reshape(rank, 2), "paddings")])
+    if kind == "PART":
+        return part(make, draw, x)
     if kind == "MEAN":
         axes = draw(st.lists(st.integers(-rank, rank - 1), min_size=1, max_size=2))
         keep = draw(st.booleans()) or rank - len({axis % rank for axis in axes}) < 2
@@ -73,6 +77,40 @@ def grow(make: GraphMaker, draw: st.DrawFn, live: list[Value]) -> Value | None:
     if dense.shape[1] != 12:
         return dense
     return make.reshape(dense, x.shape[0], *draw(st.sampled_from([(2, 2, 3), (12, 1), (4, 3)])))
+
+
+def part(make: GraphMaker, draw: st.DrawFn, x: Value) -> Value | None:
+    """Some elements of a value: of a box, in steps of either sign, by indices, or of an axis that is split."""
+    axis = draw(st.integers(0, len(x.shape) - 1))
+    size = x.shape[axis]
+    kind = draw(st.sampled_from(["SLICE", "STRIDED_SLICE", "GATHER", "SPLIT", "SPLIT_V", "MIRROR_PAD"]))
+    zeros, first = [0] * len(x.shape), draw(st.integers(0, size - 1))
+
+    def ints(name: str, values: object) -> Value:
+        return make.constant(np.array(values, np.int32), name)
+
+    def along(start: list[int], value: int) -> list[int]:
+        return [value if i == axis else other for i, other in enumerate(start)]
+
+    if kind == "SLICE":
+        count = draw(st.integers(1, size - first))
+        return make.op("SLICE", [x, ints("begin", along(zeros, first)), ints("size", along(list(x.shape), count))])
+    if kind == "STRIDED_SLICE":
+        operands = [ints("begin", along(zeros, size - 1)), ints("end", list(x.shape))]
+        strides = ints("strides", along([1] * len(x.shape), draw(st.sampled_from([-1, -2]))))
+        return make.op("STRIDED_SLICE", [x, *operands, strides], {"end_mask": 1 << axis})
+    if kind == "GATHER":
+        return make.op("GATHER", [x, ints("indices", [first, 0, size - 1])], {"axis": axis - len(x.shape)})
+    if kind == "MIRROR_PAD":
+        paddings = [[0, size if i == axis else 0] for i in range(len(x.shape))]
+        return make.op("MIRROR_PAD", [x, ints("paddings", paddings)], {"mode": "SYMMETRIC"})
+    if size == 1:
+        return None
+    if kind == "SPLIT" and size % 2 == 0:
+        parts = make.ops("SPLIT", [ints("axis", axis), x], 2, {"num_splits": 2})
+    else:
+        parts = make.ops("SPLIT_V", [x, ints("sizes", [1, size - 1]), ints("axis", axis)], 2, {"num_splits": 2})
+    return draw(st.sampled_from(parts))
 
 
 @st.composite

@@ -111,16 +111,22 @@ class RandomModel:
         return self.constant(self.normal(*shape, scale=1 / math.sqrt(max(math.prod(shape[1:]), 1))), "w")
 
     def emit(self, op: str, inputs: list[str], **attributes: Any) -> str:
-        """Append a node and run it. Raises Unfit for results that are empty, too large or not finite."""
+        """Append a node and run it. Raises Unfit for results that are empty, too large or not finite.
+
+        And for those of another shape than ONNX Runtime infers (some AveragePools): it would refuse nodes behind them.
+        """
         output = self._name(op.lower())
         node = helper.make_node(op, inputs, [output], name=self._name("node") if self.chance(0.5) else "", **attributes)
         feeds = {name: self.values[name] for name in inputs if name in self.values}
         constants = {name: self.constants[name] for name in inputs if name in self.constants}
         try:
-            (array,) = session(self._proto([node], feeds, [output], constants)).run(None, feeds)
+            runner = session(self._proto([node], feeds, [output], constants))
+            (array,) = runner.run(None, feeds)
         except Exception as error:  # onnxruntime raises many types, which it does not export
             raise Unfit from error
         if not 0 < array.size <= MOST_ELEMENTS or array.ndim > 6 or not np.abs(array).max() <= LARGEST:
+            raise Unfit
+        if tuple(runner.get_outputs()[0].shape) != array.shape:
             raise Unfit
         self.nodes.append(node)
         self.values[output] = array
@@ -382,6 +388,33 @@ def _with_axes(m: RandomModel, op: str, x: str, axes: list[int], since: int, **a
         m.emit(op, [x, m.constant(np.array(axes, np.int64))], **attributes)
     else:
         m.emit(op, [x], axes=axes, **attributes)
+
+
+@_grower(3)
+def _slice(m: RandomModel) -> None:
+    x = m.value()
+    shape = m.shape(x)
+    if not shape:
+        raise Unfit
+    axis = m.axis(len(shape)) % len(shape)
+    start = m.integer(0, shape[axis] - 1)
+    end = m.integer(start + 1, shape[axis])
+    if m.opset < 10:
+        m.emit("Slice", [x], axes=[axis], starts=[start], ends=[end])
+        return
+    bounds = (start, end, axis, m.integer(1, 2)) if m.chance(0.7) else (end - 1, start - shape[axis] - 1, axis, -1)
+    m.emit("Slice", [x, *(m.constant(np.array([number], np.int64)) for number in bounds)])
+
+
+@_grower(2)
+def _gather(m: RandomModel) -> None:
+    x = m.value()
+    shape = m.shape(x)
+    if not shape:
+        raise Unfit
+    axis = m.axis(len(shape)) % len(shape)
+    count = () if m.chance(0.3) else (m.integer(1, 4),)
+    m.emit("Gather", [x, m.constant(m.rng.integers(0, shape[axis], count))], axis=axis)
 
 
 @_grower(2)

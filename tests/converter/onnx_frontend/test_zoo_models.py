@@ -19,7 +19,7 @@ RELATIVE = 1e-4
 
 MODELS = (
     *(f"bench/{name}.float.onnx" for name in ("ad", "ic", "kws", "mobilenetv2", "person", "strww", "vww")),
-    *(f"models/{name}.onnx" for name in ("mlperf_kws_ds_cnn", "efficientnet_lite0", "ultraface_rfb320")),
+    *(f"models/{name}.onnx" for name in ("mlperf_kws_ds_cnn", "efficientnet_lite0", "ultraface_rfb320", "fastestdet")),
 )
 
 
