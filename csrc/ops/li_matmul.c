@@ -44,6 +44,7 @@ static li_status li_matmul_decode(li_net *net, const li_node *node, li_matmul_st
     s->deep_x = adj_x ? matrix_x[1] : 1;
     s->deep_y = adj_y ? 1 : matrix_y[1];
     s->column_y = adj_y ? matrix_y[1] : 1;
+    if (s->depth < 1) return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_SHAPE, node, x, 1, s->depth);
     if (matrix_y[adj_y] != s->depth)
         return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_SHAPE, node, y, s->depth, matrix_y[adj_y]);
     return LI_OK;

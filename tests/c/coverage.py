@@ -97,7 +97,7 @@ def checked_functions() -> set[tuple[Path, str]]:
     found, pending = set(), ["li_check", "li_plan"]
     while pending:
         name = pending.pop()
-        if name in graph.functions and name not in found:
+        if name in graph.functions and name not in found and CSRC in graph.functions[name].file.parents:
             found.add(name)
             pending += graph.callees(graph.functions[name])
     return {(graph.functions[name].file.resolve(), graph.functions[name].plain) for name in found}
