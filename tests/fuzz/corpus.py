@@ -10,16 +10,20 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import numpy as np
 from one_operator import one_operator_models
+from onnx import numpy_helper
 from random_onnx import RandomModel
 from sweeps import build, cases_of
 from tiny_models import chain, every_operator, int8_conv_net
 
+from converter.frontends.onnx import supported_operators
 from converter.gen.ops import OPS
 
 #: Bytes. Larger files take time and reach nothing new.
@@ -40,6 +44,32 @@ def onnx_models() -> Iterator[bytes]:
     """Random models of one to four operators, over all that ONNX Runtime and the frontend share."""
     for seed in range(400):
         yield RandomModel(seed, 1 + seed % 4).model.SerializeToString()
+    yield from onnx_examples()
+
+
+def onnx_examples() -> Iterator[bytes]:
+    """ONNX's own examples of the operators that we lower; operands behind the first become constants."""
+    from onnx.backend.test.case.node import collect_testcases
+
+    lowered = set(supported_operators())
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        cases = collect_testcases(None)
+    for case in cases:
+        if case.model is None or any(node.op_type not in lowered for node in case.model.graph.node):
+            continue
+        graph = case.model.graph
+        constants = [
+            numpy_helper.from_array(array, value.name)
+            for value, array in zip(list(graph.input)[1:], case.data_sets[0][0][1:], strict=False)
+            if isinstance(array, np.ndarray) and array.size <= 64 and value.name
+        ]
+        named = {tensor.name for tensor in constants}
+        inputs = [value for value in graph.input if value.name not in named]
+        del graph.input[:]
+        graph.input.extend(inputs)
+        graph.initializer.extend(constants)
+        yield case.model.SerializeToString()
 
 
 def write(folder: Path, contents: Iterator[bytes]) -> int:

@@ -49,8 +49,7 @@ def reduction(node: OnnxNode, build: Builder) -> None:
 def _axes(node: OnnxNode) -> list[int]:
     """The axes, an attribute and later an input; none given means all, or (noop_with_empty_axes) nothing."""
     rank, since = node.input(0).rank, _REDUCTIONS[node.op_type][1]
-    given = node.constant(1, "axes") if node.opset >= since else node.attributes.integers("axes")
-    axes = sorted({int(axis) % rank for axis in given}) if given is not None and rank else []
+    axes = sorted(set(node.axes(since, rank) or ()))
     if not axes and not (node.opset >= since and node.attributes.integer("noop_with_empty_axes", 0)):
         axes = list(range(rank))
     return axes

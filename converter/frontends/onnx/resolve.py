@@ -69,8 +69,9 @@ class _Walk:
         name = proto.name or f"{proto.op_type}_{self._counts[proto.op_type]}"
         self._counts[proto.op_type] += 1
         inputs = [self.tensor(source, f"{proto.op_type} {name!r}") if source else None for source in proto.input]
-        if proto.op_type == "If" and proto.domain in _OWN_DOMAINS and inputs[0] and inputs[0].data is not None:
-            self._branch(proto, bool(inputs[0].data.all()))
+        condition = inputs[0] if inputs else None
+        if proto.op_type == "If" and proto.domain in _OWN_DOMAINS and condition and condition.data is not None:
+            self._branch(proto, name, bool(condition.data.all()))
             return
         attributes = read_attributes(proto, name)
         outputs = infer_outputs(proto, inputs, attributes, self.opset, self.options)
@@ -106,15 +107,19 @@ class _Walk:
         names = [name for name in proto.output if name]
         return [Tensor(name, array.shape, array.dtype, array) for name, array in zip(names, arrays, strict=True)]
 
-    def _branch(self, proto: onnx.NodeProto, taken: bool) -> None:
+    def _branch(self, proto: onnx.NodeProto, name: str, taken: bool) -> None:
         """Inline the branch of an If whose condition is known."""
         wanted = "then_branch" if taken else "else_branch"
-        found = next(attribute.g for attribute in proto.attribute if attribute.name == wanted)
+        found = next((attribute.g for attribute in proto.attribute if attribute.name == wanted), onnx.GraphProto())
+        if len(found.output) != len(proto.output):
+            raise InvalidModelError.at(
+                STAGE, f"If {name!r}", f"{wanted} has {len(found.output)} outputs, the node {len(proto.output)}"
+            )
         body = _with_new_names(found, self.scope)
         self.initializers(body)
         self.nodes(body.node)
         for outer, inner in zip(proto.output, body.output, strict=True):
-            self.scope[outer] = self.tensor(inner.name, f"If {proto.name!r}")
+            self.scope[outer] = self.tensor(inner.name, f"If {name!r}")
 
 
 def _with_new_names(body: onnx.GraphProto, taken: Container[str]) -> onnx.GraphProto:
