@@ -62,11 +62,7 @@ def outputs_of(content: bytes, runs: int = 2) -> list[npt.NDArray[Any]]:
         for details in interpreter.get_input_details():
             shape, dtype = details["shape"], details["dtype"]
             codes = (-128, 128) if dtype == np.int8 else (0, 100)
-            data = (
-                rng.normal(size=shape)
-                if dtype == np.float32
-                else rng.integers(*codes, shape)
-            )
+            data = rng.normal(size=shape) if dtype == np.float32 else rng.integers(*codes, shape)
             interpreter.set_tensor(details["index"], data.astype(dtype))
         interpreter.invoke()
         results += [interpreter.get_tensor(details["index"]) for details in interpreter.get_output_details()]
