@@ -277,7 +277,8 @@ def _float_rows(kept: Sequence[KeptFloat]) -> tuple[FloatRow, ...]:
 
 def _sizes(source_bytes: int | None, file_bytes: int, graph: Graph, plan: MemoryPlan) -> Sizes:
     """Sizes of the written model."""
-    constants = sum(value.size_bytes for value in graph.values() if value.is_constant)
+    held = {value.data.tobytes(): value.size_bytes for value in graph.values() if value.data is not None}
+    constants = sum(held.values())  # the file holds equal constants once
     work = sum(macs(node) for node in graph.nodes)
     return Sizes(source_bytes, file_bytes, constants, plan.arena_bytes, plan.lower_bound_bytes, work)
 
