@@ -321,8 +321,13 @@ NETWORK_TASKS = (
         "ultraface_tflite", "ultraface_rfb320.tflite", _ultraface_tflite,
         _same_boxes(lambda o, i: _ultraface_boxes([o[1], o[0]], i)), 90,
     ),
+    NetworkTask(
+        "fastestdet", "fastestdet.onnx", _fastestdet, _same_boxes(lambda o, i: _fastestdet_boxes(o, i, 0.4)), 80,
+        _fastestdet_score, 3.0,
+    ),
     # Its front end, the logarithm of a spectrum, has no useful int8 form under one scale.
     NetworkTask("basic_pitch", "basic_pitch_nmp.tflite", _basic_pitch),
+    NetworkTask("basic_pitch_onnx", "basic_pitch_nmp.onnx", _basic_pitch),
     # Logits from -435 to 4 leave steps of 1.7 around the threshold: docs/QUANTIZATION.md.
     NetworkTask("blazeface", "blazeface_short.tflite", _blazeface, _same_boxes(_blazeface_boxes), 45),
 )  # fmt: skip

@@ -35,7 +35,8 @@ def int8_model(zoo: Path, split_of: Callable[[NetworkTask], NetworkSplit]) -> Ca
     @cache
     def converted(task: NetworkTask) -> bytes:
         path = zoo / "models" / task.file
-        return liteinterp.convert(path, quantize="int8", calib={input_name(path): split_of(task).calibration}).model
+        calib = {input_name(path): split_of(task).calibration}
+        return liteinterp.convert(path, quantize="int8", calib=calib, effort=0).model
 
     return converted
 
