@@ -25,6 +25,8 @@ from .rewrite import (
 #: Readers of a RESHAPE that read through it, beside those on elements.
 FOLLOWING = ("RESHAPE", "CONCATENATION")
 
+PADS = ("PAD", "PADV2", "MIRROR_PAD")
+
 
 class MergeReshapes(Pass):
     """Brings RESHAPEs together and leaves one of each chain.
@@ -39,6 +41,8 @@ class MergeReshapes(Pass):
        change one shape to one other; so do those of CONCATENATION along an axis that they keep.
     7. An elementwise operator with one input that reads a RESHAPE among other readers reads what the RESHAPE reads, and
        has one of its own behind it, if the others could do the same: cases 2 and 6 bring them together again.
+    8. PAD, PADV2 or MIRROR_PAD of a RESHAPE that only adds or drops axes of size 1, which it does not pad, pads before
+       it: explicit padding before a convolution on one dimension.
     """
 
     name = "merge_reshapes"
@@ -55,7 +59,7 @@ class MergeReshapes(Pass):
             if node.op == "RESHAPE" and (_sink(graph, context.at(node)) or _drop_axes(graph, node)):
                 context.applied(node)
         for node in list(graph.nodes):
-            if _reads_through(graph, context.at(node)):  # 6, 7
+            if _reads_through(graph, context.at(node)) or _pads_before(graph, node):  # 6, 7, 8
                 context.applied(node)
 
 
@@ -121,6 +125,28 @@ def _reads_through(graph: Graph, node: Node) -> bool:
     early = Value(graph.unique_name(f"{result.name}_flat"), shape, result.dtype, result.quantization)
     position = next(i for i, other in enumerate(graph.nodes) if other is node)
     graph.nodes[position] = Node(node.op, list(sources), [early], options, node.name)
+    graph.insert_after(graph.nodes[position], reshape_node(graph, early, result, node.name))
+    return True
+
+
+def _pads_before(graph: Graph, node: Node) -> bool:
+    """Case 8. The result of `node` keeps its identity."""
+    reshape = graph.producers().get(node.input(0)) if node.op in PADS else None
+    if reshape is None or not _is_plain_reshape(reshape) or node.input(1).data is None:
+        return False
+    source, flat, result = reshape.input(0), node.input(0), node.output
+    long_axes = [[i for i, size in enumerate(shape) if size != 1] for shape in (source.shape, flat.shape)]
+    given = np.asarray(node.input(1).data).reshape(-1, 2)
+    unit_axes = [i for i in range(len(flat.shape)) if i not in long_axes[1]]
+    if [source.shape[i] for i in long_axes[0]] != [flat.shape[i] for i in long_axes[1]] or given[unit_axes].any():
+        return False
+    paddings = np.zeros((len(source.shape), 2), given.dtype)
+    paddings[long_axes[0]] = given[long_axes[1]]
+    shape = tuple(size + int(ends.sum()) for size, ends in zip(source.shape, paddings, strict=True))
+    early = Value(graph.unique_name(f"{result.name}_flat"), shape, result.dtype, result.quantization)
+    operands = [source, graph.constant(node.input(1).name, paddings), *node.inputs[2:]]
+    position = next(i for i, other in enumerate(graph.nodes) if other is node)
+    graph.nodes[position] = Node(node.op, operands, [early], dict(node.options), node.name)
     graph.insert_after(graph.nodes[position], reshape_node(graph, early, result, node.name))
     return True
 
