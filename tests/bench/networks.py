@@ -11,6 +11,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +20,8 @@ from pages import write_between
 
 from liteinterp import Benchmark, bench
 from liteinterp.contenders import PEERS
+from liteinterp.errors import UnsupportedError
+from liteinterp.net import ISA, ModelBytes, Net, Request
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BEGIN, END = "<!-- latency: written by `make bench` -->", "<!-- latency: end -->"
@@ -59,14 +62,24 @@ def peers(zoo: Path, network: Network, engines: Sequence[str]) -> str:
     )
 
 
+def kernel_sets(path: Path) -> list[str]:
+    """Kernel sets of this machine, the one that is taken by default first, the portable one last."""
+    model = ModelBytes(path.read_bytes())
+    found = [Net(model).kernels]
+    for name in reversed(ISA):
+        with suppress(UnsupportedError):
+            found.append(Net(model, Request(isa=name)).kernels)
+    return [*dict.fromkeys(name for name in found if name != "ref"), "ref"]
+
+
 def row(network: Network, found: Benchmark) -> str:
     """A line of the table: least microseconds, and our best over each peer."""
-    times = {line.engine.partition(" ")[2] or line.engine: line for line in found.engines}
-    best, portable = found.engines[0], times["ref"]
-    cells = [network.model, f"{portable.time.minimum_us:,.0f}", _microseconds(best.time.minimum_us)]
-    cells.append(f"{best.gmacs_per_second:.1f}")
+    own = [line for line in found.engines if line.engine not in PEERS]
+    peers = {line.engine: line for line in found.engines if line.engine in PEERS}
+    cells = [network.model, *(_microseconds(line.time.minimum_us) for line in reversed(own))]
+    cells.append(f"{own[0].gmacs_per_second:.1f}")
     for engine in PEERS:
-        line = times.get(engine)
+        line = peers.get(engine)
         cells += ["", ""] if line is None else [_microseconds(line.time.minimum_us), f"{line.ratio_minimum:.2f}"]
     return f"| {' | '.join(cells)} |"
 
@@ -76,13 +89,14 @@ def table(results: Sequence[tuple[Network, Benchmark]]) -> str:
     first = results[0][1]
     versions = {line.engine: line.version for _, found in results for line in found.engines if line.engine in PEERS}
     named = ", ".join(f"{TITLES[engine]} {version}" for engine, version in versions.items())
-    kernels = first.engines[0].engine.partition(" ")[2]
+    kernels = [line.engine.partition(" ")[2] for line in first.engines if line.engine not in PEERS]
     loads = [found.machine.load for _, found in results if found.machine.load is not None]
-    head = ["model", "`ref`", f"`{kernels}`", "GMAC/s"]
+    head = ["model", *(f"`{name}`" for name in reversed(kernels)), "GMAC/s"]
     for engine in PEERS:
-        head += [TITLES[engine], f"`{kernels}` / it"]
+        head += [TITLES[engine], "ratio"]
     lines = [
-        f"{first.machine.processor}, {first.machine.cores} cores, load {min(loads):.1f} to {max(loads):.1f}; {named}.",
+        f"{first.machine.processor}, {first.machine.cores} cores, load {min(loads):.1f} to {max(loads):.1f}; {named}. "
+        f"GMAC/s and ratios are those of `{kernels[0]}`.",
         "",
         f"| {' | '.join(head)} |",
         f"|{'---|' * len(head)}",
@@ -111,7 +125,7 @@ def main() -> None:
         if arguments.only in network.model:
             path = arguments.zoo / "models" / f"{network.model}.tflite"
             vs = peers(arguments.zoo, network, engines)
-            found = bench(path, vs=vs, isa=["best", "ref"], seconds=arguments.seconds, with_profile=True)
+            found = bench(path, vs=vs, isa=kernel_sets(path), seconds=arguments.seconds, with_profile=True)
             (arguments.out / f"{network.model}.json").write_text(found.to_json(), "utf-8")
             results.append((network, found))
             print(row(network, found), file=sys.stderr, flush=True)
