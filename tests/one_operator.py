@@ -176,6 +176,18 @@ def _constants() -> ModelMaker:
     return m.ends([x], [t, u, v, x, a, t, s])
 
 
+def _lookup() -> ModelMaker:
+    """Three operators that run as one."""
+    m = _Maker()
+    x, shifted, indices = m.value((3, 5), INT8), m.value((3, 5), UINT8, zero_point=131), m.value((3, 5), INT32)
+    table = m.tensor((256,), INT8, m.random.integers(-128, 128, 256), 0.05, 3)
+    y = m.value((3, 5), INT8)
+    m.op("QUANTIZE", [x], [shifted], tflite.QuantizeOptions())
+    m.op("CAST", [shifted], [indices], tflite.CastOptions())
+    m.op("GATHER", [table, indices], [y], tflite.GatherOptions(0), 2)
+    return m.ends([x], [y])
+
+
 def _aliases() -> ModelMaker:
     """A chain of shapes over one input, with results written into its bytes, and a branch that needs the old ones."""
     m = _Maker()
@@ -211,7 +223,7 @@ def _unsigned_aliases() -> ModelMaker:
 
 
 def one_operator_models() -> dict[str, ModelMaker]:
-    models: dict[str, ModelMaker] = {"constants": _constants(), "aliases": _aliases()}
+    models: dict[str, ModelMaker] = {"constants": _constants(), "aliases": _aliases(), "lookup": _lookup()}
     names = {
         FLOAT32: "float32",
         FLOAT16: "float16",

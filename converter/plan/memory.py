@@ -9,6 +9,7 @@ from ..ir.graph import Graph, Node
 from ..ir.memory import MemoryPlan, Peak, Search
 from .arena import Placement, place
 from .lifetimes import Block, find_blocks, lower_bound_bytes, takes_room
+from .lookups import joined_lookups, with_lookups
 from .order import any_order_bound_bytes, orders
 
 
@@ -18,6 +19,7 @@ def plan_memory(graph: Graph) -> MemoryPlan:
     An order that is no better than the graph's own is not taken. Same graph, same plan.
     """
     given, tried, placements = graph.nodes, 0, 0
+    graph.nodes, lookups = joined_lookups(graph)
     best: tuple[list[Node], list[Block], Placement, int] | None = None
     given_bytes = 0
     bound_of_all = any_order_bound_bytes(graph)
@@ -36,7 +38,7 @@ def plan_memory(graph: Graph) -> MemoryPlan:
     graph.nodes = given
     assert best is not None
     graph.nodes, blocks, found, bound = best
-    return MemoryPlan(
+    plan = MemoryPlan(
         {v.name: offset for block, offset in zip(blocks, found.offsets, strict=True) for v in block.values},
         found.arena_bytes,
         bound,
@@ -44,6 +46,8 @@ def plan_memory(graph: Graph) -> MemoryPlan:
         _peak(graph, blocks),
         Search(tried, placements, given_bytes, *_sharing(graph, blocks)),
     )
+    graph.nodes = with_lookups(graph.nodes, lookups)
+    return plan
 
 
 def _peak(graph: Graph, blocks: Sequence[Block]) -> Peak:

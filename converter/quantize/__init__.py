@@ -16,10 +16,14 @@ from .evaluate import output_sqnr_db
 from .layer_fit import fit_layers
 from .range_search import search_ranges
 from .scheme import KeptFloat, Scheme, decide
+from .tables import merge_tables
 
 __all__ = ["KeptFloat", "Layer", "Quantized", "QuantizedGraph", "Scheme", "Step", "quantize"]
 
 Progress = Callable[[int, int | None], None]
+
+#: A table is closer to the float operators at every code, but errors of other layers may have cancelled the chain's.
+WORSE_DB = 0.5
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,9 @@ def quantize(
                 apply(graph, scheme), calibration, executor, second_order=second_order, progress=progress
             )
             ledger.offer(name, f"{changed} of {len(made.layers)} layers", made)
+    merged, sizes = merge_tables(graph, ledger.best, executor)
+    if sizes:
+        ledger.offer("tables", f"{sum(sizes)} elementwise operators became {len(sizes)} look-ups", merged, WORSE_DB)
     best = ledger.best
     notes = set_border_types(best.graph, options.io)
     return Quantized(best.graph, best.layers, best.sources, scheme.kept_float, tuple(ledger.steps), notes)
@@ -95,11 +102,11 @@ class _Ledger:
         assert self._best is not None
         return self._best
 
-    def offer(self, name: str, what: str, made: QuantizedGraph) -> bool:
-        """Take a graph if it is no worse than the best one; where nothing can be measured, always."""
+    def offer(self, name: str, what: str, made: QuantizedGraph, tolerated_db: float = 0.0) -> bool:
+        """Take a graph if it is worse than the best one by no more than is tolerated, or cannot be measured."""
         before = self._best_db
         after = output_sqnr_db(made, self._calibration.held_out, self._executor)
-        accepted = before is None or after is None or after >= before
+        accepted = before is None or after is None or after >= before - tolerated_db
         self.steps.append(Step(name, what, before, after, accepted))
         if accepted:
             self._best, self._best_db = made, after

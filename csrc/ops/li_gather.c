@@ -41,12 +41,29 @@ li_status li_gather_plan(li_net *net, li_node *node)
     return LI_OK;
 }
 
+/* A joined look-up (li_lookup.c) has one operand, the codes, and the table's place in the file as its options. */
+static int li_gather_is_joined(const li_node *node)
+{
+    return node->input_count == 1;
+}
+
+static void li_gather_look_up(li_net *net, const li_node *node)
+{
+    const int8_t *table = (const int8_t *)(li_file(net) + node->options) + 128;
+    const int8_t *x = li_tensor_data(li_node_input(net, node, 0));
+    int8_t *out = li_tensor_data(li_node_output(net, node, 0));
+    const uint32_t n = li_tensor_elements(li_node_output(net, node, 0));
+    uint32_t i;
+    for (i = 0; i < n; ++i) out[i] = table[x[i]];
+}
+
 void li_gather_prepare(li_net *net, const li_node *node)
 {
     const li_tensor *input = li_node_input(net, node, 0), *indices = li_node_input(net, node, 1);
     li_gather_state *s = li_node_state(net, node);
     uint32_t axis, batch;
 
+    if (li_gather_is_joined(node)) return;
     if (li_gather_decode(net, node, &axis, &batch) != LI_OK) return;
     s->batches = li_dims_product(input, 0, batch);
     s->outer = li_dims_product(input, batch, axis);
@@ -64,12 +81,18 @@ li_status li_gather_run(li_net *net, const li_node *node)
 {
     const li_gather_state *s = li_node_state_const(net, node);
     const li_tensor *indices = li_node_input(net, node, 1);
-    const char *x = li_tensor_data(li_node_input(net, node, 0)), *at = li_tensor_data(indices);
+    const char *x = li_tensor_data(li_node_input(net, node, 0)), *at;
     char *out = li_tensor_data(li_node_output(net, node, 0));
-    const size_t block = (size_t)s->size * s->inner, total = (size_t)s->batches * s->indices;
-    size_t i;
+    size_t i, block, total;
     uint32_t batch, outer;
 
+    if (li_gather_is_joined(node)) {
+        li_gather_look_up(net, node);
+        return LI_OK;
+    }
+    at = li_tensor_data(indices);
+    block = (size_t)s->size * s->inner;
+    total = (size_t)s->batches * s->indices;
     for (i = 0; i < total; ++i) {
         const int64_t index = li_gather_index(indices, at, i);
         if (index < 0 || index >= s->size) return li_fail(net, LI_BAD_INPUT, LI_RULE_RUN_INDEX, node, indices, s->size, index);

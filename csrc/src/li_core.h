@@ -33,6 +33,9 @@ li_status li_read_nodes(li_net *net);
 li_status li_read_graph_outputs(li_net *net);
 li_status li_place_arena(li_net *net, li_need *need);
 
+/* Joins the operators of look-ups in tables. Operators without outputs afterwards have nothing left to do. */
+void li_join_lookups(li_net *net);
+
 /* Shape and size of a tensor: LI_RULE_NONE, or the rule that is broken. */
 int32_t li_tensor_shape(li_tensor *t, uint32_t rank, const int64_t *dims);
 /* Scales and zero points against the tensor's type, and against its shape where there is one per channel. */

@@ -50,7 +50,8 @@ struct li_tensor {
 enum {
     LI_TENSOR_INPUT = 1, LI_TENSOR_OUTPUT = 2, LI_TENSOR_VARIABLE = 4, LI_TENSOR_PRODUCED = 8, LI_TENSOR_SHAPED = 16,
     LI_TENSOR_AS_INT8 = 32,     /* a uint8 tensor that an operator sees as int8 */
-    LI_TENSOR_COPIED = 64       /* a constant of which that operator sees a copy; data counts from the copies */
+    LI_TENSOR_COPIED = 64,      /* a constant of which that operator sees a copy; data counts from the copies */
+    LI_TENSOR_BETWEEN = 128     /* nobody knows it but the operator that writes it and the next one, which reads it */
 };
 
 typedef struct li_node {

@@ -106,6 +106,9 @@ LI_NOT_INLINE static li_status li_prepare(li_net *net)
     }
     for (uint32_t i = 0; i < net->node_count; i++) {
         const li_node *node = li_node_record(net, i);
+        if (node->output_count == 0) {
+            continue;
+        }
         if (li_as_int8(net, node)) {
             li_as_int8_prepare(net, node);
         } else if (li_operation_rows[node->row].prepare != NULL) {

@@ -31,7 +31,7 @@ def ints(make: GraphMaker, values: Any, name: str = "") -> Value:
 
 
 def at_least_one(make: GraphMaker, x: Value) -> Value:
-    return make.op("MAXIMUM", [x, make.constant(np.ones(1, np.float32), "one")])
+    return make.op("MAXIMUM", [x, make.constant(np.ones(8, np.float32), "one")])
 
 
 def truth(make: GraphMaker, op: str, x: Value) -> Value:
@@ -95,9 +95,9 @@ USES: dict[str, Callable[[GraphMaker, Value], Value]] = {
     "LEAKY_RELU": lambda make, x: make.op("LEAKY_RELU", [x], {"alpha": 0.1}),
     "HARD_SWISH": lambda make, x: make.op("HARD_SWISH", [x]),
     "ABS": lambda make, x: make.op("ABS", [x]),
-    "SQRT": lambda make, x: make.op("SQRT", [make.op("RELU", [x])]),
+    "SQRT": lambda make, x: make.op("SQRT", [make.conv(x, 8, fused_activation_function="RELU")]),
     "RSQRT": lambda make, x: make.op("RSQRT", [at_least_one(make, x)]),
-    "EXP": lambda make, x: make.op("EXP", [make.op("TANH", [x])]),
+    "EXP": lambda make, x: make.op("EXP", [make.op("SOFTMAX", [x], {"beta": 1.0})]),
     "LOG": lambda make, x: make.op("LOG", [at_least_one(make, x)]),
     "RELU": lambda make, x: make.op("RELU", [x]),
     "RELU6": lambda make, x: make.op("RELU6", [x]),
