@@ -511,3 +511,35 @@ def test_tensor_accessors(core) -> None:
     assert lib.li_tensor_scales(null, scales, 8) == lib.li_tensor_zero_points(null, zeros, 8) == 0
     assert lib.li_tensor_type(null) == lib.li_tensor_index(null) == -1
     assert ffi.string(lib.li_tensor_name(null, length)) == b"" and length[0] == 0
+
+
+def test_plan_checks_its_arguments(core) -> None:
+    lib, fault, need = core.lib, ffi.new("li_fault *"), ffi.new("li_need *")
+    data = chain("RELU").bytes()
+    model, work_bytes = core._model(data), core.check(data).work_bytes
+    block = ffi.new("char[]", work_bytes + 16)
+    work = block + -int(ffi.cast("uintptr_t", block)) % 16
+
+    def plan(options: object = ffi.NULL, work: object = work, bytes: int = work_bytes, size: int = len(data)) -> str:
+        lib.li_plan(model, size, options, work, bytes, need, fault)
+        return core.rules[fault.rule]
+
+    assert plan() == "NONE"
+    assert plan(bytes=work_bytes - 1) == "WORK_TOO_SMALL"
+    assert plan(work=ffi.NULL) == "ARGUMENT_NULL"
+    assert plan(size=4) == "FILE_SIZE"
+    assert lib.li_plan(model, len(data), ffi.NULL, work, work_bytes, ffi.NULL, fault) == BAD_ARGUMENT
+    assert lib.li_plan(model, len(data), ffi.NULL, work, work_bytes, need, ffi.NULL) == 0
+    for fields in ({"input_dims_count": -1}, {"input_dims_count": 1}):
+        options, _ = core.options(**fields)
+        assert plan(options) == "ARGUMENT_NULL"
+    options, _ = core.options(threads=2, parallel=ffi.cast("li_parallel_fn", 16))  # planning calls nothing
+    assert plan(options) == "NONE"
+
+
+def test_more_operators_than_tensors_are_refused(core) -> None:
+    maker = chain("RELU")
+    maker.graph.operators *= 8200
+    with pytest.raises(Exception) as caught:
+        core.plan(maker.bytes())
+    assert (caught.value.rule, caught.value.had) == ("TENSOR_LIMIT", 8200)
