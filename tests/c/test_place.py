@@ -256,6 +256,24 @@ def test_plan_that_reuses_an_input_is_ignored_when_inputs_are_kept(core) -> None
     assert not core.plan(planned(SHARED), IGNORE_PLAN).from_file
 
 
+@pytest.mark.parametrize(
+    ("offsets", "sound"),
+    [
+        ([0, 0, 64], True),  # bytes over the floats that they are made from
+        ([16, 0, 80], True),  # and over the first of them
+        ([0, 16, 64], False),  # a byte written here destroys a float that is still to be read
+        ([0, 64, 0], True),
+        ([0, 64, 64], False),
+    ],
+)
+def test_plan_may_lay_smaller_results_on_their_operand(core, offsets: list[int], sound: bool) -> None:
+    maker = ModelMaker()
+    x, q, y = maker.tensor((16,)), maker.tensor((16,), INT8, None, 0.1), maker.tensor((16,))
+    maker.op("QUANTIZE", [x], [q], tflite.QuantizeOptions())
+    maker.op("DEQUANTIZE", [q], [y], tflite.DequantizeOptions())
+    assert core.plan(maker.ends([x], [y]).plan(offsets).bytes()).from_file == sound
+
+
 def test_plan_is_ignored_when_resizing_breaks_it(core) -> None:
     assert not core.plan(planned(SHARED), dims={0: (5, 4)}).from_file
 
