@@ -97,7 +97,7 @@ li_status li_gather_run(li_net *net, const li_node *node)
         const int64_t index = li_gather_index(indices, at, i);
         if (index < 0 || index >= s->size) return li_fail(net, LI_BAD_INPUT, LI_RULE_RUN_INDEX, node, indices, s->size, index);
     }
-    if (s->inner == 0) return LI_OK;
+    if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return LI_OK;    /* the other dimensions may be huge */
     for (batch = 0; batch < s->batches; ++batch) {
         for (outer = 0; outer < s->outer; ++outer, x += block) {
             for (i = 0; i < s->indices; ++i, out += s->inner) {
