@@ -7,7 +7,7 @@ sums over positions are exact (`ir/taps.py`), and samples are added one after th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sized
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 
 import numpy as np
 import numpy.typing as npt
@@ -43,10 +43,10 @@ def collect(
     """
     checked = CheckedSamples(graph, samples, limit)
     total = _count(samples, limit)
-    selection = Selection.of(total, _bytes_kept(graph))
+    judged = judged_values(graph)
+    selection = _select(graph, judged, total)
     tensors = [TensorStatistics(value) for value in graph.values() if _is_measured(value)]
     layers = [LayerStatistics(node) for node in graph.nodes if node.op in WEIGHTED and _is_measured(source_of(node))]
-    judged = judged_values(graph)
     fit: list[Arrays] = []
     held_out: list[HeldOut] = []
     with executor.open(graph) as session:
@@ -130,7 +130,8 @@ def _count(samples: object, limit: int | None) -> int | None:
     return count if limit is None else min(count, limit)
 
 
-def _bytes_kept(graph: Graph) -> int:
-    """Bytes that stay in memory for each selected sample: inputs, outputs, and int8 values that are alive together."""
+def _select(graph: Graph, judged: Sequence[Value], total: int | None) -> Selection:
+    """A sample to judge by keeps its inputs and answers; one to fit on its inputs, then int8 values alive together."""
     largest = max((value.elements for value in graph.values() if not value.is_constant), default=0)
-    return sum(value.size_bytes for value in graph.inputs + graph.outputs) + 3 * largest
+    inputs = sum(value.size_bytes for value in graph.inputs)
+    return Selection.of(total, inputs + sum(value.size_bytes for value in judged), inputs + 3 * largest)

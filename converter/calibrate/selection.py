@@ -5,10 +5,13 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-#: Samples kept at most, and their bytes. Corrections settle well below that; memory stays flat.
-MAX_KEPT = 80
+#: Samples kept at most. Corrections settle below that; memory stays flat.
+MAX_KEPT = 100
+#: Fewer are only kept where there are fewer.
 MIN_KEPT = 10
-MAX_KEPT_BYTES = 48 << 20
+#: Bytes that the samples to judge by may take (inputs and answers), and those to fit on (and what is alive of each).
+MAX_HELD_OUT_BYTES = 64 << 20
+MAX_FIT_BYTES = 256 << 20
 #: Every fifth of the kept samples is held out.
 HELD_OUT_EVERY = 5
 
@@ -23,22 +26,34 @@ class Role(enum.Enum):
 
 @dataclass(frozen=True)
 class Selection:
-    """Keeps `kept` of `total` samples, evenly spread; without a known total, the first ones."""
+    """Keeps `kept` of `total` samples, evenly spread; without a known total, the first ones.
+
+    Of those that are not held out, `fit` are fitted on, evenly spread as well: they take more memory.
+    """
 
     kept: int
+    fit: int
     total: int | None
 
     @classmethod
-    def of(cls, total: int | None, bytes_per_sample: int) -> Selection:
-        affordable = max(MIN_KEPT, min(MAX_KEPT, MAX_KEPT_BYTES // max(bytes_per_sample, 1)))
-        return cls(affordable if total is None else min(affordable, total), total)
+    def of(cls, total: int | None, held_out_bytes: int, fit_bytes: int) -> Selection:
+        """By the bytes that a sample of either role takes."""
+        held_out = MAX_HELD_OUT_BYTES // max(held_out_bytes, 1)
+        kept = max(MIN_KEPT, min(MAX_KEPT, held_out * HELD_OUT_EVERY))
+        kept = kept if total is None else min(kept, total)
+        others = kept - kept // HELD_OUT_EVERY
+        return cls(kept, min(others, max(MIN_KEPT, MAX_FIT_BYTES // max(fit_bytes, 1))), total)
 
     def role(self, index: int) -> Role:
         """The role of the index-th sample."""
         rank = self._rank(index)
         if rank is None:
             return Role.RANGES_ONLY
-        return Role.HELD_OUT if rank % HELD_OUT_EVERY == HELD_OUT_EVERY - 1 else Role.FIT
+        if rank % HELD_OUT_EVERY == HELD_OUT_EVERY - 1:
+            return Role.HELD_OUT
+        others, position = self.kept - self.kept // HELD_OUT_EVERY, rank - rank // HELD_OUT_EVERY
+        chosen = (position + 1) * self.fit // others > position * self.fit // others
+        return Role.FIT if chosen else Role.RANGES_ONLY
 
     def _rank(self, index: int) -> int | None:
         """Position among the kept samples, None for a sample that is not kept."""

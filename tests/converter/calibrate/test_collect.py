@@ -11,7 +11,7 @@ import pytest
 from small_graphs import GraphMaker, small_cnn
 
 from converter.calibrate import collect
-from converter.calibrate.selection import HELD_OUT_EVERY, MAX_KEPT, Role, Selection
+from converter.calibrate.selection import HELD_OUT_EVERY, MAX_FIT_BYTES, MAX_KEPT, Role, Selection
 from converter.errors import UsageError
 from converter.execute import CExecutor
 from converter.ir.executor import evaluate
@@ -96,15 +96,23 @@ def test_count_of_a_stream_is_used() -> None:
     assert len(found.fit) + len(found.held_out) == MAX_KEPT
 
 
-@pytest.mark.parametrize("total", [1, 4, 5, 80, 81, 97, 1000])
+@pytest.mark.parametrize("total", [1, 4, 5, 99, 100, 101, 197, 1000])
 def test_kept_samples_are_spread_and_every_fifth_is_held_out(total: int) -> None:
-    selection = Selection.of(total, 100)
+    selection = Selection.of(total, 100, 100)
     roles = [selection.role(i) for i in range(total)]
     kept = [i for i, role in enumerate(roles) if role is not Role.RANGES_ONLY]
     assert len(kept) == min(total, MAX_KEPT)
     assert roles.count(Role.HELD_OUT) == len(kept) // HELD_OUT_EVERY
     gaps = np.diff([*kept, total + kept[0]])
     assert gaps.max() - gaps.min() <= 1
+
+
+def test_samples_that_take_much_memory_are_fitted_on_in_part() -> None:
+    selection = Selection.of(200, 600_000, MAX_FIT_BYTES // 20)
+    roles = [selection.role(i) for i in range(200)]
+    assert roles.count(Role.HELD_OUT) == MAX_KEPT // HELD_OUT_EVERY
+    assert roles.count(Role.FIT) == 20
+    assert np.diff([i for i, role in enumerate(roles) if role is Role.FIT]).max() <= 16
 
 
 def refused(graph: Graph, sample: dict[str, Any]) -> str:
