@@ -60,7 +60,7 @@ static int li_conv_shape_of(const li_conv_state *s, li_conv_shape *shape)
 {
     const li_window *w = &s->window;
     const li_conv_shape found = { w->in_h, w->in_w, s->in_c, w->out_h, w->out_w, s->out_c, w->filter_h, w->filter_w,
-                                  w->stride_h, w->stride_w, w->dilation_h, w->pad_top, w->pad_left };
+                                  w->stride_h, w->stride_w, w->dilation_h, w->pad_top, w->pad_left, 0 };
     *shape = found;
     return s->groups == 1 && (w->dilation_w == 1 || w->filter_w == 1);
 }

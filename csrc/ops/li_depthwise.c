@@ -39,14 +39,17 @@ static li_status li_depthwise_decode(li_net *net, const li_node *node, li_depthw
     return LI_OK;
 }
 
-/* As the kernels of whole int8 layers see it, where they can: one output channel for each input channel, no dilation. */
-static int li_depthwise_shape_of(const li_depthwise_state *s, li_conv_shape *shape)
+/* As the kernels of whole int8 layers see it, where they can: one output channel for each input channel, or one input
+   channel, which makes it a convolution; no dilation along a row. NULL where they can't. */
+static const li_layer_kernels *li_depthwise_layer(const li_kernels *kernels, const li_depthwise_state *s, li_conv_shape *shape)
 {
+    const int plain = s->in_c == 1;
     const li_window *w = &s->window;
     const li_conv_shape found = { w->in_h, w->in_w, s->in_c, w->out_h, w->out_w, s->out_c, w->filter_h, w->filter_w,
-                                  w->stride_h, w->stride_w, w->filter_h > 1 ? w->dilation_h : 1, w->pad_top, w->pad_left };
+                                  w->stride_h, w->stride_w, w->filter_h > 1 ? w->dilation_h : 1, w->pad_top, w->pad_left, plain };
     *shape = found;
-    return s->multiplier == 1 && (w->dilation_w == 1 || w->filter_w == 1);
+    if (w->dilation_w != 1 && w->filter_w != 1) return NULL;
+    return plain ? kernels->conv_s8 : s->multiplier == 1 ? kernels->depthwise_s8 : NULL;
 }
 
 li_status li_depthwise_conv_2d_plan(li_net *net, li_node *node)
@@ -58,7 +61,7 @@ li_status li_depthwise_conv_2d_plan(li_net *net, li_node *node)
     LI_TRY(li_depthwise_decode(net, node, &s));
     LI_TRY(li_weights_state(net, node, sizeof s, (uint32_t)s.out_c));
     LI_TRY(li_weights_check(net, node, 3, (uint32_t)s.out_c, (uint64_t)s.window.filter_h * (uint64_t)s.window.filter_w));
-    if (li_depthwise_shape_of(&s, &shape)) li_weights_plan_layer(net, node, li_kernels_of(net)->depthwise_s8, &shape);
+    li_weights_plan_layer(net, node, li_depthwise_layer(li_kernels_of(net), &s, &shape), &shape);
     dims[0] = s.window.batches;
     dims[1] = s.window.out_h;
     dims[2] = s.window.out_w;
@@ -69,13 +72,15 @@ li_status li_depthwise_conv_2d_plan(li_net *net, li_node *node)
 void li_depthwise_conv_2d_prepare(li_net *net, const li_node *node)
 {
     li_depthwise_state *s = li_node_state(net, node);
+    const li_layer_kernels *layer;
     li_conv_shape shape;
 
     if (li_depthwise_decode(net, node, s) != LI_OK) return;
     li_epilogue_prepare(net, node, s->activation, (uint32_t)s->out_c, &s->end, (float *)(s + 1));
-    if (node->packed_bytes != 0 && (net->flags & LI_PACKED_READY) == 0 && li_depthwise_shape_of(s, &shape))
-        li_kernels_of(net)->depthwise_s8->pack(li_node_packed(net, node), &shape, li_tensor_data(li_node_input(net, node, 1)),
-                                               li_optional_data(net, node, 2), (const float *)(s + 1), s->end.in_zero);
+    layer = li_depthwise_layer(li_kernels_of(net), s, &shape);
+    if (layer != NULL && node->packed_bytes != 0 && (net->flags & LI_PACKED_READY) == 0)
+        layer->pack(li_node_packed(net, node), &shape, li_tensor_data(li_node_input(net, node, 1)), li_optional_data(net, node, 2),
+                    (const float *)(s + 1), s->end.in_zero);
 }
 
 /* The taps of one output pixel that lie inside the image. */
@@ -189,12 +194,13 @@ static void li_depthwise_run_packed_s8(const li_net *net, const li_node *node, c
     const int8_t *x = li_tensor_data(li_node_input(net, node, 0));
     int8_t *out = li_tensor_data(li_node_output(net, node, 0));
     li_conv_shape shape;
+    const li_layer_kernels *layer = li_depthwise_layer(li_kernels_of(net), s, &shape);
     int32_t b;
 
-    if (!li_depthwise_shape_of(s, &shape)) return;
+    if (layer == NULL) return;
     for (b = 0; b < w->batches; ++b, x += in_bytes, out += out_bytes)
-        li_kernels_of(net)->depthwise_s8->run(out, x, li_tensor_data(li_node_input(net, node, 1)), li_node_packed(net, node),
-                                              li_scratch(net), &shape, &rescale, 0, w->out_h);
+        layer->run(out, x, li_tensor_data(li_node_input(net, node, 1)), li_node_packed(net, node), li_scratch(net), &shape, &rescale,
+                   0, w->out_h);
 }
 
 li_status li_depthwise_conv_2d_run(li_net *net, const li_node *node)

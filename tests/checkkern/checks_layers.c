@@ -22,7 +22,7 @@ static int32_t up_to(size_t limit)
 /* Geometry as SAME and VALID padding and odd ones in between give it; every window touches the image. */
 static li_conv_shape draw_shape(size_t channels, size_t most_out)
 {
-    li_conv_shape s = { up_to(12), up_to(12), (int32_t)channels, 0, 0, up_to(most_out), up_to(4), up_to(4), up_to(3), up_to(3), up_to(2), 0, 0 };
+    li_conv_shape s = { up_to(12), up_to(12), (int32_t)channels, 0, 0, up_to(most_out), up_to(4), up_to(4), up_to(3), up_to(3), up_to(2), 0, 0, 0 };
     if (below(3) == 0) {
         s.filter_h = s.filter_w = s.stride_h = s.stride_w = s.dilation_h = 1;
     }
@@ -98,7 +98,9 @@ static void run_layer(const li_layer_kernels *kernels, const layer *l, shape s, 
 
 void check_conv_s8(const li_kernels *k, shape s)
 {
-    const li_conv_shape c = draw_shape(s.n == 0 ? 1 : s.n, 70);
+    li_conv_shape c = draw_shape(s.n == 0 ? 1 : s.n, 70);
+    c.w_last = c.in_c == 1 && below(2) != 0;
+    const size_t w_step = c.w_last ? (size_t)c.out_c : 1;
     const layer l = make_layer(&s, c, (size_t)c.filter_h * (size_t)c.filter_w * (size_t)c.in_c);
     const result r = make_result(l.out_bytes, s.at, 1);
     size_t at = 0;
@@ -106,12 +108,13 @@ void check_conv_s8(const li_kernels *k, shape s)
     for (int32_t y = 0; y < c.out_h; y++) {
         for (int32_t x = 0; x < c.out_w; x++) {
             for (int32_t n = 0; n < c.out_c; n++) {
-                const int8_t *w = l.w + (size_t)n * (size_t)c.filter_h * (size_t)c.filter_w * (size_t)c.in_c;
+                const int8_t *w = l.w + (size_t)n * (c.w_last ? 1 : (size_t)c.filter_h * (size_t)c.filter_w * (size_t)c.in_c);
                 int32_t sum = l.bias != NULL ? l.bias[n] : 0;
                 for (int32_t i = 0; i < c.filter_h; i++) {
                     for (int32_t j = 0; j < c.filter_w; j++) {
                         for (int32_t m = 0; m < c.in_c; m++) {
-                            sum += (element(&l, y * c.stride_h - c.pad_top + i * c.dilation_h, x * c.stride_w - c.pad_left + j, m) - l.rescale.in_zero) * *w++;
+                            sum += (element(&l, y * c.stride_h - c.pad_top + i * c.dilation_h, x * c.stride_w - c.pad_left + j, m) - l.rescale.in_zero) * *w;
+                            w += w_step;
                         }
                     }
                 }
@@ -155,7 +158,7 @@ void check_depthwise_s8(const li_kernels *k, shape s)
 void check_dense_s8(const li_kernels *k, shape s)
 {
     const int32_t rows = up_to(3), in_c = s.n == 0 ? 1 : (int32_t)s.n, out_c = s.channels == 0 ? 1 : (int32_t)s.channels;
-    const li_conv_shape d = { 1, rows, in_c, 1, rows, out_c, 1, 1, 1, 1, 1, 0, 0 };
+    const li_conv_shape d = { 1, rows, in_c, 1, rows, out_c, 1, 1, 1, 1, 1, 0, 0, 0 };
     const layer l = make_layer(&s, d, (size_t)in_c);
     const result r = make_result(l.out_bytes, s.at, 1);
     size_t at = 0;

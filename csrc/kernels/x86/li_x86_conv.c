@@ -114,12 +114,13 @@ void li_x86_conv_pack(const li_x86_tiles *tiles, void *packed, const li_conv_sha
         panel_w = to + width * 8;
         for (lane = 0; lane < width; ++lane) {
             const size_t channel = first + tiles->lane(width, lane);
-            const int8_t *from = w + channel * walk.filter_h * walk.segment;
+            const int8_t *from = w + (s->w_last ? channel : channel * walk.filter_h * walk.segment);
+            const size_t step = s->w_last ? out_c : 1;
             uint32_t sum = 0;                    /* may wrap: what counts is the end */
             if (channel >= out_c) continue;
             for (y = 0; y < walk.filter_h; ++y)
                 for (k = 0; k < walk.segment; ++k) {
-                    const int32_t value = from[y * walk.segment + k];
+                    const int32_t value = from[(y * walk.segment + k) * step];
                     sum += (uint32_t)value;
                     panel_w[((y * ks + k) / tiles->group * width + lane) * tiles->group + k % tiles->group] = (int8_t)value;
                 }
