@@ -28,6 +28,7 @@ STAGES = {
     "texts of statuses and rules, accessors": ("li_api",),
     "table of operators": ("li_operations",),
     "functions (li_math)": ("li_math",),
+    "uint8 shown as int8": ("li_as_int8",),
 }
 
 
