@@ -17,7 +17,7 @@ typedef struct li_matmul_state {
 } li_matmul_state;
 
 /* Columns of one output row that are summed together, and terms of a float sum that are added among themselves first. */
-enum { LI_MATMUL_COLUMNS = LI_CHANNEL_BLOCK, LI_MATMUL_DEPTH = 64 };
+enum { LI_MATMUL_COLUMNS = LI_CHANNEL_BLOCK / 2, LI_MATMUL_DEPTH = 64 };
 
 /* The scale of sums. */
 static float li_matmul_scale(const li_net *net, const li_node *node)

@@ -2,11 +2,12 @@
 /* SLICE and STRIDED_SLICE: a view of the input. The box must be known while planning. */
 #include "li_view.h"
 
-/* What a decoded operator takes: output dimension d has dims[d] elements, steps[d] elements of the input apart. */
+/* What a decoded operator takes: output dimension d has dims[d] elements, steps[d] elements of the input apart. A rank above
+   the limit is refused with the shape; its dimensions are not kept. */
 typedef struct li_box {
     uint32_t rank;
-    int64_t dims[LI_MAX_RANK * 3];
-    int32_t steps[LI_MAX_RANK * 3];
+    int64_t dims[LI_MAX_RANK];
+    int32_t steps[LI_MAX_RANK];
     int64_t start;
 } li_box;
 
@@ -89,17 +90,33 @@ static li_stride_masks li_stride_masks_of(const li_net *net, const li_node *node
 
 static void li_box_add(li_box *box, int64_t size, int64_t step)
 {
-    box->dims[box->rank] = size;
-    /* A step is used only between elements that exist, and then fits. */
-    box->steps[box->rank++] = size > 1 ? (int32_t)step : 0;
+    if (box->rank < LI_MAX_RANK) {
+        box->dims[box->rank] = size;
+        /* A step is used only between elements that exist, and then fits. */
+        box->steps[box->rank] = size > 1 ? (int32_t)step : 0;
+    }
+    ++box->rank;
+}
+
+/* begin, end and strides are known, and have one element per entry. */
+static li_status li_stride_count(li_net *net, const li_node *node, uint32_t *count)
+{
+    enum { MOST = LI_MAX_RANK * 2 };    /* every dimension of the input, and as many new ones as an output can have */
+    uint32_t i, other;
+    LI_TRY(li_known_count(net, node, li_node_input(net, node, 1), MOST, count));
+    for (i = 2; i < 4; ++i) {
+        const li_tensor *operand = li_node_input(net, node, i);
+        LI_TRY(li_known_count(net, node, operand, MOST, &other));
+        if (other != *count) return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_SHAPE, node, operand, *count, other);
+    }
+    return LI_OK;
 }
 
 /* The entries [0, count) against the input's dimensions; without an ellipsis the dimensions left over are whole. */
-static li_status li_strided_slice_walk(li_net *net, const li_node *node, const int64_t *begins, const int64_t *ends,
-                                       const int64_t *strides, uint32_t count, uint32_t skipped, li_box *box)
+LI_NOT_INLINE static li_status li_strided_slice_walk(li_net *net, const li_node *node, const li_stride_masks *m, uint32_t count,
+                                                     uint32_t skipped, li_box *box)
 {
     const li_tensor *input = li_node_input(net, node, 0);
-    const li_stride_masks m = li_stride_masks_of(net, node);
     int32_t steps[LI_MAX_RANK];
     uint32_t i, d = 0, whole;
 
@@ -107,19 +124,21 @@ static li_status li_strided_slice_walk(li_net *net, const li_node *node, const i
     box->rank = 0;
     box->start = 0;
     for (i = 0; i <= count; ++i) {
-        const bool fills = i == count || (m.ellipsis >> i & 1u) != 0;
+        const bool fills = i == count || (m->ellipsis >> i & 1u) != 0;
         if (fills) {
             for (whole = i == count ? input->rank - d : skipped; whole > 0; --whole, ++d) li_box_add(box, input->dims[d], steps[d]);
-        } else if ((m.new_axis >> i & 1u) != 0) {
+        } else if ((m->new_axis >> i & 1u) != 0) {
             li_box_add(box, 1, 0);
         } else {
-            const li_stride_entry entry = { begins[i], ends[i], strides[i], (m.begin >> i & 1u) != 0, (m.end >> i & 1u) != 0,
-                                            (m.shrink >> i & 1u) != 0, m.offset };
+            const int64_t stride = li_known_int(net, li_node_input(net, node, 3), i);
+            const li_stride_entry entry = { li_known_int(net, li_node_input(net, node, 1), i),
+                                            li_known_int(net, li_node_input(net, node, 2), i), stride, (m->begin >> i & 1u) != 0,
+                                            (m->end >> i & 1u) != 0, (m->shrink >> i & 1u) != 0, m->offset };
             int64_t first, taken;
-            if (strides[i] == 0) return li_fail(net, LI_BAD_MODEL, LI_RULE_OPTION_STRIDE, node, li_node_input(net, node, 3), 1, 0);
+            if (stride == 0) return li_fail(net, LI_BAD_MODEL, LI_RULE_OPTION_STRIDE, node, li_node_input(net, node, 3), 1, 0);
             LI_TRY(li_stride_range(net, node, &entry, input->dims[d], &first, &taken));
             if (taken > 0) box->start += first * steps[d];
-            if (!entry.one) li_box_add(box, taken, strides[i] * steps[d]);
+            if (!entry.one) li_box_add(box, taken, stride * steps[d]);
             ++d;
         }
     }
@@ -128,25 +147,19 @@ static li_status li_strided_slice_walk(li_net *net, const li_node *node, const i
 
 static li_status li_strided_slice_decode(li_net *net, const li_node *node, li_box *box)
 {
-    enum { MOST = LI_MAX_RANK * 2 };    /* every dimension of the input, and as many new ones as an output can have */
     const li_tensor *input = li_node_input(net, node, 0);
     const li_stride_masks m = li_stride_masks_of(net, node);
-    int64_t values[3][MOST];
-    uint32_t counts[3], i, taking = 0, ellipses = 0;
+    uint32_t count, i, taking = 0, ellipses = 0;
 
-    for (i = 0; i < 3; ++i) {
-        const li_tensor *operand = li_node_input(net, node, i + 1);
-        LI_TRY(li_known_ints(net, node, operand, values[i], MOST, &counts[i]));
-        if (counts[i] != counts[0]) return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_SHAPE, node, operand, counts[0], counts[i]);
-    }
-    for (i = 0; i < counts[0]; ++i) {
+    LI_TRY(li_stride_count(net, node, &count));
+    for (i = 0; i < count; ++i) {
         const bool fills = (m.ellipsis >> i & 1u) != 0;
         ellipses += fills;
         taking += !fills && (m.new_axis >> i & 1u) == 0;
     }
     if (ellipses > 1) return li_fail(net, LI_BAD_MODEL, LI_RULE_OPTION_RANGE, node, NULL, 1, ellipses);
     if (taking > input->rank) return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_SHAPE, node, li_node_input(net, node, 1), input->rank, taking);
-    return li_strided_slice_walk(net, node, values[0], values[1], values[2], counts[0], input->rank - taking, box);
+    return li_strided_slice_walk(net, node, &m, count, input->rank - taking, box);
 }
 
 static li_status li_box_plan(li_net *net, li_node *node, const li_box *box)

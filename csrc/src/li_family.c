@@ -170,8 +170,7 @@ li_status li_set_shape_like(li_net *net, const li_node *node, li_tensor *t, cons
     return li_set_shape(net, node, t, like->rank, dims);
 }
 
-li_status li_known_ints(li_net *net, const li_node *node, const li_tensor *t, int64_t *values, uint32_t capacity,
-                        uint32_t *count)
+li_status li_known_count(li_net *net, const li_node *node, const li_tensor *t, uint32_t capacity, uint32_t *count)
 {
     *count = 0;
     if (t->type != LI_INT32 && t->type != LI_INT64) {
@@ -184,11 +183,23 @@ li_status li_known_ints(li_net *net, const li_node *node, const li_tensor *t, in
     if (elements > capacity) {
         return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_SHAPE, node, t, capacity, elements);
     }
-    const uint8_t *data = li_file(net) + t->data;
-    for (uint32_t i = 0; i < elements; i++) {
-        values[i] = t->type == LI_INT64 ? li_load_i64(data + 8 * i) : li_load_i32(data + 4 * i);
-    }
     *count = elements;
+    return LI_OK;
+}
+
+int64_t li_known_int(const li_net *net, const li_tensor *t, uint32_t i)
+{
+    const uint8_t *data = li_file(net) + t->data;
+    return t->type == LI_INT64 ? li_load_i64(data + 8 * (size_t)i) : li_load_i32(data + 4 * (size_t)i);
+}
+
+li_status li_known_ints(li_net *net, const li_node *node, const li_tensor *t, int64_t *values, uint32_t capacity,
+                        uint32_t *count)
+{
+    LI_TRY(li_known_count(net, node, t, capacity, count));
+    for (uint32_t i = 0; i < *count; i++) {
+        values[i] = li_known_int(net, t, i);
+    }
     return LI_OK;
 }
 

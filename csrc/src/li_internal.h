@@ -142,6 +142,9 @@ li_status li_set_shape_like(li_net *net, const li_node *node, li_tensor *t, cons
 /* The values of a small integer operand (shape, axes, paddings, perm) that are known while planning: constants of int32
    or int64, at most `capacity` elements. LI_UNSUPPORTED with rule LI_RULE_OPERAND_UNKNOWN when they are not. */
 li_status li_known_ints(li_net *net, const li_node *node, const li_tensor *t, int64_t *values, uint32_t capacity, uint32_t *count);
+/* The same without the values, and the i-th of them afterwards: for operators that have little stack to spare. */
+li_status li_known_count(li_net *net, const li_node *node, const li_tensor *t, uint32_t capacity, uint32_t *count);
+int64_t li_known_int(const li_net *net, const li_tensor *t, uint32_t i);
 
 /* Per tensor quantization: exactly one finite positive scale and a zero point inside the type's range. */
 li_status li_need_quantized(li_net *net, const li_node *node, const li_tensor *t);

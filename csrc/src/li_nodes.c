@@ -77,7 +77,7 @@ static li_status li_read_operands(li_net *net, uint32_t table, li_node *node)
 }
 
 /* A tensor that nothing produces and whose shape has no elements needs no buffer to be a constant. */
-static bool li_is_empty_constant(li_net *net, li_tensor *t)
+LI_NOT_INLINE static bool li_is_empty_constant(li_net *net, li_tensor *t)
 {
     const uint8_t *file = li_file(net);
     uint32_t rank;
@@ -96,7 +96,7 @@ static bool li_is_empty_constant(li_net *net, li_tensor *t)
     return true;
 }
 
-static li_status li_check_input(li_net *net, const li_node *node, uint32_t i)
+LI_NOT_INLINE static li_status li_check_input(li_net *net, const li_node *node, uint32_t i)
 {
     const li_operation *operation = &li_operation_rows[node->row];
     const int32_t index = li_load_i32(li_file(net) + node->inputs + 4 * i);
@@ -159,7 +159,7 @@ static bool li_type_row_fits(const li_net *net, const li_node *node, const li_ty
     return true;
 }
 
-static li_status li_check_types(li_net *net, const li_node *node)
+LI_NOT_INLINE static li_status li_check_types(li_net *net, const li_node *node)
 {
     const li_operation *operation = &li_operation_rows[node->row];
     for (uint32_t i = 0; i < operation->type_count; i++) {

@@ -153,7 +153,7 @@ static uint64_t li_place_scratch(li_net *net)
     return li_size_add(li_size_mul(most, (uint64_t)net->threads), copies);
 }
 
-static li_status li_place_parts(li_net *net, li_need *need)
+LI_NOT_INLINE static li_status li_place_parts(li_net *net, li_need *need)
 {
     LI_TRY(li_place_arena(net, need));
     const uint64_t state = li_place_state(net);
