@@ -15,5 +15,5 @@ def concat(node: OnnxNode, build: Builder) -> None:
     if len(parts) == 1:
         build.bind(result, parts[0])
         return
-    axis = node.attributes.integer("axis", 1) % result.rank
+    axis = node.axis(1, result.rank)
     build.emit("CONCATENATION", parts, {**options_for(), "axis": axis}, to=result)

@@ -101,6 +101,13 @@ class OnnxNode:
             raise Refusal(f"axes {list(given)}", f"They have to lie in [-{rank}, {rank})")
         return tuple(axis % rank for axis in given)
 
+    def axis(self, default: int, rank: int) -> int:
+        """The attribute `axis`, from 0 on."""
+        axis = self.attributes.integer("axis", default)
+        if not -rank <= axis < rank:
+            raise Refusal(f"axis {axis}", f"It has to lie in [-{rank}, {rank})")
+        return axis % rank
+
     def scalar(self, i: int, role: str) -> float | None:
         """A constant optional parameter that is one number."""
         data = self.constant(i, role)

@@ -22,6 +22,8 @@ def batch_normalization(node: OnnxNode, build: Builder) -> None:
     if node.opset < 9 and not node.attributes.integer("spatial", 1):
         raise Refusal("statistics per element (spatial = 0)", "Export with opset >= 9")
     source, result = node.input(0), node.output
+    if len({node.input(i).dims for i in range(1, 5)}) != 1:
+        raise Refusal("parameters of different shapes", "Check the model: each has one number per channel")
     with np.errstate(all="ignore"):  # the builder finds what is not finite
         scale, bias, mean, variance = (build.array(node.input(i)).astype(np.float64) for i in range(1, 5))
         factor = scale / np.sqrt(variance + node.attributes.number("epsilon", 1e-5))
@@ -40,7 +42,7 @@ def batch_normalization(node: OnnxNode, build: Builder) -> None:
 def layer_normalization(node: OnnxNode, build: Builder) -> None:
     """(x - mean) / sqrt(variance + epsilon) * scale + bias, statistics over the axes from `axis` on."""
     source = node.input(0)
-    axes = list(range(node.attributes.integer("axis", -1) % source.rank, source.rank))
+    axes = list(range(node.axis(-1, source.rank), source.rank))
     bias = node.optional(2)
     operands = [build.value(tensor) for tensor in (node.input(1), bias) if tensor is not None]
     _normalize(build, build.value(source), axes, node.attributes.number("epsilon", 1e-5), operands, node.output)
@@ -87,7 +89,7 @@ def _normalize(
 def lp_normalization(node: OnnxNode, build: Builder) -> None:
     """p = 2 along the last axis is an operator; along another one that axis goes last and back. p = 1: x / sum |x|."""
     source, result = node.input(0), node.output
-    axis, p = node.attributes.integer("axis", -1) % source.rank, node.attributes.integer("p", 2)
+    axis, p = node.axis(-1, source.rank), node.attributes.integer("p", 2)
     value = build.value(source)
     if p == 1:
         magnitudes = build.emit("ABS", [value], name=f"{result.name}_magnitudes")

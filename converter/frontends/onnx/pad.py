@@ -45,12 +45,12 @@ def pad(node: OnnxNode, build: Builder) -> None:
 
 def _paddings(node: OnnxNode, rank: int) -> _Paddings:
     """(before, after) for every dimension."""
-    given = node.constant(1, "pads") if node.opset >= 11 else node.attributes.integers("pads")
+    given = node.integers(1, "pads") if node.opset >= 11 else node.attributes.integers("pads")
     if given is None:
         raise Refusal("it has no pads", "The model needs to give them")
     pads = [int(pad) for pad in given]
-    named = node.constant(3, "axes")
-    axes = [int(axis) % rank for axis in named] if named is not None else list(range(rank))
+    named = node.axes(18, rank, 3) if node.opset >= 18 else None
+    axes = list(range(rank)) if named is None else list(named)
     if len(pads) != 2 * len(axes):
         raise Refusal(f"{len(pads)} pads for {len(axes)} axes", "Check the model: there must be two for every axis")
     paddings = [(0, 0)] * rank

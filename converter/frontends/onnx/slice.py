@@ -19,27 +19,23 @@ def slice_(node: OnnxNode, build: Builder) -> None:
     source, result = node.input(0), node.output
     steps = None
     if node.opset >= 10:
-        starts, ends = node.constant(1, "starts"), node.constant(2, "ends")
-        axes, steps = node.constant(3, "axes"), node.constant(4, "steps")
+        starts, ends = node.integers(1, "starts"), node.integers(2, "ends")
+        steps = node.integers(4, "steps")
     else:
-        starts, ends, axes = (_attribute(node, name) for name in ("starts", "ends", "axes"))
+        starts, ends = node.attributes.integers("starts"), node.attributes.integers("ends")
+    axes = node.axes(10, source.rank, 3)
     if starts is None or ends is None:
         raise Refusal("it has no starts or ends", "The model needs to give them")
-    named = range(len(starts)) if axes is None else [int(axis) % source.rank for axis in axes]
-    strides = [1] * len(starts) if steps is None else [int(step) for step in steps]
-    if not len(starts) == len(ends) == len(named) == len(strides):
+    named = tuple(range(len(starts))) if axes is None else axes
+    strides = [1] * len(starts) if steps is None else list(steps)
+    if len(named) > source.rank or not len(starts) == len(ends) == len(named) == len(strides):
         raise Refusal("its starts, ends, axes and steps differ in number", "Check the model")
     if 0 in strides:
         raise Refusal("a step of 0", "Check the model")
     taken = [range(size) for size in source.dims]
     for axis, start, end, stride in zip(named, starts, ends, strides, strict=True):
-        taken[axis] = range(*slice(int(start), int(end), stride).indices(source.dims[axis]))
+        taken[axis] = range(*slice(start, end, stride).indices(source.dims[axis]))
     take(build, build.value(source), taken, to=result)
-
-
-def _attribute(node: OnnxNode, name: str) -> np.ndarray[tuple[int], np.dtype[np.int64]] | None:
-    values = node.attributes.integers(name)
-    return None if values is None else np.array(values, np.int64)
 
 
 def take(build: Builder, source: Value, taken: Sequence[range], *, to: Tensor | None = None, name: str = "") -> Value:
@@ -67,7 +63,7 @@ def take(build: Builder, source: Value, taken: Sequence[range], *, to: Tensor | 
 def split(node: OnnxNode, build: Builder) -> None:
     """Sizes are an attribute, since opset 13 an input; without them the parts are equal, but maybe the last."""
     source = node.input(0)
-    axis = node.attributes.integer("axis", 0) % source.rank
+    axis = node.axis(0, source.rank)
     sizes = _split_sizes(node, source.dims[axis])
     if sum(sizes) != source.dims[axis] or min(sizes) < 0 or len(sizes) != len(node.outputs):
         raise Refusal(f"sizes {sizes} of a dimension of {source.dims[axis]}", "Check the model")
@@ -91,7 +87,7 @@ def split(node: OnnxNode, build: Builder) -> None:
 
 
 def _split_sizes(node: OnnxNode, whole: int) -> list[int]:
-    given = node.constant(1, "split") if node.opset >= 13 else node.attributes.integers("split")
+    given = node.integers(1, "split") if node.opset >= 13 else node.attributes.integers("split")
     if given is not None:
         return [int(size) for size in given]
     count = len(node.outputs)
@@ -105,7 +101,7 @@ def _split_sizes(node: OnnxNode, whole: int) -> list[int]:
 def gather(node: OnnxNode, build: Builder) -> None:
     """Constant indices may count from the back. Computed ones below 0 stop the run: they are checked there."""
     source, indices, result = node.input(0), node.input(1), node.output
-    axis = node.attributes.integer("axis", 0) % source.rank
+    axis = node.axis(0, source.rank)
     value, size = build.value(source), source.dims[axis]
     if indices.data is None:
         build.emit("GATHER", [value, build.value(indices)], {"axis": axis}, to=result)
