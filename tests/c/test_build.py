@@ -131,6 +131,7 @@ def test_a_kernel_set_can_be_left_out(cc: str, tmp_path: Path) -> None:
     assert "li_kernels_ref" in nm and "li_kernels_avx2" not in nm
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 def test_other_targets_need_the_same_arena_and_state(program: Callable[..., Path], tmp_path: Path, target: str) -> None:
     """Also the outputs: ``layout`` prints memory needs and a hash of the outputs for every flag."""

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from one_operator import one_operator_models
-from tiny_models import INT64, ModelMaker, chain, every_operator, int8_conv_net
+from tiny_models import INT32, INT64, ModelMaker, chain, every_operator, int8_conv_net
 
 from converter.gen import tflite
 from liteinterp.gen.cdef import ffi
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 KEEP_TENSORS, KEEP_INPUTS, EXACT, IGNORE_PLAN, NO_PACK = 1, 2, 4, 8, 16
 Bytes = npt.NDArray[np.uint8]
+MODELS = {name: maker.bytes() for name, maker in one_operator_models().items()}
 
 
 def view(net: Net, tensor: Any) -> Bytes:
@@ -43,8 +44,8 @@ def moderate(random: np.random.Generator, net: Net, i: int = 0) -> Bytes:
     size = net.lib.li_tensor_bytes(tensor)
     if net.lib.li_tensor_type(tensor) == 0:
         return random.normal(size=size // 4).astype(np.float32).view(np.uint8)
-    if int(net.lib.li_tensor_index(tensor)) in indices_of(net):
-        wide = np.int64 if net.lib.li_tensor_type(tensor) == INT64 else np.int32
+    wide = {INT32: np.int32, INT64: np.int64}.get(net.lib.li_tensor_type(tensor))
+    if wide is not None and int(net.lib.li_tensor_index(tensor)) in indices_of(net):
         return random.integers(0, 2, size // np.dtype(wide).itemsize).astype(wide).view(np.uint8)
     return random.integers(0, 256, size, np.uint8)
 
@@ -132,10 +133,10 @@ def test_hooks_see_single_operators_too(core: Core) -> None:
 
 
 @pytest.mark.parametrize("flags", [0, KEEP_INPUTS, KEEP_TENSORS, IGNORE_PLAN, NO_PACK | EXACT])
-@pytest.mark.parametrize("name", sorted(one_operator_models()))
+@pytest.mark.parametrize("name", sorted(MODELS))
 def test_inputs_and_constants_survive_what_they_should(core: Core, name: str, flags: int) -> None:
     """Constants always; inputs with LI_KEEP_INPUTS; and a second run on the same inputs gives the same bytes."""
-    net = core.open(one_operator_models()[name].bytes(), flags)
+    net = core.open(MODELS[name], flags)
     random = np.random.default_rng(3)
     inputs = [moderate(random, net, i) for i in range(net.lib.li_inputs(net.net))]
     model = bytes(ffi.buffer(net._model))

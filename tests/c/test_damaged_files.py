@@ -65,12 +65,12 @@ def damaged_operators(program: Callable[..., Path], tmp_path: Path, mutants: int
 
 
 def test_damaged_operators(program: Callable[..., Path], tmp_path: Path) -> None:
-    damaged_operators(program, tmp_path, 1000)
+    damaged_operators(program, tmp_path, 150)
 
 
 @pytest.mark.slow
 def test_damaged_operators_large_sample(program: Callable[..., Path], tmp_path: Path) -> None:
-    damaged_operators(program, tmp_path, 100000)
+    damaged_operators(program, tmp_path, 10000)
 
 
 def test_there_is_a_model_for_every_operator() -> None:

@@ -62,6 +62,7 @@ def on_aarch64(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     return emulator, build(compiler, ["-O2", "-static", "-Wl,-u,getauxval"], program)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("processor", "sets"), [("cortex-a53", ("ref", "neon")), ("cortex-a76", ("ref", "neon", "dotprod"))]
 )

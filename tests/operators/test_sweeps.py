@@ -15,7 +15,15 @@ from converter.gen.ops import OPS
 Array = npt.NDArray[Any]
 CASES = [case for op in OPS for case in cases_of(op)]
 
-each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.op}-{case.name}")
+def name_of(case: Case) -> str:
+    return f"{case.op}-{case.name}"
+
+
+each_case = pytest.mark.parametrize("case", CASES, ids=name_of)
+#: The kernel harness covers the kernels themselves: the fast tier takes every fourth case.
+each_case_in_part = pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.slow if i % 4 else ()) for i, case in enumerate(CASES)], ids=name_of
+)
 
 
 def outputs(interpreter: Any, model: OneOperator) -> list[Array]:
@@ -30,7 +38,7 @@ def ours(model: OneOperator) -> list[Array]:
     return outputs(liteinterp.Interpreter(model_content=model.content), model)
 
 
-@each_case
+@each_case_in_part
 def test_best_kernels_equal_ref(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LITEINTERP_FLOAT", "exact")
     best = ours(build(case))

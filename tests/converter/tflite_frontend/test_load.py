@@ -175,13 +175,13 @@ def refused(change: Callable[[tflite.Model], None]) -> str:
 def test_every_operator_that_is_missing_is_named() -> None:
     def foreign(model: tflite.Model) -> None:
         model.operator_codes[0] = tflite.OperatorCode(deprecated_builtin_code=32, custom_code="Fancy", builtin_code=32)
-        model.operator_codes[1] = tflite.OperatorCode(builtin_code=150)
+        model.operator_codes[1] = tflite.OperatorCode(builtin_code=130)
         model.operator_codes[2] = tflite.OperatorCode(builtin_code=119)
         model.operator_codes[3].version = 99
 
     text = refused(foreign)
     assert "operator 0 CUSTOM 't0': is the custom operator 'Fancy'" in text
-    assert "operator 1 GELU 't1': is not supported. docs/ops.md" in text
+    assert "operator 1 BROADCAST_TO 't1': is not supported. docs/ops.md" in text
     assert "operator 2 WHILE 't2': is control flow" in text
     assert "operator 3 SOFTMAX 't3': has version 99, versions up to 3" in text
 
