@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ from .graph import OnnxNode, StaticGraph
 from .read import prepare
 from .registry import MAPPINGS, remedy_for
 from .resolve import resolve
+from .shapes import MAX_ELEMENTS
 
 #: Importing a family registers its operators.
 FAMILIES = (
@@ -126,6 +128,9 @@ def _map(node: OnnxNode, build: Builder) -> None:
         raise Refusal(
             f"the shape of {unknown[0]!r} depends on data", "Make the operands that hold shapes and sizes constants"
         )
+    for tensor in node.outputs:
+        if tensor is not None and math.prod(max(dim, 1) for dim in tensor.dims) > MAX_ELEMENTS:
+            raise Refusal(f"a result of shape {list(tensor.dims)}", "Its elements have to be counted in 32 bits")
     build.begin(node)
     mapping(node, build)
 
