@@ -111,7 +111,7 @@ def main() -> None:
     parser.add_argument("--zoo", type=Path, default=Path(default))
     parser.add_argument("--out", type=Path, default=REPOSITORY / "build" / "bench", help="folder for JSON files")
     parser.add_argument("--docs", type=Path, help="page whose table is written anew")
-    parser.add_argument("--seconds", type=float, default=2.0, help="for each engine on each network")
+    parser.add_argument("--seconds", type=float, default=4.0, help="for each engine on each network")
     parser.add_argument("--only", default="", help="networks whose names hold this")
     arguments = parser.parse_args()
     if not (arguments.zoo / "models").is_dir():
