@@ -129,7 +129,9 @@ def _map(node: OnnxNode, build: Builder) -> None:
             f"the shape of {unknown[0]!r} depends on data", "Make the operands that hold shapes and sizes constants"
         )
     for tensor in node.outputs:
-        if tensor is not None and math.prod(max(dim, 1) for dim in tensor.dims) > MAX_ELEMENTS:
+        if tensor is None:
+            continue
+        if min(tensor.dims, default=0) < 0 or math.prod(max(dim, 1) for dim in tensor.dims) > MAX_ELEMENTS:
             raise Refusal(f"a result of shape {list(tensor.dims)}", "Its elements have to be counted in 32 bits")
     build.begin(node)
     mapping(node, build)
