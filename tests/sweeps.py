@@ -166,6 +166,11 @@ def build(case: Case) -> OneOperator:
         output.quantization = output_quantization(rng, spec, node)
     names = [value.name for value in inputs]
     graph = Graph([node], inputs, outputs, input_names=names, output_names=[value.name for value in outputs])
+    return OneOperator(node, with_operands(backend.write(graph), len(operands)), input_data(rng, case, inputs))
+
+
+def input_data(rng: np.random.Generator, case: Case, inputs: Sequence[Value]) -> tuple[Array, ...]:
+    """Random data for the inputs of a case's graph, within what the case allows."""
     data = tuple(
         rng.integers(*case.limits[value.name], value.shape, value.dtype.numpy, endpoint=True)
         if value.name in case.limits
@@ -174,7 +179,7 @@ def build(case: Case) -> OneOperator:
     )
     if case.not_negative:
         data = tuple(np.abs(array) if array.dtype.kind == "f" else array for array in data)
-    return OneOperator(node, with_operands(backend.write(graph), len(operands)), data)
+    return data
 
 
 def output_names(spec: OpSpec, options: Mapping[str, OptionValue]) -> list[str]:
