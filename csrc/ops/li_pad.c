@@ -63,7 +63,7 @@ void li_pad_prepare(li_net *net, const li_node *node)
         s->steps[d] = step;
         s->start += (uint32_t)before[d] * (uint32_t)step;
     }
-    while (s->rank > 1 && output->dims[s->rank - 1] == s->dims[s->rank - 1]) {      /* not padded: longer runs */
+    while (s->rank > 1 && output->dims[s->rank - 1] == input->dims[s->rank - 1]) {     /* not padded: longer runs */
         --s->rank;
         s->dims[s->rank - 1] *= s->dims[s->rank];
     }
