@@ -22,8 +22,8 @@ class Options:
     quantize: QuantizeMode = "int8"
     #: Element type of the graph's inputs and outputs in an int8 model.
     io: IoType = "float32"
-    #: How much is tried for accuracy: 0 min-max ranges and bias correction, 1 also searched ranges, 2 also
-    #: weight scales and second-order rounding. What does not help on held-out samples is taken back.
+    #: How much is tried for accuracy: 0 min-max ranges and bias correction, 1 also searched ranges and weight scales,
+    #: 2 also second-order rounding. What does not help on held-out samples is taken back.
     effort: int = 1
     #: Shapes for inputs whose dimensions the model leaves open.
     input_shape: Mapping[str, Sequence[int]] = field(default_factory=dict)

@@ -71,9 +71,12 @@ def quantize(
         correct_biases(made, calibration, executor, progress)
         if changed and ledger.offer("searched ranges", f"{changed} tensors narrowed", made):
             scheme = searched
-    if options.effort >= 2 and correctable:
-        made, changed = fit_layers(apply(graph, scheme), calibration, executor, progress)
-        ledger.offer("second-order rounding", f"{changed} of {len(made.layers)} layers", made)
+    for name, second_order in (("weight scales", False), ("second-order rounding", True))[: options.effort]:
+        if correctable:
+            made, changed = fit_layers(
+                apply(graph, scheme), calibration, executor, second_order=second_order, progress=progress
+            )
+            ledger.offer(name, f"{changed} of {len(made.layers)} layers", made)
     merged, sizes = merge_tables(graph, ledger.best, executor)
     if sizes:
         ledger.offer("tables", f"{sum(sizes)} elementwise operators became {len(sizes)} look-ups", merged, WORSE_DB)

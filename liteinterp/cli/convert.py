@@ -34,8 +34,8 @@ def add(verbs: Any, common: argparse.ArgumentParser) -> None:
         type=int,
         choices=(0, 1, 2),
         default=1,
-        help="what is tried for accuracy: 0 min-max ranges and bias correction; 1 (default) also searched ranges; "
-        "2 also weight scales and second-order rounding. What does not help on held-out samples is taken back",
+        help="what is tried for accuracy: 0 min-max ranges and bias correction; 1 (default) also searched ranges and "
+        "weight scales; 2 also second-order rounding. What does not help on held-out samples is taken back",
     )
     parser.add_argument(
         "--io", choices=("float32", "int8", "uint8"), default="float32", help="type of inputs and outputs (float32)"

@@ -70,7 +70,7 @@ def test_shared_weights_stay_shared() -> None:
     plain = apply(graph, decide(graph, calibration.ranges))
     assert len({id(layer.quantized.input(1)) for layer in plain.layers}) == 1
     codes = np.array(plain.layers[0].quantized.input(1).data)
-    fitted, changed = fit_layers(plain, calibration, CExecutor())
+    fitted, changed = fit_layers(plain, calibration, CExecutor(), second_order=True)
     assert changed == 0
     assert all(np.array_equal(codes, constant(layer.quantized.input(1))) for layer in fitted.layers)
 
@@ -82,6 +82,7 @@ def test_effort_says_which_steps_are_tried(effort: int) -> None:
     made = quantize(graph, calibration, Options(effort=effort), CExecutor())
     names = [step.name for step in made.steps]
     assert names[:2] == ["min-max ranges", "bias correction"]
+    assert ("weight scales" in names) == (effort >= 1)
     assert ("second-order rounding" in names) == (effort == 2)
 
 
