@@ -20,6 +20,8 @@ def depth_to_space(node: OnnxNode, build: Builder) -> None:
     mode = node.attributes.text("mode", "DCR")
     if mode not in ("DCR", "CRD"):
         raise Refusal(f"mode {mode!r}", "Supported are DCR and CRD")
+    if block < 1 or len(source.dims) != 4 or source.dims[1] % (block * block):
+        raise Refusal(f"blocks of {block} in shape {list(source.dims)}", "Channels are a multiple of the block squared")
     image = build.to_nhwc(build.value(source))
     if mode == "CRD" and block > 1:
         if source.dims[1] > MAX_FOLDED_ELEMENTS:
