@@ -126,6 +126,16 @@ def _show(dims: Sequence[_Dim]) -> str:
     return "[" + ", ".join(str(dim) if dim else "?" for dim in dims) + "]"
 
 
+#: What onnx's inference raises for operands that do not fit, a shape that no memory holds among them.
+_INFERENCE_ERRORS = (
+    shape_inference.InferenceError,
+    onnx.checker.ValidationError,
+    RuntimeError,
+    ValueError,
+    MemoryError,
+)
+
+
 def infer_outputs(
     node: onnx.NodeProto,
     inputs: Sequence[Tensor | None],
@@ -156,7 +166,7 @@ def infer_outputs(
         inferred = shape_inference.infer_node_outputs(
             schema, renamed, types, data, opset_imports=[helper.make_opsetid("", opset)]
         )
-    except (shape_inference.InferenceError, onnx.checker.ValidationError, RuntimeError, ValueError) as error:
+    except _INFERENCE_ERRORS as error:
         blocker = Blocker(f"{node.op_type} {node.name!r}", f"its inputs do not fit: {_first_line(error)}")
         if options.input_shape:
             raise UsageError(STAGE, [Blocker(blocker.where, blocker.found, "Check --input-shape")]) from error
