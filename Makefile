@@ -24,7 +24,7 @@ CHECKKERN := $(wildcard tests/checkkern/*.[ch]) csrc/src/li_cpu.c csrc/src/li_ma
 C_SOURCES := $(shell find csrc -name '*.[ch]' -o -name '*.inc' -o -name CMakeLists.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test test-slow lint gen gen-check asan checkkern checkkern-cross cross bench coverage stack fuzz fuzz-flips sizes clean prerequisites
+.PHONY: help dev demo test test-slow lint gen gen-check asan checkkern checkkern-cross cross bench quality coverage stack fuzz fuzz-flips sizes clean prerequisites
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -78,6 +78,10 @@ build/checkkern-aarch64: $(CHECKKERN)
 bench: $(READY) ## time the zoo's networks, here and in the engines that are installed: build/bench and docs/PERFORMANCE.md
 	$(BIN)/python tests/bench/memory.py --docs docs/PERFORMANCE.md
 	$(BIN)/python tests/bench/networks.py --out build/bench --docs docs/PERFORMANCE.md $(ARGS)
+
+quality: $(READY) ## int8 accuracy beside ai-edge-quantizer and ONNX Runtime: build/quality and docs/QUANTIZATION.md
+	@$(BIN)/python -c 'import ai_edge_quantizer, sympy' 2>/dev/null || $(BIN)/python -m pip install -q ai-edge-quantizer sympy
+	$(BIN)/python tests/quality/vs_peers.py --docs docs/QUANTIZATION.md $(ARGS)
 
 cross: $(READY) ## build for every target, run under emulators, compare hashes (ARGS="--only m4 m7")
 	$(BIN)/python tests/targets/cross.py $(ARGS)
