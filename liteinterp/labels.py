@@ -1,4 +1,4 @@
-"""Class labels for `compare --labels`."""
+"""Class labels for `--labels`."""
 
 from __future__ import annotations
 
@@ -24,6 +24,12 @@ def load_labels(source: Any) -> npt.NDArray[np.int64]:
     if array.dtype.kind not in "iuf" or not np.array_equal(array, np.rint(array)):
         raise UsageError("labels must be whole numbers: the index of the right class")
     return array.astype(np.int64)
+
+
+def load_targets(source: Any) -> Any:
+    """What the user's own metric judges by: an array of any shape, axis 0 is samples, from the files of `load_labels`;
+    a list or array from Python stays as it is. Raises UsageError."""
+    return _read(source) if isinstance(source, str | Path) else source
 
 
 def _read(source: str | Path) -> npt.NDArray[Any]:
