@@ -1,130 +1,32 @@
-"""What a conversion did, as numbers: for the terminal as text, for machines as JSON."""
+"""Gathers a report from what the pipeline noted and from the final graph."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .gen.ops import OPS
-from .ir.graph import Graph, Value
-from .ir.memory import MemoryPlan, StateBytes
-from .ir.statistics import Calibration
-from .ops.registry import macs
-from .options import Options
-from .passes import PassRecord
-from .quantize import KeptFloat, Quantized, Step
-
-SCHEMA = "liteinterp.report/1"
-
-
-@dataclass(frozen=True)
-class Border:
-    """An input or output of the graph, by its name in the source model."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-
-
-@dataclass(frozen=True)
-class OperatorCount:
-    """How often an operator occurs in the source, in wire-format terms, and in the written file."""
-
-    op: str
-    before: int
-    after: int
-
-
-@dataclass(frozen=True)
-class TensorRow:
-    """An int8 tensor: the float range seen in calibration, and the scale it got."""
-
-    name: str
-    low: float | None
-    high: float | None
-    scale: float
-    zero_point: int
-    #: Share of the range that holds all but 0.1 % of the elements on either side; small: few elements set the range.
-    core_share: float | None
-
-
-@dataclass(frozen=True)
-class LayerRow:
-    """A weighted layer of the int8 graph."""
-
-    name: str
-    op: str
-    macs: int
-    weight_scale_min: float
-    weight_scale_max: float
-
-
-@dataclass(frozen=True)
-class FloatRow:
-    """An operator that stays in float32, and why."""
-
-    name: str
-    op: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Bytes, and multiply-accumulates of one inference."""
-
-    source_bytes: int | None
-    file_bytes: int
-    constant_bytes: int
-    arena_bytes: int
-    arena_lower_bound_bytes: int
-    macs: int
-
-
-@dataclass(frozen=True)
-class BytesRow:
-    """Bytes of a tensor, or of what an operator keeps."""
-
-    name: str
-    bytes: int
-
-
-@dataclass(frozen=True)
-class Memory:
-    """How the arena came about, and what the runtime keeps beside it."""
-
-    #: How far the arena is above its lower bound, in parts of that; and what no order of the operators can go below.
-    gap: float
-    any_order_bound_bytes: int
-    #: Arena of the operators' order as it was, orders tried, arrangements of the arena tried.
-    given_order_bytes: int
-    orders: int
-    placements: int
-    #: Results that are their operand's bytes renamed, in place of an operand, and begun inside a larger one.
-    aliased: int
-    in_place: int
-    stacked: int
-    #: The operator at which most is alive, and what that is.
-    peak_operator: str
-    peak: tuple[BytesRow, ...]
-    state_bytes: int
-    #: Operators that keep multipliers or tables, in order.
-    operator_state: tuple[BytesRow, ...]
-
-
-@dataclass(frozen=True)
-class RuntimeRow:
-    """Whether a runtime has all operators of the file, by the columns of ops.toml."""
-
-    runtime: str
-    loads: bool
-    #: First release that does; empty where it does not.
-    since: str
-    missing: tuple[str, ...]
+from ..gen.ops import OPS
+from ..ir.graph import Graph, Value
+from ..ir.memory import MemoryPlan, StateBytes
+from ..ir.statistics import Calibration
+from ..ops.registry import macs
+from ..options import Options
+from ..passes import PassRecord
+from ..quantize import KeptFloat, Quantized
+from .rows import (
+    Border,
+    BytesRow,
+    FloatRow,
+    LayerRow,
+    Memory,
+    OperatorCount,
+    Report,
+    RuntimeRow,
+    Sizes,
+    TensorRow,
+)
 
 
 @dataclass
@@ -140,36 +42,6 @@ class History:
     calibration: Calibration | None = None
     quantized: Quantized | None = None
     warnings: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Report:
-    """A conversion. `passes`, `steps`, `kept_float` are in the order in which things happened."""
-
-    source: str
-    quantize: str
-    io: str
-    calibration_samples: int
-    inputs: tuple[Border, ...]
-    outputs: tuple[Border, ...]
-    operators: tuple[OperatorCount, ...]
-    passes: tuple[PassRecord, ...]
-    tensors: tuple[TensorRow, ...]
-    layers: tuple[LayerRow, ...]
-    kept_float: tuple[FloatRow, ...]
-    steps: tuple[Step, ...]
-    sizes: Sizes
-    memory: Memory
-    runtimes: tuple[RuntimeRow, ...]
-    warnings: tuple[str, ...]
-
-    def to_json(self) -> str:
-        """One JSON object; "schema" says which fields to expect."""
-        return json.dumps({"schema": SCHEMA, **_plain(dataclasses.asdict(self))}, indent=2, ensure_ascii=False) + "\n"
-
-    def to_text(self) -> str:
-        """Some twenty lines for people."""
-        return "\n".join(_lines(self)) + "\n"
 
 
 def make_report(history: History, graph: Graph, plan: MemoryPlan, state: StateBytes, file_bytes: int) -> Report:
@@ -194,9 +66,6 @@ def make_report(history: History, graph: Graph, plan: MemoryPlan, state: StateBy
         runtimes=_runtimes(graph),
         warnings=_warnings(history, graph),
     )
-
-
-# --- the rows ---
 
 
 def _border_type(graph: Graph) -> str:
@@ -317,71 +186,3 @@ def _runtimes(graph: Graph) -> tuple[RuntimeRow, ...]:
 
 def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(".") if part.isdigit())
-
-
-# --- printing ---
-
-
-def _lines(report: Report) -> Iterator[str]:
-    s = report.sizes
-    yield f"{report.source}: {report.quantize}, {report.io} inputs and outputs"
-    before, after = sum(row.before for row in report.operators), sum(row.after for row in report.operators)
-    yield f"  operators     {before} -> {after}: " + ", ".join(
-        f"{row.op} {row.after}" for row in report.operators if row.after
-    )
-    for record in report.passes:
-        yield f"    {record.name}: {record.applied} applied, {record.rejected} left ({_pruned(record)})"
-    origin = f"{s.source_bytes:,} -> " if s.source_bytes is not None else ""
-    yield f"  file          {origin}{s.file_bytes:,} bytes, of which constants {s.constant_bytes:,}"
-    yield from _memory_lines(report)
-    yield f"  work          {s.macs:,} multiply-accumulates"
-    if report.calibration_samples:
-        yield f"  calibration   {report.calibration_samples} samples"
-    for step in report.steps:
-        yield f"  {step.name:<20} {_decibels(step)}  {step.what}{'' if step.accepted else ': rolled back'}"
-    for row in report.kept_float:
-        yield f"  float32       {row.op} {row.name!r}: {row.reason}"
-    for runtime in report.runtimes:
-        state = "yes" if runtime.loads else "no: it lacks " + ", ".join(runtime.missing)
-        yield f"  {runtime.runtime:<13} {state}{f', since {runtime.since}' if runtime.since else ''}"
-    for warning in report.warnings:
-        yield f"  warning       {warning}"
-
-
-def _memory_lines(report: Report) -> Iterator[str]:
-    s, m = report.sizes, report.memory
-    bound = "the lower bound" if not m.gap else f"{100 * m.gap:.1f} % above the bound of {s.arena_lower_bound_bytes:,}"
-    ordered = f"; {m.given_order_bytes:,} in the order given" if m.given_order_bytes > s.arena_bytes else ""
-    yield f"  arena         {s.arena_bytes:,} bytes, {bound}{ordered}"
-    alive = " + ".join(f"{row.name} {row.bytes:,}" for row in m.peak[:4]) + (" + …" if len(m.peak) > 4 else "")
-    yield f"    most at {m.peak_operator or 'the inputs'}: {alive}"
-    own = sum(row.bytes for row in m.operator_state)
-    yield f"  state         {m.state_bytes:,} bytes, of which the operators' multipliers and tables {own:,}"
-
-
-def _pruned(record: PassRecord) -> str:
-    return ", ".join(f"{count} {op} fewer" for op, count in record.pruned) or "no operator fewer"
-
-
-def _decibels(step: Step) -> str:
-    if step.after_db is None:
-        return "not measured"
-    gain = "" if step.before_db is None else f" ({step.after_db - step.before_db:+.2f})"
-    return f"{step.after_db:.2f} dB{gain}"
-
-
-def _plain(value: object) -> Mapping[str, object]:
-    """JSON has no infinity: such figures become null."""
-    cleaned = _clean(value)
-    assert isinstance(cleaned, dict)
-    return cleaned
-
-
-def _clean(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _clean(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_clean(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

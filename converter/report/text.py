@@ -1,0 +1,57 @@
+"""The report in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..passes import PassRecord
+from ..quantize import Step
+from .rows import Report
+
+
+def lines(report: Report) -> Iterator[str]:
+    s = report.sizes
+    yield f"{report.source}: {report.quantize}, {report.io} inputs and outputs"
+    before, after = sum(row.before for row in report.operators), sum(row.after for row in report.operators)
+    yield f"  operators     {before} -> {after}: " + ", ".join(
+        f"{row.op} {row.after}" for row in report.operators if row.after
+    )
+    for record in report.passes:
+        yield f"    {record.name}: {record.applied} applied, {record.rejected} left ({_pruned(record)})"
+    origin = f"{s.source_bytes:,} -> " if s.source_bytes is not None else ""
+    yield f"  file          {origin}{s.file_bytes:,} bytes, of which constants {s.constant_bytes:,}"
+    yield from _memory_lines(report)
+    yield f"  work          {s.macs:,} multiply-accumulates"
+    if report.calibration_samples:
+        yield f"  calibration   {report.calibration_samples} samples"
+    for step in report.steps:
+        yield f"  {step.name:<20} {_decibels(step)}  {step.what}{'' if step.accepted else ': rolled back'}"
+    for row in report.kept_float:
+        yield f"  float32       {row.op} {row.name!r}: {row.reason}"
+    for runtime in report.runtimes:
+        state = "yes" if runtime.loads else "no: it lacks " + ", ".join(runtime.missing)
+        yield f"  {runtime.runtime:<13} {state}{f', since {runtime.since}' if runtime.since else ''}"
+    for warning in report.warnings:
+        yield f"  warning       {warning}"
+
+
+def _memory_lines(report: Report) -> Iterator[str]:
+    s, m = report.sizes, report.memory
+    bound = "the lower bound" if not m.gap else f"{100 * m.gap:.1f} % above the bound of {s.arena_lower_bound_bytes:,}"
+    ordered = f"; {m.given_order_bytes:,} in the order given" if m.given_order_bytes > s.arena_bytes else ""
+    yield f"  arena         {s.arena_bytes:,} bytes, {bound}{ordered}"
+    alive = " + ".join(f"{row.name} {row.bytes:,}" for row in m.peak[:4]) + (" + …" if len(m.peak) > 4 else "")
+    yield f"    most at {m.peak_operator or 'the inputs'}: {alive}"
+    own = sum(row.bytes for row in m.operator_state)
+    yield f"  state         {m.state_bytes:,} bytes, of which the operators' multipliers and tables {own:,}"
+
+
+def _pruned(record: PassRecord) -> str:
+    return ", ".join(f"{count} {op} fewer" for op, count in record.pruned) or "no operator fewer"
+
+
+def _decibels(step: Step) -> str:
+    if step.after_db is None:
+        return "not measured"
+    gain = "" if step.before_db is None else f" ({step.after_db - step.before_db:+.2f})"
+    return f"{step.after_db:.2f} dB{gain}"
