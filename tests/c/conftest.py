@@ -5,25 +5,15 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from c_builds import CSRC, Builds
 
 from liteinterp.gen.cdef import ffi
-
-ROOT = Path(__file__).resolve().parents[2]
-CSRC = ROOT / "csrc"
-WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wvla", "-Wstrict-prototypes", "-Wmissing-prototypes")
-DEFINITION = ("-std=c11", "-ffp-contract=off", f"-I{CSRC / 'include'}", f"-I{CSRC / 'src'}")
-
-
-def sources() -> list[Path]:
-    lines = (CSRC / "sources.txt").read_text().splitlines()
-    return [CSRC / line for line in lines if line and not line.startswith("#")]
 
 
 def rule_names() -> list[str]:
@@ -147,29 +137,20 @@ def cc() -> str:
 
 
 @pytest.fixture(scope="session")
-def core(cc: str, tmp_path_factory: pytest.TempPathFactory) -> Core:
-    if built := os.environ.get("LITEINTERP_CORE_LIBRARY"):  # coverage.py
-        return Core(Path(built))
-    path = tmp_path_factory.mktemp("core") / "libliteinterp.so"
-    command = [cc, *DEFINITION, "-O1", "-g", "-shared", "-fPIC", "-fvisibility=hidden", *map(str, sources())]
-    subprocess.run([*command, "-o", str(path)], check=True)
-    return Core(path)
+def builds(cc: str, tmp_path_factory: pytest.TempPathFactory) -> Builds:
+    """Pytest-xdist's workers have their own base folders in one: what one of them built the others find there."""
+    base = tmp_path_factory.getbasetemp()
+    return Builds(cc, (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "builds")
 
 
 @pytest.fixture(scope="session")
-def program(cc: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """``program("replay", "-fsanitize=address")``: tests/c/replay.c with the whole runtime, built once per session."""
-    built: dict[tuple[str, ...], Path] = {}
+def core(builds: Builds) -> Core:
+    if built := os.environ.get("LITEINTERP_CORE_LIBRARY"):  # coverage.py
+        return Core(Path(built))
+    return Core(builds.library())
 
-    def build(name: str, *flags: str) -> Path:
-        key = (name, *flags)
-        if key not in built:
-            path = tmp_path_factory.mktemp(name) / name
-            source = ROOT / "tests" / "c" / f"{name}.c"
-            subprocess.run(
-                [cc, *DEFINITION, "-O2", "-g", *flags, str(source), *map(str, sources()), "-o", str(path)], check=True
-            )
-            built[key] = path
-        return built[key]
 
-    return build
+@pytest.fixture(scope="session")
+def program(builds: Builds) -> Callable[..., Path]:
+    """``program("replay", "-fsanitize=address")``: tests/c/replay.c with the whole runtime."""
+    return builds.program

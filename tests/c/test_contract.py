@@ -168,6 +168,7 @@ def test_failing_calls_say_so_in_their_results(core: Core) -> None:
     assert bytes(ffi.buffer(info)) == bytes(ffi.sizeof("li_info"))
 
 
+@pytest.mark.slow
 def test_nets_on_several_threads_share_packed_weights(program: Callable[..., Path], zoo: Path, tmp_path: Path) -> None:
     models = [zoo / "models" / f"{name}.tflite" for name in ("mlperf_kws_int8_ref", "mlperf_ic_resnet8")]
     for name in ("conv float32", "dense float32"):
