@@ -128,9 +128,9 @@ def convert(
 
 
 def is_quantized(graph: Graph) -> bool:
-    """Whether some activation is held in integers that stand for real numbers."""
-    integers = (DType.INT8, DType.UINT8, DType.INT16)
-    return any(v.quantization is not None and v.dtype in integers and not v.is_constant for v in graph.values())
+    """Whether some activation or weight is held in integers that stand for real numbers."""
+    integers = (DType.INT8, DType.UINT8, DType.INT16, DType.INT4)
+    return any(v.quantization is not None and v.dtype in integers for v in graph.values())
 
 
 def input_needs(graph: Graph) -> tuple[InputNeed, ...]:

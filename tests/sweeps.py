@@ -53,7 +53,7 @@ class Case:
         parts = [source if source == result else f"{source}-{result}"]
         parts += ["x".join(map(str, shape)) for shape in self.shapes.values()]
         parts += [str(value).replace(" ", "") for value in (*self.values.values(), *self.options.values())]
-        parts += [name for name in self.types.inputs[1:] if name == "int64"]
+        parts += [name for name in self.types.inputs[1:] if name == "int64" or is_mixed(self.types)]
         return "-".join(parts).replace("[", "(").replace("]", ")")
 
 
@@ -76,8 +76,14 @@ def cases_of(op: str) -> list[Case]:
         for values in products(sweep.get("values", {}))
         for options in products(sweep.get("options", {}))
         for row in OPS[op].types
+        if is_mixed(row) == sweep.get("mixed", False)
         if row.inputs[0] in sweep.get("types", row.inputs) and row.outputs[0] in sweep.get("results", row.outputs)
     ]
+
+
+def is_mixed(row: TypeRow) -> bool:
+    """Whether the weights have another type than the activations: int4, or 8 bits under float."""
+    return "int4" in row.inputs or {"int8", "float32"} <= set(row.inputs)
 
 
 def together(lists: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
@@ -215,7 +221,9 @@ def make_operand(
             value.quantization = Quantization.per_tensor(
                 float(np.float32(rng.uniform(0.005, 0.05))), int(rng.integers(256))
             )
-        if operand.name == "filter" and dtype is DType.INT8:
+        if operand.name == "filter" and dtype in (DType.INT8, DType.INT4):
+            if dtype is DType.INT4:
+                value.data = rng.integers(-8, 8, value.shape, np.int8)
             value.data = np.maximum(value.data, -127)
             axis = spec.channel_axis or 0
             scales = tuple(float(np.float32(s)) for s in rng.uniform(0.005, 0.05, value.shape[axis]))

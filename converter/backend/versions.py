@@ -15,6 +15,11 @@ from ..ir.types import DType
 _RELEASE = (2, 3, 0)
 _LATER_RELEASES: Mapping[tuple[str, int], tuple[int, int, int]] = {
     ("CONV_2D", 6): (2, 9, 0),
+    ("CONV_2D", 7): (2, 12, 0),
+    ("DEPTHWISE_CONV_2D", 7): (2, 12, 0),
+    ("DEQUANTIZE", 5): (2, 9, 0),
+    ("DEQUANTIZE", 6): (2, 14, 0),
+    ("FULLY_CONNECTED", 10): (2, 12, 0),
     ("FULLY_CONNECTED", 12): (2, 17, 0),
     ("PAD", 4): (2, 6, 0),
     ("TRANSPOSE", 5): (2, 4, 0),
@@ -36,14 +41,30 @@ def min_runtime_version(nodes: Iterable[Node]) -> str:
     return ".".join(map(str, max(releases, default=_RELEASE)))
 
 
+def _hybrid(node: Node, per_tensor: int, per_channel: int, int4: int) -> int:
+    """The version for weights of another type than the activations; 1 where they have the same."""
+    source, weights = node.input(0), node.input(1)
+    if weights.dtype is DType.INT4:
+        return int4
+    if weights.dtype is not DType.INT8 or not source.dtype.is_float:
+        return 1
+    return per_tensor if weights.quantization is None or weights.quantization.is_per_tensor else per_channel
+
+
 def _conv_2d(node: Node) -> int:
     grouped = node.input(1).shape[-1] != node.input(0).shape[-1]
-    return 6 if grouped else 1
+    return max(6 if grouped else 1, _hybrid(node, 2, 5, 7))
 
 
 def _depthwise_conv_2d(node: Node) -> int:
     dilated = int_option(node, "dilation_h_factor") > 1 or int_option(node, "dilation_w_factor") > 1
-    return 2 if dilated else 1
+    return max(2 if dilated else 1, _hybrid(node, 4, 6, 7))
+
+
+def _dequantize(node: Node) -> int:
+    """Version 5 for a scale per channel."""
+    scales = node.input(0).quantization
+    return 5 if scales is not None and not scales.is_per_tensor else 1
 
 
 def _fully_connected(node: Node) -> int:
@@ -51,6 +72,9 @@ def _fully_connected(node: Node) -> int:
     scales = node.input(1).quantization
     if scales is not None and not scales.is_per_tensor:
         return 12
+    hybrid = _hybrid(node, 9 if bool_option(node, "asymmetric_quantize_inputs") else 3, 12, 10)
+    if hybrid > 1:
+        return max(hybrid, 6 if node.optional(2) is None else 5 if bool_option(node, "keep_num_dims") else 1)
     if node.optional(2) is None:
         return 6
     return 5 if bool_option(node, "keep_num_dims") else 1
@@ -126,6 +150,7 @@ _RULES: Mapping[str, Callable[[Node], int]] = {
     "BATCH_TO_SPACE_ND": _batches,
     "CONV_2D": _conv_2d,
     "DEPTHWISE_CONV_2D": _depthwise_conv_2d,
+    "DEQUANTIZE": _dequantize,
     "DIV": _broadcast(2),
     "FULLY_CONNECTED": _fully_connected,
     "GATHER": _gather,

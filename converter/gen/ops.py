@@ -281,6 +281,9 @@ OPS: Mapping[str, OpSpec] = {
         types=(
             TypeRow(("float32", "float32", "float32"), ("float32",)),
             TypeRow(("int8", "int8", "int32"), ("int8",)),
+            TypeRow(("int8", "int4", "int32"), ("int8",)),
+            TypeRow(("float32", "int8", "float32"), ("float32",)),
+            TypeRow(("float32", "int4", "float32"), ("float32",)),
             TypeRow(("uint8", "uint8", "int32"), ("uint8",)),
         ),
         quantize="weights", fixed=None, channel_axis=0,
@@ -299,6 +302,8 @@ OPS: Mapping[str, OpSpec] = {
         types=(
             TypeRow(("float32", "float32", "float32"), ("float32",)),
             TypeRow(("int8", "int8", "int32"), ("int8",)),
+            TypeRow(("int8", "int4", "int32"), ("int8",)),
+            TypeRow(("float32", "int8", "float32"), ("float32",)),
             TypeRow(("uint8", "uint8", "int32"), ("uint8",)),
         ),
         quantize="weights", fixed=None, channel_axis=3,
@@ -317,6 +322,9 @@ OPS: Mapping[str, OpSpec] = {
         types=(
             TypeRow(("float32", "float32", "float32"), ("float32",)),
             TypeRow(("int8", "int8", "int32"), ("int8",)),
+            TypeRow(("int8", "int4", "int32"), ("int8",)),
+            TypeRow(("float32", "int8", "float32"), ("float32",)),
+            TypeRow(("float32", "int4", "float32"), ("float32",)),
             TypeRow(("uint8", "uint8", "int32"), ("uint8",)),
         ),
         quantize="weights", fixed=None, channel_axis=0,
@@ -457,6 +465,7 @@ OPS: Mapping[str, OpSpec] = {
         types=(
             TypeRow(("int32", "float32", "float32", "float32"), ("float32",)),
             TypeRow(("int32", "int8", "int8", "int32"), ("int8",)),
+            TypeRow(("int32", "int8", "float32", "float32"), ("float32",)),
         ),
         quantize="weights", fixed=None, channel_axis=0,
         activation=True, in_place=(), alias=False, shrink=False,
@@ -1698,13 +1707,14 @@ OPS: Mapping[str, OpSpec] = {
             TypeRow(("int8",), ("float32",)),
             TypeRow(("uint8",), ("float32",)),
             TypeRow(("float16",), ("float32",)),
+            TypeRow(("int4",), ("float32",)),
         ),
         quantize="none", fixed=None, channel_axis=None,
         activation=False, in_place=(), alias=False, shrink=False,
         broadcast=False, unsigned=False,
-        versions=(("int8", 2), ("uint8", 1), ("float16", 3)), max_version=6,
+        versions=(("int8", 2), ("uint8", 1), ("float16", 3), ("int4", 6)), max_version=6,
         litert="1.0", tflm="yes",
-        doc="int8, uint8 or float16 to float32",
+        doc="int8, uint8, float16 or int4 constants to float32, one scale or one per channel",
         option_fields=OPTION_FIELDS["DequantizeOptions"],
     ),
 }

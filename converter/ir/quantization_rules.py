@@ -58,6 +58,10 @@ def operator_quantization_problems(spec: OpSpec, node: Node) -> Iterator[str]:
         return  # codes are integers to them, whatever they stand for
     if spec.quantize == "none":
         touched = (node.input(0), node.outputs[0])
+        if node.op == "DEQUANTIZE":  # of weights, which may have a scale per channel
+            if node.input(0).quantization is None and not node.input(0).dtype.is_float:
+                yield f"{node.input(0).name!r} ({node.input(0).dtype.value}) needs scales"
+            return
         yield from _need_per_tensor(node, [value for value in touched if not value.dtype.is_float])
         return
     for output in node.outputs:
@@ -66,6 +70,8 @@ def operator_quantization_problems(spec: OpSpec, node: Node) -> Iterator[str]:
 
 def _output_problems(spec: OpSpec, node: Node, output: Value) -> Iterator[str]:
     if output.dtype not in _QUANTIZED:
+        if spec.quantize == "weights" and not filter_of(node).dtype.is_float:
+            yield from _weight_problems(spec, node)
         if not output.dtype.is_float:  # comparisons and searches read codes
             yield from _need_per_tensor(node, [v for v in node.inputs if v is not None and v.dtype in _QUANTIZED])
         return

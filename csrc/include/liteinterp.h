@@ -130,7 +130,7 @@ typedef struct li_info {
 /* Exact bytes of the four parts; li_open accepts these and refuses one byte less. Parts of 0 bytes may be NULL. */
 typedef struct li_need {
     size_t arena;        /* tensors; may be shared by nets that run in turn */
-    size_t scratch;      /* working memory of kernels, all threads together, and of uint8 constants; may be shared likewise */
+    size_t scratch;      /* working memory of kernels, all threads together, of hybrid layers, uint8 and int4 constants; may be shared likewise */
     size_t state;        /* bookkeeping, multipliers, tables, variables: the net's own */
     size_t packed;       /* rearranged weights; read-only after li_open */
     size_t arena_lower_bound;   /* max over operators of the bytes alive: no plan without rewriting can do better */

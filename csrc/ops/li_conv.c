@@ -3,7 +3,7 @@
 #include "li_weights.h"
 #include "li_window.h"
 
-typedef struct li_conv_state {        /* in int8 one float multiplier per output channel follows */
+typedef struct li_conv_state {        /* with int8 weights one float multiplier per output channel follows */
     li_window window;
     int32_t in_c, out_c, filter_c;    /* filter_c: input channels of one group */
     int32_t groups;
@@ -55,6 +55,13 @@ static size_t li_conv_group_bytes(const li_net *net, const li_node *node, const 
     return li_kernels_of(net)->pack_f32_bytes(li_conv_taps(s), (size_t)(s->out_c / s->groups));
 }
 
+/* Under hybrid arithmetic each pixel is quantized by itself where outputs are sums over one pixel each; otherwise an image. */
+static int li_conv_is_pointwise(const li_conv_state *s)
+{
+    const li_window *w = &s->window;
+    return w->filter_h == 1 && w->filter_w == 1 && w->stride_h == 1 && w->stride_w == 1 && s->groups == 1;
+}
+
 /* As the kernels of whole int8 layers see it, where they can: one group, no dilation along a row. */
 static int li_conv_shape_of(const li_conv_state *s, li_conv_shape *shape)
 {
@@ -79,7 +86,9 @@ li_status li_conv_2d_plan(li_net *net, li_node *node)
     dims[1] = s.window.out_h;
     dims[2] = s.window.out_w;
     dims[3] = s.out_c;
-    if (input->type != LI_INT8) {
+    if (li_weights_are_hybrid(net, node)) {
+        node->scratch_bytes = li_conv_is_pointwise(&s) ? (uint32_t)s.in_c : li_hybrid_bytes(input);
+    } else if (input->type != LI_INT8) {
         const uint64_t packed = (uint64_t)li_conv_group_bytes(net, node, &s) * (uint64_t)s.groups;
         node->packed_bytes = packed <= INT32_MAX ? (uint32_t)packed : 0;     /* too large: used in place */
     } else if (li_conv_shape_of(&s, &shape)) {
@@ -127,8 +136,8 @@ static int32_t li_conv_window_s8(const li_conv_state *s, const int8_t *image, ui
 }
 
 /* One output pixel at a time; its sums in blocks of channels, each built row by row of the filter. */
-static void li_conv_pixel_s8(const li_kernels *kernels, const li_conv_state *s, int8_t *out, const int8_t *image,
-                             const int8_t *filter, const int32_t *bias, int32_t y0, int32_t x0)
+static void li_conv_pixel_s8(const li_kernels *kernels, const li_conv_state *s, const li_epilogue *end, void *out,
+                             const int8_t *image, const int8_t *filter, const void *bias, int32_t y0, int32_t x0)
 {
     const li_window *w = &s->window;
     const li_taps rows = li_taps_inside(y0, w->in_h, w->filter_h, w->dilation_h);
@@ -142,28 +151,28 @@ static void li_conv_pixel_s8(const li_kernels *kernels, const li_conv_state *s, 
     int32_t ky, kx;
 
     for (g = 0; g < (uint32_t)s->groups; ++g) {
-        const int32_t window = s->end.filter_zero != 0 ? li_conv_window_s8(s, image, g, rows, columns, y0, x0) : 0;
+        const int32_t window = end->filter_zero != 0 ? li_conv_window_s8(s, image, g, rows, columns, y0, x0) : 0;
         for (c = 0; c < group_c; c += count) {
             const uint32_t channel = g * group_c + c;
             const int8_t *rows_of_c = filter + channel * taps;
             count = group_c - c < LI_CHANNEL_BLOCK ? group_c - c : LI_CHANNEL_BLOCK;
-            li_bias_s32(sums, bias, channel, count);
-            if (s->end.filter_zero != 0) li_lower_s32(sums, s->end.filter_zero * window, count);
+            li_bias_s32(sums, bias, channel, count, end);
+            if (end->filter_zero != 0) li_lower_s32(sums, end->filter_zero * window, count);
             for (ky = rows.begin; ky < rows.end; ++ky) {
                 const size_t y = (size_t)(y0 + ky * w->dilation_h) * (size_t)w->in_w;
                 const size_t tap = (size_t)ky * (size_t)w->filter_w;
                 if (whole_rows) {
                     const size_t n = (size_t)(columns.end - columns.begin) * filter_c;
                     if (n == 0) continue;
-                    kernels->dots_s8(sums, image + (y + (size_t)(x0 + columns.begin)) * in_c, s->end.in_zero,
+                    kernels->dots_s8(sums, image + (y + (size_t)(x0 + columns.begin)) * in_c, end->in_zero,
                                      rows_of_c + (tap + (size_t)columns.begin) * filter_c, taps, n, count);
                     continue;
                 }
                 for (kx = columns.begin; kx < columns.end; ++kx)
-                    kernels->dots_s8(sums, image + (y + (size_t)(x0 + kx * w->dilation_w)) * in_c + g * filter_c, s->end.in_zero,
+                    kernels->dots_s8(sums, image + (y + (size_t)(x0 + kx * w->dilation_w)) * in_c + g * filter_c, end->in_zero,
                                      rows_of_c + (tap + (size_t)kx) * filter_c, taps, filter_c, count);
             }
-            li_finish_s8(kernels, out + channel, sums, multipliers + channel, count, &s->end);
+            li_finish_s32(kernels, out, sums, multipliers, bias, channel, count, end);
         }
     }
 }
@@ -237,6 +246,9 @@ li_status li_conv_2d_run(li_net *net, const li_node *node)
     const size_t in_bytes = (size_t)w->in_h * (size_t)w->in_w * (size_t)s->in_c;
     const char *packed = node->packed_bytes != 0 ? li_node_packed(net, node) : NULL;
     const size_t group_bytes = packed != NULL && input->type != LI_INT8 ? li_conv_group_bytes(net, node, s) : 0;
+    const int hybrid = li_weights_are_hybrid(net, node), pointwise = hybrid && li_conv_is_pointwise(s);
+    const int8_t *codes = NULL;
+    li_epilogue row;
     size_t at = 0;
     int32_t b, oy, ox;
 
@@ -245,15 +257,24 @@ li_status li_conv_2d_run(li_net *net, const li_node *node)
         li_conv_run_packed_s8(net, node, s);
         return LI_OK;
     }
-    for (b = 0; b < w->batches; ++b)
+    for (b = 0; b < w->batches; ++b) {
+        const float *image = (const float *)x + (size_t)b * in_bytes;
+        if (hybrid && !pointwise) codes = li_hybrid_row(net, image, in_bytes, &s->end, &row);
         for (oy = 0; oy < w->out_h; ++oy)
             for (ox = 0; ox < w->out_w; ++ox, at += (size_t)s->out_c) {
                 const int32_t y0 = oy * w->stride_h - w->pad_top, x0 = ox * w->stride_w - w->pad_left;
-                if (input->type == LI_INT8)
-                    li_conv_pixel_s8(kernels, s, (int8_t *)out + at, (const int8_t *)x + (size_t)b * in_bytes, filter, bias, y0, x0);
+                if (pointwise) {
+                    const size_t pixel = ((size_t)oy * (size_t)w->in_w + (size_t)ox) * (size_t)s->in_c;
+                    codes = li_hybrid_row(net, image + pixel, (size_t)s->in_c, &s->end, &row);
+                    li_conv_pixel_s8(kernels, s, &row, (float *)out + at, codes, filter, bias, 0, 0);
+                } else if (hybrid)
+                    li_conv_pixel_s8(kernels, s, &row, (float *)out + at, codes, filter, bias, y0, x0);
+                else if (input->type == LI_INT8)
+                    li_conv_pixel_s8(kernels, s, &s->end, (int8_t *)out + at, (const int8_t *)x + (size_t)b * in_bytes, filter,
+                                     bias, y0, x0);
                 else
-                    li_conv_pixel_f32(kernels, s, (float *)out + at, (const float *)x + (size_t)b * in_bytes, filter, packed,
-                                      group_bytes, bias, y0, x0);
+                    li_conv_pixel_f32(kernels, s, (float *)out + at, image, filter, packed, group_bytes, bias, y0, x0);
             }
+    }
     return LI_OK;
 }

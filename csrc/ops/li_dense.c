@@ -2,7 +2,7 @@
 /* FULLY_CONNECTED: input [..., K] seen as rows of K, filter [N, K], output [rows, N] or [..., N]. */
 #include "li_weights.h"
 
-typedef struct li_dense_state {       /* in int8 one float multiplier per output channel follows */
+typedef struct li_dense_state {       /* with int8 weights one float multiplier per output channel follows */
     int32_t rows, in_c, out_c;
     int32_t activation;
     li_epilogue end;
@@ -60,7 +60,9 @@ li_status li_fully_connected_plan(li_net *net, li_node *node)
         dims[0] = s.rows;
     }
     dims[rank - 1] = s.out_c;
-    if (input->type != LI_INT8) {
+    if (li_weights_are_hybrid(net, node)) {
+        node->scratch_bytes = (uint32_t)s.in_c;
+    } else if (input->type != LI_INT8) {
         const uint64_t packed = li_dense_packed_bytes(net, node, &s);
         node->packed_bytes = packed <= INT32_MAX ? (uint32_t)packed : 0;     /* too large: used in place */
     } else if (s.rows != 0) {
@@ -87,8 +89,8 @@ void li_fully_connected_prepare(li_net *net, const li_node *node)
     }
 }
 
-static void li_dense_row_s8(const li_kernels *kernels, const li_dense_state *s, int8_t *out, const int8_t *x,
-                            const int8_t *filter, const int32_t *bias)
+static void li_dense_row_s8(const li_kernels *kernels, const li_dense_state *s, const li_epilogue *end, void *out,
+                            const int8_t *x, const int8_t *filter, const void *bias)
 {
     const uint32_t out_c = (uint32_t)s->out_c;
     const size_t in_c = (size_t)s->in_c;
@@ -96,13 +98,13 @@ static void li_dense_row_s8(const li_kernels *kernels, const li_dense_state *s, 
     int32_t row = 0;
     uint32_t c, count;
     size_t k;
-    for (k = 0; s->end.filter_zero != 0 && k < in_c; ++k) row += x[k] - s->end.in_zero;
+    for (k = 0; end->filter_zero != 0 && k < in_c; ++k) row += x[k] - end->in_zero;
     for (c = 0; c < out_c; c += count) {
         count = out_c - c < LI_CHANNEL_BLOCK ? out_c - c : LI_CHANNEL_BLOCK;
-        li_bias_s32(sums, bias, c, count);
-        if (s->end.filter_zero != 0) li_lower_s32(sums, s->end.filter_zero * row, count);
-        kernels->dots_s8(sums, x, s->end.in_zero, filter + c * in_c, in_c, in_c, count);
-        li_finish_s8(kernels, out + c, sums, (const float *)(s + 1) + c, count, &s->end);
+        li_bias_s32(sums, bias, c, count, end);
+        if (end->filter_zero != 0) li_lower_s32(sums, end->filter_zero * row, count);
+        kernels->dots_s8(sums, x, end->in_zero, filter + c * in_c, in_c, in_c, count);
+        li_finish_s32(kernels, out, sums, (const float *)(s + 1), bias, c, count, end);
     }
 }
 
@@ -146,6 +148,8 @@ li_status li_fully_connected_run(li_net *net, const li_node *node)
     const void *x = li_tensor_data(input), *filter = li_tensor_data(li_node_input(net, node, 1));
     const void *bias = li_optional_data(net, node, 2), *packed = node->packed_bytes != 0 ? li_node_packed(net, node) : NULL;
     void *out = li_tensor_data(li_node_output(net, node, 0));
+    const int hybrid = li_weights_are_hybrid(net, node);
+    li_epilogue end;
     size_t row;
 
     if (packed != NULL && input->type == LI_INT8) {
@@ -156,8 +160,11 @@ li_status li_fully_connected_run(li_net *net, const li_node *node)
     }
     for (row = 0; row < (size_t)s->rows; ++row) {
         const size_t from = row * (size_t)s->in_c, to = row * (size_t)s->out_c;
-        if (input->type == LI_INT8)
-            li_dense_row_s8(li_kernels_of(net), s, (int8_t *)out + to, (const int8_t *)x + from, filter, bias);
+        if (hybrid) {
+            const int8_t *codes = li_hybrid_row(net, (const float *)x + from, (size_t)s->in_c, &s->end, &end);
+            li_dense_row_s8(li_kernels_of(net), s, &end, (float *)out + to, codes, filter, bias);
+        } else if (input->type == LI_INT8)
+            li_dense_row_s8(li_kernels_of(net), s, &s->end, (int8_t *)out + to, (const int8_t *)x + from, filter, bias);
         else
             li_dense_row_f32(li_kernels_of(net), s, (float *)out + to, (const float *)x + from, filter, packed, bias);
     }

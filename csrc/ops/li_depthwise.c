@@ -3,7 +3,7 @@
 #include "li_weights.h"
 #include "li_window.h"
 
-typedef struct li_depthwise_state {   /* in int8 one float multiplier per output channel follows */
+typedef struct li_depthwise_state {   /* with int8 weights one float multiplier per output channel follows */
     li_window window;
     int32_t in_c, out_c, multiplier;
     int32_t activation;
@@ -61,6 +61,7 @@ li_status li_depthwise_conv_2d_plan(li_net *net, li_node *node)
     LI_TRY(li_depthwise_decode(net, node, &s));
     LI_TRY(li_weights_state(net, node, sizeof s, (uint32_t)s.out_c));
     LI_TRY(li_weights_check(net, node, 3, (uint32_t)s.out_c, (uint64_t)s.window.filter_h * (uint64_t)s.window.filter_w));
+    if (li_weights_are_hybrid(net, node)) node->scratch_bytes = li_hybrid_bytes(li_node_input(net, node, 0));
     li_weights_plan_layer(net, node, li_depthwise_layer(li_kernels_of(net), &s, &shape), &shape);
     dims[0] = s.window.batches;
     dims[1] = s.window.out_h;
@@ -151,8 +152,8 @@ static void li_depthwise_many_f32(float *sums, const float *x, const float *w, c
         }
 }
 
-static void li_depthwise_pixel_s8(const li_kernels *kernels, const li_depthwise_state *s, int8_t *out, const int8_t *image,
-                                  const int8_t *filter, const int32_t *bias, const li_depthwise_taps *t)
+static void li_depthwise_pixel_s8(const li_kernels *kernels, const li_depthwise_state *s, const li_epilogue *end, void *out,
+                                  const int8_t *image, const int8_t *filter, const void *bias, const li_depthwise_taps *t)
 {
     const uint32_t out_c = (uint32_t)s->out_c;
     int32_t sums[LI_CHANNEL_BLOCK];
@@ -160,11 +161,11 @@ static void li_depthwise_pixel_s8(const li_kernels *kernels, const li_depthwise_
 
     for (c = 0; c < out_c; c += count) {
         count = out_c - c < LI_CHANNEL_BLOCK ? out_c - c : LI_CHANNEL_BLOCK;
-        li_bias_s32(sums, bias, c, count);
-        if (s->end.filter_zero != 0) li_depthwise_lower_s8(s, sums, image + t->x, &t->grid, c, count);
-        if (s->multiplier == 1) kernels->taps_s8(sums, image + t->x + c, s->end.in_zero, filter + t->w + c, &t->grid, count);
-        else li_depthwise_many_s8(sums, image + t->x, s->end.in_zero, filter + t->w, &t->grid, c, count, (uint32_t)s->multiplier);
-        li_finish_s8(kernels, out + c, sums, (const float *)(s + 1) + c, count, &s->end);
+        li_bias_s32(sums, bias, c, count, end);
+        if (end->filter_zero != 0) li_depthwise_lower_s8(s, sums, image + t->x, &t->grid, c, count);
+        if (s->multiplier == 1) kernels->taps_s8(sums, image + t->x + c, end->in_zero, filter + t->w + c, &t->grid, count);
+        else li_depthwise_many_s8(sums, image + t->x, end->in_zero, filter + t->w, &t->grid, c, count, (uint32_t)s->multiplier);
+        li_finish_s32(kernels, out, sums, (const float *)(s + 1), bias, c, count, end);
     }
 }
 
@@ -213,6 +214,8 @@ li_status li_depthwise_conv_2d_run(li_net *net, const li_node *node)
     const void *bias = li_optional_data(net, node, 2);
     void *out = li_tensor_data(li_node_output(net, node, 0));
     const size_t image = (size_t)w->in_h * (size_t)w->in_w * (size_t)s->in_c;
+    const int hybrid = li_weights_are_hybrid(net, node);
+    li_epilogue row;
     size_t at = 0;
     int32_t b, oy, ox;
 
@@ -221,14 +224,20 @@ li_status li_depthwise_conv_2d_run(li_net *net, const li_node *node)
         li_depthwise_run_packed_s8(net, node, s);
         return LI_OK;
     }
-    for (b = 0; b < w->batches; ++b)
+    for (b = 0; b < w->batches; ++b) {
+        const float *reals = (const float *)x + (size_t)b * image;
+        const int8_t *codes = hybrid ? li_hybrid_row(net, reals, image, &s->end, &row) : NULL;
         for (oy = 0; oy < w->out_h; ++oy)
             for (ox = 0; ox < w->out_w; ++ox, at += (size_t)s->out_c) {
                 const li_depthwise_taps t = li_depthwise_place(s, oy * w->stride_h - w->pad_top, ox * w->stride_w - w->pad_left);
-                if (input->type == LI_INT8)
-                    li_depthwise_pixel_s8(kernels, s, (int8_t *)out + at, (const int8_t *)x + (size_t)b * image, filter, bias, &t);
+                if (hybrid)
+                    li_depthwise_pixel_s8(kernels, s, &row, (float *)out + at, codes, filter, bias, &t);
+                else if (input->type == LI_INT8)
+                    li_depthwise_pixel_s8(kernels, s, &s->end, (int8_t *)out + at, (const int8_t *)x + (size_t)b * image, filter,
+                                          bias, &t);
                 else
-                    li_depthwise_pixel_f32(kernels, s, (float *)out + at, (const float *)x + (size_t)b * image, filter, bias, &t);
+                    li_depthwise_pixel_f32(kernels, s, (float *)out + at, reals, filter, bias, &t);
             }
+    }
     return LI_OK;
 }

@@ -80,49 +80,57 @@ li_status li_quantize_run(li_net *net, const li_node *node)
     return LI_OK;
 }
 
-typedef struct li_dequantize_state {
-    float scale;
-    int32_t zero;
-} li_dequantize_state;
-
+/* One scale, or one per element of a dimension; int4 two to a byte, the first in the low half. */
 li_status li_dequantize_plan(li_net *net, li_node *node)
 {
     const li_tensor *input = li_node_input(net, node, 0);
     LI_TRY(li_set_shape_like(net, node, li_node_output(net, node, 0), input));
-    node->state_bytes = 0;
-    if (input->type == LI_FLOAT16) return LI_OK;
-    node->state_bytes = sizeof(li_dequantize_state);
-    return li_need_quantized(net, node, input);
+    if (input->type != LI_FLOAT16 && input->scale_count == 0)
+        return li_fail(net, LI_BAD_MODEL, LI_RULE_QUANTIZATION_MISSING, node, input, 1, 0);
+    return LI_OK;
 }
 
 void li_dequantize_prepare(li_net *net, const li_node *node)
 {
-    const li_tensor *input = li_node_input(net, node, 0);
-    li_dequantize_state *s = li_node_state(net, node);
-    if (input->type == LI_FLOAT16) return;
-    s->scale = li_tensor_scale(net, input, 0);
-    s->zero = li_tensor_zero_point(net, input, 0);
+    (void)net;
+    (void)node;
+}
+
+static void li_dequantize_half(float *out, const char *x, uint32_t n)
+{
+    uint32_t i;
+    for (i = 0; i < n; ++i) {
+        uint16_t half;
+        li_copy(&half, x + (size_t)i * 2, sizeof half);
+        out[i] = li_half_to_float(half);
+    }
+}
+
+static int32_t li_code_at(const uint8_t *x, int32_t type, uint32_t i)
+{
+    if (type == LI_INT8) return (int8_t)x[i];
+    if (type == LI_UINT8) return x[i];
+    return (((x[i / 2] >> (i % 2 * 4)) & 15) ^ 8) - 8;
 }
 
 li_status li_dequantize_run(li_net *net, const li_node *node)
 {
     const li_tensor *input = li_node_input(net, node, 0);
-    const li_dequantize_state *s = li_node_state_const(net, node);
     const void *x = li_tensor_data(input);
     float *out = li_tensor_data(li_node_output(net, node, 0));
     const uint32_t n = li_tensor_elements(input);
-    uint32_t i;
+    const uint32_t run = input->scale_count > 1 ? li_dims_product(input, (uint32_t)input->axis + 1, input->rank) : n;
+    uint32_t i, end, c;
 
     if (input->type == LI_FLOAT16) {
-        for (i = 0; i < n; ++i) {
-            uint16_t half;
-            li_copy(&half, (const char *)x + (size_t)i * 2, sizeof half);
-            out[i] = li_half_to_float(half);
-        }
-    } else if (input->type == LI_INT8) {
-        for (i = 0; i < n; ++i) out[i] = (float)(((const int8_t *)x)[i] - s->zero) * s->scale;
-    } else {
-        for (i = 0; i < n; ++i) out[i] = (float)(((const uint8_t *)x)[i] - s->zero) * s->scale;
+        li_dequantize_half(out, x, n);
+        return LI_OK;
+    }
+    for (i = 0, c = 0; i < n; ++c) {             /* elements that share a scale, one after another */
+        const uint32_t channel = input->scale_count > 1 ? c % input->scale_count : 0;
+        const float scale = li_tensor_scale(net, input, channel);
+        const int32_t zero = li_tensor_zero_point(net, input, channel);
+        for (end = i + run; i < end; ++i) out[i] = (float)(li_code_at(x, input->type, i) - zero) * scale;
     }
     return LI_OK;
 }

@@ -113,7 +113,9 @@ li_status li_transpose_conv_plan(li_net *net, li_node *node)
     LI_TRY(li_weights_state(net, node, sizeof s + (size_t)s.out_c * per_channel, (uint32_t)s.out_c));
     LI_TRY(li_weights_check(net, node, 0, (uint32_t)s.out_c,
                             li_size_mul(li_size_mul(li_spread_most(&s.rows), li_spread_most(&s.columns)), (uint64_t)s.in_c)));
-    if (input->type != LI_INT8 && li_weights_may_pack(net, node)) {
+    if (li_weights_are_hybrid(net, node)) {
+        node->scratch_bytes = li_hybrid_bytes(input);
+    } else if (input->type != LI_INT8 && li_weights_may_pack(net, node)) {
         const uint64_t packed = li_kernels_of(net)->pack_f32_bytes(li_transpose_conv_taps(&s), (size_t)s.out_c);
         node->packed_bytes = packed <= INT32_MAX ? (uint32_t)packed : 0;         /* too large: used in place */
     }
@@ -183,8 +185,8 @@ static void li_transpose_conv_finish_fixed(const li_transpose_conv_state *s, int
     }
 }
 
-static void li_transpose_conv_pixel_s8(const li_kernels *kernels, const li_transpose_conv_state *s, int8_t *out,
-                                       const int8_t *image, const int8_t *filter, const int32_t *bias, li_meeting row,
+static void li_transpose_conv_pixel_s8(const li_kernels *kernels, const li_transpose_conv_state *s, const li_epilogue *end,
+                                       void *out, const int8_t *image, const int8_t *filter, const void *bias, li_meeting row,
                                        li_meeting column)
 {
     const size_t in_c = (size_t)s->in_c, taps = li_transpose_conv_taps(s);
@@ -194,14 +196,14 @@ static void li_transpose_conv_pixel_s8(const li_kernels *kernels, const li_trans
 
     for (c = 0; c < (uint32_t)s->out_c; c += count) {
         count = (uint32_t)s->out_c - c < LI_CHANNEL_BLOCK ? (uint32_t)s->out_c - c : LI_CHANNEL_BLOCK;
-        li_bias_s32(sums, bias, c, count);
+        li_bias_s32(sums, bias, c, count, end);
         for (ky = row.tap, y = row.input; ky < row.end; ky += s->rows.stride, --y)
             for (kx = column.tap, x = column.input; kx < column.end; kx += s->columns.stride, --x)
-                kernels->dots_s8(sums, image + ((size_t)y * (size_t)s->columns.in + (size_t)x) * in_c, s->end.in_zero,
+                kernels->dots_s8(sums, image + ((size_t)y * (size_t)s->columns.in + (size_t)x) * in_c, end->in_zero,
                                  filter + c * taps + ((size_t)ky * (size_t)s->columns.filter + (size_t)kx) * in_c, taps, in_c,
                                  count);
         if (s->is_fixed) li_transpose_conv_finish_fixed(s, out, sums, c, count);
-        else li_finish_s8(kernels, out + c, sums, (const float *)(s + 1) + c, count, &s->end);
+        else li_finish_s32(kernels, out, sums, (const float *)(s + 1), bias, c, count, end);
     }
 }
 
@@ -239,22 +241,28 @@ li_status li_transpose_conv_run(li_net *net, const li_node *node)
     const float *packed = node->packed_bytes != 0 ? li_node_packed(net, node) : NULL;
     void *out = li_tensor_data(li_node_output(net, node, 0));
     const size_t image = (size_t)s->rows.in * (size_t)s->columns.in * (size_t)s->in_c;
+    const int hybrid = li_weights_are_hybrid(net, node);
+    li_epilogue end;
     size_t at = 0;
     int32_t b, oy, ox;
 
     if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return LI_OK;    /* the other dimensions may be huge */
-    for (b = 0; b < s->batches; ++b)
+    for (b = 0; b < s->batches; ++b) {
+        const float *reals = (const float *)x + (size_t)b * image;
+        const int8_t *codes = hybrid ? li_hybrid_row(net, reals, image, &s->end, &end) : NULL;
         for (oy = 0; oy < s->rows.out; ++oy) {
             const li_meeting row = li_spread_meeting(&s->rows, oy);
             for (ox = 0; ox < s->columns.out; ++ox, at += (size_t)s->out_c) {
                 const li_meeting column = li_spread_meeting(&s->columns, ox);
-                if (input->type == LI_INT8)
-                    li_transpose_conv_pixel_s8(kernels, s, (int8_t *)out + at, (const int8_t *)x + (size_t)b * image, filter,
-                                               bias, row, column);
+                if (hybrid)
+                    li_transpose_conv_pixel_s8(kernels, s, &end, (float *)out + at, codes, filter, bias, row, column);
+                else if (input->type == LI_INT8)
+                    li_transpose_conv_pixel_s8(kernels, s, &s->end, (int8_t *)out + at, (const int8_t *)x + (size_t)b * image,
+                                               filter, bias, row, column);
                 else
-                    li_transpose_conv_pixel_f32(kernels, s, (float *)out + at, (const float *)x + (size_t)b * image, filter,
-                                                packed, bias, row, column);
+                    li_transpose_conv_pixel_f32(kernels, s, (float *)out + at, reals, filter, packed, bias, row, column);
             }
         }
+    }
     return LI_OK;
 }

@@ -4,8 +4,9 @@
 static float li_weights_multiplier(const li_net *net, const li_node *node, uint32_t channel)
 {
     const li_tensor *filter = li_node_input(net, node, 1);
-    const float product = li_tensor_scale(net, li_weights_input(net, node), 0)
-                        * li_tensor_scale(net, filter, filter->scale_count > 1 ? channel : 0);
+    const float scale = li_tensor_scale(net, filter, filter->scale_count > 1 ? channel : 0);
+    const float product = li_tensor_scale(net, li_weights_input(net, node), 0) * scale;
+    if (li_weights_are_hybrid(net, node)) return scale;
     return product / li_tensor_scale(net, li_node_output(net, node, 0), 0);
 }
 
@@ -29,20 +30,24 @@ li_status li_weights_check(li_net *net, const li_node *node, uint32_t axis, uint
     const li_tensor *input = li_weights_input(net, node), *filter = li_node_input(net, node, 1);
     const li_tensor *bias = li_weights_bias(net, node), *output = li_node_output(net, node, 0);
     const uint64_t product = li_tensor_shift(filter) != 0 ? 255 * 256 : 255 * 128;      /* with what the zero point takes */
+    const int hybrid = li_weights_are_hybrid(net, node);
     uint64_t largest = 0;
     uint32_t c, coarsest = 0;
 
     if (bias != NULL && li_tensor_elements(bias) != channels)
         return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_SHAPE, node, bias, channels, li_tensor_elements(bias));
-    if (input->type != LI_INT8) return LI_OK;
+    if (!li_weights_are_s8(net, node)) return LI_OK;
 
-    LI_TRY(li_need_quantized(net, node, input));
-    LI_TRY(li_need_quantized(net, node, output));
+    if (!hybrid) {
+        LI_TRY(li_need_quantized(net, node, input));
+        LI_TRY(li_need_quantized(net, node, output));
+    }
     LI_TRY(li_need_weight_scales(net, node, filter, axis));
-    if (bias != NULL) largest = li_weights_largest(net, bias);
+    if (bias != NULL && !hybrid) largest = li_weights_largest(net, bias);
     if (taps > INT32_MAX || taps * product + largest > INT32_MAX)
         return li_fail(net, LI_UNSUPPORTED, LI_RULE_ACCUMULATOR_RANGE, node, filter, INT32_MAX,
                        taps > INT32_MAX ? INT64_MAX : (int64_t)(taps * product + largest));
+    if (hybrid) return LI_OK;
     /* Rounding keeps order, so the channel with the largest scale has the largest multiplier. */
     for (c = 1; c < filter->scale_count; ++c)
         if (li_tensor_scale(net, filter, c) > li_tensor_scale(net, filter, coarsest)) coarsest = c;
@@ -53,7 +58,7 @@ li_status li_weights_check(li_net *net, const li_node *node, uint32_t axis, uint
 
 li_status li_weights_state(li_net *net, li_node *node, size_t fixed, uint32_t channels)
 {
-    const uint64_t per_channel = li_weights_input(net, node)->type == LI_INT8 ? sizeof(float) : 0;
+    const uint64_t per_channel = li_weights_are_s8(net, node) ? sizeof(float) : 0;
     const uint64_t bytes = li_size_add(fixed, li_size_mul(channels, per_channel));
     if (!li_size_fits(bytes))
         return li_fail(net, LI_UNSUPPORTED, LI_RULE_PART_LIMIT, node, li_node_input(net, node, 1), (int64_t)LI_BYTES_MAX, (int64_t)bytes);
@@ -82,7 +87,9 @@ void li_epilogue_prepare(li_net *net, const li_node *node, int32_t activation, u
     li_fill(e, 0, sizeof *e);
     e->low_f32 = limits.low;
     e->high_f32 = limits.high;
-    if (input->type == LI_INT8) {
+    if (li_weights_are_hybrid(net, node)) {
+        e->row_scale = 1.0f;                     /* of a row; li_hybrid_row sets it */
+    } else if (li_weights_are_s8(net, node)) {
         const int32_t out_zero = li_tensor_zero_point(net, output, 0);
         const li_range_s8 range = li_range_of_s8(net, output, activation, LI_LIMIT_EVEN);
         e->in_zero = li_tensor_zero_point(net, input, 0);
@@ -90,8 +97,8 @@ void li_epilogue_prepare(li_net *net, const li_node *node, int32_t activation, u
         e->out_zero = out_zero;
         e->low = range.low;
         e->high = range.high;
-        for (c = 0; c < channels; ++c) multipliers[c] = li_weights_multiplier(net, node, c);
     }
+    for (c = 0; li_weights_are_s8(net, node) && c < channels; ++c) multipliers[c] = li_weights_multiplier(net, node, c);
 }
 
 void li_finish_f32(float *out, const float *sums, const float *bias, uint32_t first, uint32_t count, const li_epilogue *e)
@@ -102,4 +109,43 @@ void li_finish_f32(float *out, const float *sums, const float *bias, uint32_t fi
         return;
     }
     for (c = 0; c < count; ++c) out[c] = li_clamp_f32(sums[c] + bias[first + c], e->low_f32, e->high_f32);
+}
+
+void li_finish_s32(const li_kernels *kernels, void *out, const int32_t *sums, const float *multipliers, const void *bias,
+                   uint32_t first, uint32_t count, const li_epilogue *e)
+{
+    float *reals = (float *)out + first;
+    uint32_t c;
+
+    if (!(e->row_scale > 0.0f)) {
+        kernels->requantize_s8((int8_t *)out + first, sums, multipliers + first, e->out_zero, e->low, e->high, count);
+        return;
+    }
+    for (c = 0; c < count; ++c) {
+        const float scale = e->row_scale * multipliers[first + c], product = (float)sums[c] * scale;
+        reals[c] = li_clamp_f32(bias != NULL ? product + ((const float *)bias)[first + c] : product, e->low_f32, e->high_f32);
+    }
+}
+
+/* Numbers beyond half the largest float count as that, a range below 2^-100 as that; NaN is the code of 0. */
+const int8_t *li_hybrid_row(const li_net *net, const float *x, size_t n, const li_epilogue *layer, li_epilogue *row)
+{
+    int8_t *codes = li_scratch(net);
+    float low = 0.0f, high = 0.0f, inverse, below, above;
+    size_t i;
+
+    for (i = 0; i < n; ++i) {
+        low = x[i] < low ? x[i] : low;
+        high = x[i] > high ? x[i] : high;
+    }
+    low = low < -FLT_MAX / 2 ? -FLT_MAX / 2 : low;
+    high = high > FLT_MAX / 2 ? FLT_MAX / 2 : high;
+    inverse = 255.0f / (high - low > 0x1p-100f ? high - low : 0x1p-100f);
+    below = low * inverse;
+    above = high * inverse;
+    *row = *layer;
+    row->row_scale = 1.0f / inverse;
+    row->in_zero = li_quantize((-128.0f + below) + (127.0f + above) > 0.0f ? -128.0f - below : 127.0f - above, 0, -128, 127);
+    for (i = 0; i < n; ++i) codes[i] = (int8_t)li_quantize(x[i] * inverse, row->in_zero, -128, 127);
+    return codes;
 }

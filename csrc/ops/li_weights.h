@@ -19,20 +19,31 @@ static inline li_tensor *li_weights_bias(const li_net *net, const li_node *node)
     return li_node_input(net, node, li_weights_is_transposed(node) ? 3 : 2);
 }
 
+/* Weights of 8 bits under float activations: hybrid arithmetic. */
+static inline int li_weights_are_s8(const li_net *net, const li_node *node)
+{
+    return li_node_input(net, node, 1)->type == LI_INT8;
+}
+static inline int li_weights_are_hybrid(const li_net *net, const li_node *node)
+{
+    return li_weights_are_s8(net, node) && li_weights_input(net, node)->type == LI_FLOAT32;
+}
+
 /*
- * The bias has one element per output channel. In int8: input and output have one scale each, the filter one or one
- * per element of `axis`; sums over `taps` products and the bias fit 32 bits; every requantization scale is below 256.
+ * The bias has one element per output channel. With int8 weights: the filter has one scale or one per element of `axis`;
+ * sums over `taps` products and the bias fit 32 bits. In int8: input and output have one scale each; every
+ * requantization scale is below 256.
  */
 li_status li_weights_check(li_net *net, const li_node *node, uint32_t axis, uint32_t channels, uint64_t taps);
 
-/* node->state_bytes: `fixed` bytes, and in int8 one multiplier per channel behind them; refused above 2 GiB. */
+/* node->state_bytes: `fixed` bytes, and with int8 weights one multiplier per channel behind them; refused above 2 GiB. */
 li_status li_weights_state(li_net *net, li_node *node, size_t fixed, uint32_t channels);
 
 /* Float weights are packed when the kernels gain from it, the caller allows it, and they are known before the run. */
 static inline int li_weights_may_pack(const li_net *net, const li_node *node)
 {
     return li_kernels_of(net)->pack_f32_bytes != NULL && (net->flags & LI_NO_PACK) == 0
-        && li_node_input(net, node, 1)->home == LI_HOME_MODEL;
+        && li_node_input(net, node, 1)->home == LI_HOME_MODEL && !li_weights_are_s8(net, node);
 }
 
 /* Whole int8 layers run on packed weights when the kernels have them, the caller allows it, and weights and bias are known
@@ -48,29 +59,43 @@ static inline int li_weights_may_pack_s8(const li_net *net, const li_node *node,
 /* Sets the node's packed and scratch bytes when the layer is taken; the state stays what it is without. */
 void li_weights_plan_layer(const li_net *net, li_node *node, const li_layer_kernels *layer, const li_conv_shape *shape);
 
-/* What happens to a sum of products before it is stored: in int8 requantization, in float32 the limits alone. */
+/* What happens to a sum of products before it is stored: in int8 requantization, in float32 the limits alone. Under hybrid
+   arithmetic the input's zero point and scale are those of the row at hand. */
 typedef struct li_epilogue {
     int32_t in_zero, filter_zero, out_zero, low, high;
     float low_f32, high_f32;
+    float row_scale;                  /* 0: the layer is not hybrid */
 } li_epilogue;
 
-/* Fills the epilogue and, in int8, one multiplier per channel:
-   fl32(fl32(input scale * filter scale[c]) / output scale), NUMERICS.md, "requantize". */
+/* Fills the epilogue and, with int8 weights, one multiplier per channel: fl32(fl32(input scale * filter scale[c]) /
+   output scale), NUMERICS.md, "requantize"; the filter's scale under hybrid arithmetic. */
 void li_epilogue_prepare(li_net *net, const li_node *node, int32_t activation, uint32_t channels, li_epilogue *e,
                          float *multipliers);
 
-/* out[c] = requantized sums[c]: the end of every int8 sum of products. */
-static inline void li_finish_s8(const li_kernels *kernels, int8_t *out, const int32_t *sums, const float *multipliers,
-                                uint32_t count, const li_epilogue *e)
+/*
+ * The end of a sum of products with int8 weights, for channels [first, first + count) of the pixel or row at `out`:
+ * requantization to int8; under hybrid arithmetic out = clamp(float(sum) * fl32(row scale * multiplier) + bias) in float32.
+ */
+void li_finish_s32(const li_kernels *kernels, void *out, const int32_t *sums, const float *multipliers, const void *bias,
+                   uint32_t first, uint32_t count, const li_epilogue *e);
+
+/* The start of it: the bias, or zeros without one and under hybrid arithmetic, which adds it last. */
+static inline void li_bias_s32(int32_t *sums, const void *bias, uint32_t first, uint32_t count, const li_epilogue *e)
 {
-    kernels->requantize_s8(out, sums, multipliers, e->out_zero, e->low, e->high, count);
+    if (bias != NULL && !(e->row_scale > 0.0f)) li_copy(sums, (const int32_t *)bias + first, count * sizeof *sums);
+    else li_fill(sums, 0, count * sizeof *sums);
 }
 
-/* The bias or zeros, for channels [first, first + count). */
-static inline void li_bias_s32(int32_t *sums, const int32_t *bias, uint32_t first, uint32_t count)
+/*
+ * Hybrid arithmetic: n numbers that are quantized together become int8 codes, by a scale and zero point of their own, which
+ * go to `row`, a copy of the layer's epilogue. NUMERICS.md, "Hybrid". The codes lie in scratch, whose bytes plan sets.
+ */
+const int8_t *li_hybrid_row(const li_net *net, const float *x, size_t n, const li_epilogue *layer, li_epilogue *row);
+
+/* Bytes of scratch for the codes of one of the input's images. */
+static inline uint32_t li_hybrid_bytes(const li_tensor *input)
 {
-    if (bias != NULL) li_copy(sums, bias + first, count * sizeof *sums);
-    else li_fill(sums, 0, count * sizeof *sums);
+    return li_tensor_elements(input) != 0 ? li_dims_product(input, 1, input->rank) : 0;
 }
 
 /* What a filter with a zero point takes from every sum: filter zero point * sum of (x - input zero point) over its window. */

@@ -5,6 +5,8 @@
  * int8, zero point 128 less, and each code 128 less, which is its byte with the highest bit turned. The numbers that the
  * codes stand for do not change. Bytes in the arena and the state are turned where they lie, and turned back behind the
  * operator; constants are turned into a copy at the end of the scratch part.
+ *
+ * int4 weights, two to a byte in the file, are shown as int8 likewise: the copy has a byte for each.
  */
 #include "li_core.h"
 
@@ -13,7 +15,15 @@ enum { LI_HIGHEST_BIT = 0x80 };
 bool li_as_int8(const li_net *net, const li_node *node)
 {
     const li_tensor *first = li_node_input(net, node, 0);
-    return li_operation_rows[node->row].as_int8 != 0 && first != NULL && first->type == LI_UINT8;
+    const li_tensor *filter = li_node_input(net, node, 1);
+    return (li_operation_rows[node->row].as_int8 != 0 && first != NULL && first->type == LI_UINT8) ||
+           (filter != NULL && filter->type == LI_INT4);
+}
+
+/* Whether the tensor is int4 in the file, whatever it is shown as. */
+static bool li_is_halved(const li_net *net, const li_tensor *t)
+{
+    return t != NULL && li_table_i8(li_file(net), t->table, LI_SLOT_Tensor_type, 0) == LI_INT4;
 }
 
 /* Inputs, then outputs; NULL for one that is left out. These operators have a fixed, small number of operands. */
@@ -26,7 +36,9 @@ static void li_as_int8_types(li_net *net, const li_node *node, bool shown)
 {
     for (uint32_t i = 0; i < (uint32_t)node->input_count + node->output_count; i++) {
         li_tensor *t = li_operand_at(net, node, i);
-        if (t != NULL && shown && t->type == LI_UINT8) {
+        if (li_is_halved(net, t)) {
+            t->type = shown ? LI_INT8 : LI_INT4;
+        } else if (t != NULL && shown && t->type == LI_UINT8) {
             t->type = LI_INT8;
             t->flags |= LI_TENSOR_AS_INT8;
         } else if (t != NULL && !shown && (t->flags & LI_TENSOR_AS_INT8) != 0) {
@@ -42,6 +54,14 @@ static void li_turn(uint8_t *to, const uint8_t *from, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         to[i] = from[i] ^ LI_HIGHEST_BIT;
+    }
+}
+
+/* int4 to int8: the low half of a byte comes first. */
+static void li_unfold(uint8_t *to, const uint8_t *from, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        to[i] = (uint8_t)((((from[i / 2] >> (i % 2 * 4)) & 15) ^ 8) - 8);
     }
 }
 
@@ -63,6 +83,15 @@ static bool li_is_turned(const li_tensor *t)
     return t != NULL && t->bytes != 0 && (t->type == LI_UINT8 || (t->flags & LI_TENSOR_AS_INT8) != 0);
 }
 
+/* Bytes of the copy that the operator sees; 0 when it sees the constant itself. */
+static uint32_t li_copy_bytes(const li_net *net, const li_tensor *t)
+{
+    if (t == NULL || t->home != LI_HOME_MODEL || t->bytes == 0) {
+        return 0;
+    }
+    return li_is_halved(net, t) ? li_tensor_elements(t) : li_is_turned(t) ? t->bytes : 0;
+}
+
 /* Turns the bytes of the node's first `count` operands that can be written. */
 static void li_turn_operands(li_net *net, const li_node *node, uint32_t count)
 {
@@ -79,10 +108,7 @@ uint64_t li_as_int8_bytes(const li_net *net, const li_node *node)
 {
     uint64_t bytes = 0;
     for (uint32_t i = 0; li_as_int8(net, node) && i < node->input_count; i++) {
-        const li_tensor *t = li_node_input(net, node, i);
-        if (li_is_turned(t) && t->home == LI_HOME_MODEL) {
-            bytes = li_size_add(bytes, li_size_round_up(t->bytes, LI_ALIGNMENT));
-        }
+        bytes = li_size_add(bytes, li_size_round_up(li_copy_bytes(net, li_node_input(net, node, i)), LI_ALIGNMENT));
     }
     return bytes;
 }
@@ -97,11 +123,16 @@ static void li_as_int8_constants(li_net *net, const li_node *node)
     uint32_t at = 0;
     for (uint32_t i = 0; i < node->input_count; i++) {
         li_tensor *t = li_node_input(net, node, i);
-        if (li_is_turned(t) && t->home == LI_HOME_MODEL && (t->flags & LI_TENSOR_COPIED) == 0) {
-            li_turn(li_as_int8_copies(net) + at, li_file(net) + t->data, t->bytes);
+        const uint32_t bytes = li_copy_bytes(net, t);
+        if (bytes != 0 && (t->flags & LI_TENSOR_COPIED) == 0) {
+            if (li_is_halved(net, t)) {
+                li_unfold(li_as_int8_copies(net) + at, li_file(net) + t->data, bytes);
+            } else {
+                li_turn(li_as_int8_copies(net) + at, li_file(net) + t->data, bytes);
+            }
             t->data = at;
             t->flags |= LI_TENSOR_COPIED;
-            at += (uint32_t)li_size_round_up(t->bytes, LI_ALIGNMENT);
+            at += (uint32_t)li_size_round_up(bytes, LI_ALIGNMENT);
         }
     }
 }

@@ -115,8 +115,9 @@ LI_NOT_INLINE static li_status li_check_input(li_net *net, const li_node *node, 
         LI_TRY(li_check_quantization(net, node, t));
     }
     /* Float weights may be computed: files with float16 weights have a DEQUANTIZE in front of them. Everything else is
-       read while planning. */
-    if (masked && ((operation->constant >> i) & 1) != 0 && t->home != LI_HOME_MODEL && t->type != LI_FLOAT32) {
+       read while planning. int4 is a form of constants alone. */
+    const bool constant = masked && ((operation->constant >> i) & 1) != 0 && t->type != LI_FLOAT32;
+    if ((constant || t->type == LI_INT4) && t->home != LI_HOME_MODEL) {
         return li_fail(net, LI_UNSUPPORTED, LI_RULE_OPERAND_CONSTANT, node, t, -1, -1);
     }
     return LI_OK;

@@ -179,5 +179,5 @@ DOCS: Mapping[str, str] = {
     "CAST": "the nearest number of another element type toward zero; from float32 it saturates",
     "SHAPE": "the dimensions of a tensor",
     "QUANTIZE": "float32 to int8 or uint8, or one quantization to another",
-    "DEQUANTIZE": "int8, uint8 or float16 to float32",
+    "DEQUANTIZE": "int8, uint8, float16 or int4 constants to float32, one scale or one per channel",
 }

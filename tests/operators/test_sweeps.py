@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from sweeps import Case, OneOperator, build, cases_of
+from sweeps import Case, OneOperator, build, cases_of, is_mixed
 
 import liteinterp
 from converter.gen.ops import OPS
@@ -60,6 +60,10 @@ def test_litert_agrees(case: Case) -> None:
         assert found.dtype == expected.dtype and found.shape == expected.shape
         if found.dtype == np.float32:
             # Sums of at most a few hundred products in another order, on data of magnitude 2.
-            np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+            # int4 under a pointwise convolution: LiteRT quantizes the image as a whole, we each pixel.
+            coarse = case.op == "CONV_2D" and "int4" in case.types.inputs
+            np.testing.assert_allclose(found, expected, rtol=1e-5, atol=0.01 * expected.max() if coarse else 1e-5)
+        elif is_mixed(case.types):  # LiteRT's own kernels of int4 weights round twice
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1)
         else:
             np.testing.assert_array_equal(found, expected)

@@ -52,7 +52,7 @@ def unsupported_nodes(graph: Graph, from_shapes: Collection[Node] = ()) -> Itera
         spec = spec_of(node.op)
         where = describe(index, node)
         if not types_fit(spec, node):
-            yield Blocker(where, f"has element types {operand_types(node)}", _remedy(spec, node))
+            yield Blocker(where, f"has element types {operand_types(node)}", _remedy(spec))
         for i, value in enumerate(node.inputs):
             if value is None or value.is_constant or value in constants:
                 continue
@@ -62,10 +62,6 @@ def unsupported_nodes(graph: Graph, from_shapes: Collection[Node] = ()) -> Itera
                 yield Blocker(where, found, "It must be a constant")
 
 
-def _remedy(spec: OpSpec, node: Node) -> str:
+def _remedy(spec: OpSpec) -> str:
     rows = [f"{' '.join(row.inputs)} -> {' '.join(row.outputs)}" for row in spec.types]
-    text = "Supported are " + "; ".join(rows)
-    types = [value.dtype for value in node.inputs if value is not None]
-    if types[:2] == [DType.FLOAT32, DType.INT8]:
-        return text + ". This file has only its weights quantized: start from the float model"
-    return text
+    return "Supported are " + "; ".join(rows)

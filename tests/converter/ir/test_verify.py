@@ -93,7 +93,7 @@ def too_many_operands(graph: Graph) -> None:
 def mixed_types(graph: Graph) -> None:
     weights = graph.nodes[0].input(1)
     assert weights.data is not None
-    weights.dtype, weights.data = DType.INT8, weights.data.astype(np.int8)
+    weights.dtype, weights.data = DType.UINT8, weights.data.astype(np.uint8)
 
 
 def data_of_other_shape(graph: Graph) -> None:
@@ -143,7 +143,7 @@ def numpy_dimensions(graph: Graph) -> None:
         (left_out_operand, "input filter is left out"),
         (computed_weights, "must be a constant"),
         (too_many_operands, "has 2 inputs"),
-        (mixed_types, "does not take element types float32 int8"),
+        (mixed_types, "does not take element types float32 uint8"),
         (data_of_other_shape, "data has shape"),
         (data_of_other_type, "data is float64"),
         (quantized_float, "float32 carries no quantization"),

@@ -194,13 +194,13 @@ def test_element_types_name_what_is_supported() -> None:
     def quantize_weights(model: tflite.Model) -> None:
         for t in model.subgraphs[0].tensors:
             if t.name == "w":
-                t.type = int(tflite.TensorType.INT8)
+                t.type = int(tflite.TensorType.UINT8)
                 assert t.shape is not None
                 t.buffer = len(model.buffers)
                 model.buffers.append(tflite.Buffer(data=np.ones(int(np.prod(t.shape)), np.uint8)))
 
     text = refused(quantize_weights)
-    assert "float32 int8 float32 -> float32" in text and "start from the float model" in text
+    assert "has element types float32 uint8 float32 -> float32" in text and "Supported are float32 float32" in text
 
 
 def test_computed_weights() -> None:
