@@ -22,6 +22,7 @@ from .files import check_writable, write_whole
 from .ir.executor import Executor
 from .ir.graph import Graph
 from .ir.types import DType
+from .ledger import measure_layers
 from .options import EFFORTS, Options
 from .plan import plan_memory
 from .quantize import quantize
@@ -113,6 +114,7 @@ def convert(
             calibration = collect(graph, rows, executor, limit=options.calib_n, progress=partial(say, "calibrate"))
             history.calibration = calibration
             history.quantized = quantize(graph, calibration, options, executor, partial(say, "quantize"))
+            history.layer_errors = measure_layers(history.quantized, calibration, options, executor)
             graph = history.quantized.graph
             dump = _dump_after("quantize", graph, options, dump)
         elif samples is not None:

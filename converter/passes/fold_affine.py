@@ -192,7 +192,6 @@ def _set_weights(graph: Graph, node: Node, weights: Array, bias: Array) -> bool:
     bias_value = graph.constant(old_bias.name if old_bias else f"{old.name}/bias", bias.astype(np.float32))
     made = {"filter": filter_value, "bias": bias_value}
     node.inputs = [
-        made[operand.name] if operand.name in made else node.inputs[i]
-        for i, operand in enumerate(OPS[node.op].inputs)
+        made[operand.name] if operand.name in made else node.inputs[i] for i, operand in enumerate(OPS[node.op].inputs)
     ]
     return True

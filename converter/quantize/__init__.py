@@ -46,11 +46,18 @@ class Quantized:
 
     graph: Graph
     layers: tuple[Layer, ...]
-    #: The float value that each int8 activation stands for.
+    #: The float graph that it was made from, and the value there that each int8 activation stands for.
+    floats: Graph
     sources: Mapping[Value, Value]
     kept_float: tuple[KeptFloat, ...]
     steps: tuple[Step, ...]
     notes: tuple[str, ...]
+
+    @property
+    def output_db(self) -> float | None:
+        """Output SQNR on held-out samples, None without any."""
+        taken = [step.after_db for step in self.steps if step.accepted]
+        return taken[-1] if taken else None
 
 
 def quantize(
@@ -84,7 +91,7 @@ def quantize(
         ledger.offer("tables", f"{sum(sizes)} elementwise operators became {len(sizes)} look-ups", merged, WORSE_DB)
     best = ledger.best
     notes = set_border_types(best.graph, options.io)
-    return Quantized(best.graph, best.layers, best.sources, scheme.kept_float, tuple(ledger.steps), notes)
+    return Quantized(best.graph, best.layers, graph, best.sources, scheme.kept_float, tuple(ledger.steps), notes)
 
 
 class _Ledger:

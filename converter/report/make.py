@@ -11,6 +11,7 @@ from ..gen.ops import OPS
 from ..ir.graph import Graph, Value
 from ..ir.memory import MemoryPlan, StateBytes
 from ..ir.statistics import Calibration
+from ..ledger import LayerError
 from ..ops.registry import macs
 from ..options import Options
 from ..passes import PassRecord
@@ -41,6 +42,7 @@ class History:
     passes: tuple[PassRecord, ...] = ()
     calibration: Calibration | None = None
     quantized: Quantized | None = None
+    layer_errors: tuple[LayerError, ...] = ()
     warnings: list[str] = field(default_factory=list)
 
 
@@ -60,6 +62,7 @@ def make_report(history: History, graph: Graph, plan: MemoryPlan, state: StateBy
         tensors=() if quantized is None or calibration is None else _tensor_rows(quantized, calibration),
         layers=_layer_rows(quantized) if quantized is not None else (),
         kept_float=_float_rows(quantized.kept_float) if quantized is not None else (),
+        layer_errors=history.layer_errors,
         steps=quantized.steps if quantized is not None else (),
         sizes=_sizes(path.stat().st_size if path is not None else None, file_bytes, graph, plan),
         memory=_memory(graph, plan, state),

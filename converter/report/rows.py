@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..ledger import LayerError
 from ..passes import PassRecord
 from ..quantize import Step
 
@@ -133,6 +134,7 @@ class Report:
     passes: tuple[PassRecord, ...]
     tensors: tuple[TensorRow, ...]
     layers: tuple[LayerRow, ...]
+    layer_errors: tuple[LayerError, ...]
     kept_float: tuple[FloatRow, ...]
     steps: tuple[Step, ...]
     sizes: Sizes

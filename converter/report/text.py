@@ -8,6 +8,10 @@ from ..passes import PassRecord
 from ..quantize import Step
 from .rows import Report
 
+#: Layers in the text; the JSON report has all.
+WORST_LAYERS = 5
+NAME_LENGTH = 72
+
 
 def lines(report: Report) -> Iterator[str]:
     s = report.sizes
@@ -26,6 +30,7 @@ def lines(report: Report) -> Iterator[str]:
         yield f"  calibration   {report.calibration_samples} samples"
     for step in report.steps:
         yield f"  {step.name:<20} {_decibels(step)}  {step.what}{'' if step.accepted else ': rolled back'}"
+    yield from _layer_lines(report)
     for row in report.kept_float:
         yield f"  float32       {row.op} {row.name!r}: {row.reason}"
     for runtime in report.runtimes:
@@ -44,6 +49,22 @@ def _memory_lines(report: Report) -> Iterator[str]:
     yield f"    most at {m.peak_operator or 'the inputs'}: {alive}"
     own = sum(row.bytes for row in m.operator_state)
     yield f"  state         {m.state_bytes:,} bytes, of which the operators' multipliers and tables {own:,}"
+
+
+def _layer_lines(report: Report) -> Iterator[str]:
+    """The layers that make the most error by themselves: those that limit the output."""
+    worst = sorted(report.layer_errors, key=lambda row: row.alone_db)[:WORST_LAYERS]
+    if worst:
+        yield "  worst layers  SQNR by itself, and with all before it in int8; the JSON report has every layer"
+    for row in worst:
+        remedy = f"; {_short(row.flag)}" if row.flag else ""
+        figures = f"{row.alone_db:.1f} dB, {row.cumulated_db:.1f} dB"
+        yield f"    {row.op} {_short(row.name)!r}: {figures}: {row.cause}{remedy}"
+
+
+def _short(text: str) -> str:
+    """Names of fused layers can fill lines: the start is enough to find them in the JSON report."""
+    return text if len(text) <= NAME_LENGTH else f"{text[:NAME_LENGTH]}…"
 
 
 def _pruned(record: PassRecord) -> str:

@@ -1,0 +1,167 @@
+"""Measures every layer of a quantized graph on held-out samples: by itself, and with all that came before.
+
+Alone: the layer gets the float graph's values as its inputs hold them, and so does the float layer that it is compared
+with, so the error is its own; each channel's mean error is left out, since a corrected bias has one on purpose, for the
+layers ahead. Cumulated: the quantized graph runs as it is, and is compared with the float graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..gen.ops import OPS
+from ..ir.executor import Executor, Session
+from ..ir.graph import Graph, Node, Value
+from ..ir.held import codes, reach, reals
+from ..ir.statistics import Calibration
+from ..options import Options
+from ..quantize import Quantized
+from ..quantize.evaluate import sqnr_db
+from .causes import BIAS, OUTLIER_CHANNEL, ROUNDING, ErrorSum, Reals, cause_of
+
+#: A layer whose own error is this far below the output's cannot be what limits it.
+HARMLESS_DB = 15.0
+
+
+@dataclass(frozen=True)
+class LayerError:
+    """A layer's error in dB of SQNR: by itself, and with everything ahead of it quantized."""
+
+    name: str
+    op: str
+    alone_db: float
+    cumulated_db: float
+    #: clipping, rounding, bias or outlier channel; empty where there is no error.
+    cause: str
+    #: Of the squared error by itself, and of the cumulated one.
+    clipped_share: float
+    bias_share: float
+    #: How far the widest channel reaches, in parts of the median channel, and which one it is.
+    outlier_ratio: float
+    widest_channel: int
+    #: What would help; empty where the layer does no harm.
+    flag: str
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A value that the quantized graph computes for one of the float graph, and the nodes that do in either graph."""
+
+    nodes: tuple[int, ...]
+    float_nodes: tuple[int, ...]
+    given: tuple[Value, ...]
+    result: Value
+
+
+def measure_layers(
+    quantized: Quantized, calibration: Calibration, options: Options, executor: Executor
+) -> tuple[LayerError, ...]:
+    """One row for each quantized operator that computes, in order. Empty without held-out samples."""
+    places = list(_places(quantized))
+    alone = [ErrorSum(*reach(place.result)) for place in places]
+    cumulated = [ErrorSum(*reach(place.result)) for place in places]
+    samples = [held.inputs for held in calibration.held_out]
+    if not samples:
+        return ()
+    with executor.open(quantized.floats) as floats, executor.open(quantized.graph) as session:
+        for sample in samples:
+            floats.run(sample)
+            session.run({value.name: codes(value, sample[value.name]) for value in quantized.graph.inputs})
+            wanted = [floats.read(quantized.sources[place.result]).astype(np.float64) for place in places]
+            for place, total, exact in zip(places, cumulated, wanted, strict=True):
+                total.add(exact, reals(place.result, session.read(place.result)))
+            for place, total in zip(places, alone, strict=True):
+                total.add(*_run_alone(place, quantized, floats, session))
+    return tuple(
+        _row(quantized, place, own, total, options) for place, own, total in zip(places, alone, cumulated, strict=True)
+    )
+
+
+def _run_alone(place: _Place, quantized: Quantized, floats: Session, session: Session) -> tuple[Reals, Reals]:
+    """What the float layer and the quantized one make of the same numbers. The float graph's values are put back."""
+    touched = [quantized.sources[value] for value in place.given]
+    touched += [value for i in place.float_nodes for value in quantized.floats.nodes[i].outputs]
+    before = [floats.read(value) for value in touched]
+    for value in place.given:
+        source = quantized.sources[value]
+        held = codes(value, floats.read(source))
+        session.write(value, held)
+        floats.write(source, reals(value, held).astype(source.dtype.numpy))
+    for i in place.float_nodes:
+        floats.run_nodes(i, i + 1)
+    for i in place.nodes:
+        session.run_nodes(i, i + 1)
+    wanted = floats.read(quantized.sources[place.result]).astype(np.float64)
+    for value, array in zip(touched, before, strict=True):
+        floats.write(value, array)
+    return wanted, reals(place.result, session.read(place.result))
+
+
+def _places(quantized: Quantized) -> Iterator[_Place]:
+    """Every node that computes a value of the float graph, with those behind it that only prepare its operands."""
+    graph, sources = quantized.graph, quantized.sources
+    for node in graph.nodes:
+        if node.outputs and node.outputs[0] in sources and _computes(node):
+            nodes, given = _back_to(graph, node.outputs[0], set(sources))
+            starts = {sources[value] for value in given}
+            float_nodes, _ = _back_to(quantized.floats, sources[node.outputs[0]], starts)
+            yield _Place(nodes, float_nodes, given, node.outputs[0])
+
+
+def _back_to(graph: Graph, result: Value, known: AbstractSet[Value]) -> tuple[tuple[int, ...], tuple[Value, ...]]:
+    """The nodes that compute `result` from `known` values, in order, and those of them that are read."""
+    producers = graph.producers()
+    nodes: set[Node] = set()
+    read: dict[Value, None] = {}
+    pending = list(producers[result].inputs)
+    nodes.add(producers[result])
+    while pending:
+        value = pending.pop()
+        if value is None or value.is_constant:
+            continue
+        if value in known:
+            read[value] = None
+        elif value in producers and producers[value] not in nodes:
+            nodes.add(producers[value])
+            pending += producers[value].inputs
+    return tuple(i for i, node in enumerate(graph.nodes) if node in nodes), tuple(read)
+
+
+def _computes(node: Node) -> bool:
+    """Whether a node makes new values rather than moving them or changing their type; a table look-up does."""
+    return node.op == "GATHER" or OPS[node.op].quantize not in ("same", "none")
+
+
+def _row(quantized: Quantized, place: _Place, alone: ErrorSum, cumulated: ErrorSum, options: Options) -> LayerError:
+    node = quantized.graph.nodes[place.nodes[-1]]
+    source = quantized.sources[place.result]
+    name = source.origin.name if source.origin is not None else node.name or source.name
+    alone_db, cause = sqnr_db(alone.signal, alone.spread), cause_of(alone, cumulated)
+    limit = quantized.output_db
+    harmless = limit is None or alone_db > limit + HARMLESS_DB
+    return LayerError(
+        name=name,
+        op=node.op,
+        alone_db=alone_db,
+        cumulated_db=sqnr_db(cumulated.signal, cumulated.noise),
+        cause=cause,
+        clipped_share=alone.clipped_share,
+        bias_share=cumulated.bias_share,
+        outlier_ratio=alone.outlier_ratio,
+        widest_channel=alone.widest_channel,
+        flag="" if harmless or not cause else _flag(cause, name, node, options),
+    )
+
+
+def _flag(cause: str, name: str, node: Node, options: Options) -> str:
+    """What would help: more samples where the mean is off, more effort where it is left, else more bits."""
+    if cause == BIAS:
+        return "more calibration samples"
+    weighted = OPS[node.op].quantize == "weights"
+    if options.effort < 2 and cause in (OUTLIER_CHANNEL, ROUNDING) and weighted:
+        return f"--effort {options.effort + 1}"
+    return f"--keep-float {name}"

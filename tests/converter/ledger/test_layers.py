@@ -1,0 +1,89 @@
+"""The ledger names the layer that was damaged on purpose, and what was done to it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from small_graphs import GraphMaker, small_cnn
+
+from converter.calibrate import collect
+from converter.execute import CExecutor
+from converter.ir.graph import Graph
+from converter.ir.ranges import Range, Ranges
+from converter.ir.statistics import Arrays, Calibration
+from converter.ir.weighted import bias_of
+from converter.ledger import LayerError, measure_layers
+from converter.options import Options
+from converter.quantize import quantize
+
+OPTIONS = Options(effort=0)
+
+
+def calibrated(graph: Graph) -> Calibration:
+    random = np.random.default_rng(0)
+    rows: list[Arrays] = [
+        {v.name: random.normal(0, 1, v.shape).astype(np.float32) for v in graph.inputs} for _ in range(20)
+    ]
+    return collect(graph, rows, CExecutor())
+
+
+def two_layers(widened: int | None = None) -> Graph:
+    make = GraphMaker((1, 6, 6, 4))
+    first = make.conv(make.x, 6)
+    if widened is not None:
+        weights = make.nodes[0].input(1).data
+        assert weights is not None
+        weights[widened] *= 60
+    return make.graph(make.conv(first, 3))
+
+
+def ledger(graph: Graph, calibration: Calibration) -> tuple[LayerError, ...]:
+    made = quantize(graph, calibration, OPTIONS, CExecutor())
+    return measure_layers(made, calibration, OPTIONS, CExecutor())
+
+
+def test_every_layer_has_its_error() -> None:
+    graph = small_cnn()
+    rows = ledger(graph, calibrated(graph))
+    assert [row.op for row in rows] == [
+        "CONV_2D", "DEPTHWISE_CONV_2D", "CONV_2D", "ADD", "FULLY_CONNECTED", "SOFTMAX",
+    ]  # fmt: skip
+    assert all(20 < row.alone_db < 70 and row.cumulated_db <= row.alone_db + 3 for row in rows)
+
+
+@pytest.mark.parametrize("io", ["float32", "int8", "uint8"])
+def test_types_of_inputs_and_outputs_change_nothing(io: str) -> None:
+    graph = two_layers()
+    calibration, options = calibrated(graph), replace(OPTIONS, io=io)
+    made = quantize(graph, calibration, options, CExecutor())
+    assert measure_layers(made, calibration, options, CExecutor()) == ledger(graph, calibration)
+
+
+def test_clipping() -> None:
+    graph = two_layers()
+    calibration = calibrated(graph)
+    name = graph.nodes[0].output.name
+    found = calibration.ranges.by_name[name]
+    halved = Ranges({**calibration.ranges.by_name, name: Range(found.low / 3, found.high / 3)}, 20)
+    first, second = ledger(graph, replace(calibration, ranges=halved))
+    assert (first.cause, second.cause) == ("clipping", "rounding")
+    assert first.flag == "--keep-float conv_2d_0" and first.alone_db < second.alone_db
+
+
+def test_outlier_channel() -> None:
+    graph = two_layers(widened=4)
+    first, _ = ledger(graph, calibrated(graph))
+    assert (first.cause, first.widest_channel, first.flag) == ("outlier channel", 4, "--effort 1")
+
+
+def test_bias() -> None:
+    graph = two_layers()
+    calibration = calibrated(graph)
+    made = quantize(graph, calibration, OPTIONS, CExecutor())
+    bias = bias_of(made.layers[0].quantized)
+    assert bias is not None and bias.data is not None
+    bias.data = bias.data + np.int32(2000)
+    rows = measure_layers(made, calibration, OPTIONS, CExecutor())
+    assert rows[0].cause == "bias" and rows[0].bias_share > 0.9 and rows[0].flag == "more calibration samples"
