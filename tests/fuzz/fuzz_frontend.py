@@ -10,14 +10,17 @@ import resource
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1])]
+#: The finder of an editable install would load the frontends past atheris, which then counts nothing in them.
+sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in type(finder).__module__]
 
-import atheris
+import atheris  # noqa: E402
 
 with atheris.instrument_imports(include=["converter.frontends", "converter.ops", "converter.ir"]):
     from frontend_targets import be_quiet, is_read
 
-from mutate_models import MUTATORS
+from mutate_models import MUTATORS  # noqa: E402
 
 #: Bytes of addresses that the process may take: what a small file makes of itself has to fit.
 ADDRESSES = 4 << 30

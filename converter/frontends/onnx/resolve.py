@@ -14,6 +14,7 @@ from .attributes import read_attributes
 from .constants import fold, is_foldable, read_constant, shape_result
 from .errors import STAGE
 from .graph import OnnxNode, StaticGraph, Tensor
+from .node_rules import check_node
 from .read import default_opset
 from .shapes import infer_outputs, input_tensors, refuse_huge
 
@@ -73,6 +74,8 @@ class _Walk:
         if proto.op_type == "If" and proto.domain in _OWN_DOMAINS and condition and condition.data is not None:
             self._branch(proto, name, bool(condition.data.all()))
             return
+        if proto.domain in _OWN_DOMAINS and onnx.defs.has(proto.op_type, self.opset, ""):
+            check_node(proto, name, self.opset)
         attributes = read_attributes(proto, name)
         outputs = infer_outputs(proto, inputs, attributes, self.opset, self.options)
         results = self._fold(proto, inputs, outputs)

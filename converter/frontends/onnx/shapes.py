@@ -17,6 +17,7 @@ from ...options import Options
 from .attributes import Attributes
 from .errors import STAGE
 from .graph import Tensor
+from .node_rules import check_types
 from .windows import pooled_shape
 
 _log = logging.getLogger(__name__)
@@ -155,6 +156,7 @@ def infer_outputs(
         schema = onnx.defs.get_schema(node.op_type, max(opset, _INFERRED_SINCE.get(node.op_type, 0)), "")
     except onnx.defs.SchemaError:
         return unknown
+    check_types(node, attributes.node, schema, inputs)
     types = {tensor.name: _type_proto(tensor) for tensor in present.values()}
     data = {
         tensor.name: numpy_helper.from_array(tensor.data, tensor.name)
