@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
-QuantizeMode = Literal["int8", "float32"]
+QuantizeMode = Literal["int8", "dynamic", "int8-weights", "int4-weights", "float16", "float32"]
 IoType = Literal["float32", "int8", "uint8"]
 
+
+#: What `Options.quantize` may be.
+QUANTIZE_MODES: tuple[QuantizeMode, ...] = get_args(QuantizeMode)
 
 #: What `Options.effort` may be.
 EFFORTS = (0, 1, 2)
@@ -18,7 +21,9 @@ EFFORTS = (0, 1, 2)
 class Options:
     """Options of one conversion; names are those of the command line."""
 
-    #: int8: post-training quantization, needs calibration data. float32: keep the arithmetic, only convert and prune.
+    #: int8: post-training quantization, needs calibration data. dynamic: int8 weights under float32 activations that
+    #: layers quantize at run time. int8-weights, int4-weights, float16: weights in fewer bits, arithmetic in float32.
+    #: float32: keep the arithmetic, only convert and prune.
     quantize: QuantizeMode = "int8"
     #: Element type of the graph's inputs and outputs in an int8 model.
     io: IoType = "float32"

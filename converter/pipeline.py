@@ -23,9 +23,9 @@ from .ir.executor import Executor
 from .ir.graph import Graph
 from .ir.types import DType
 from .ledger import measure_layers
-from .options import EFFORTS, Options
+from .options import EFFORTS, QUANTIZE_MODES, Options
 from .plan import plan_memory
-from .quantize import quantize
+from .quantize import WEIGHT_TYPES, WeightType, quantize, store_weights
 from .report import History, Report, make_report
 
 if TYPE_CHECKING:
@@ -118,7 +118,12 @@ def convert(
             graph = history.quantized.graph
             dump = _dump_after("quantize", graph, options, dump)
         elif samples is not None:
-            history.warnings += ["calibration data is not used: the model stays in float32"]
+            history.warnings += [f"calibration data is not used: {options.quantize} needs none"]
+        if options.quantize in WEIGHT_TYPES:
+            kind: WeightType = options.quantize
+            history.stored = store_weights(graph, lambda node: kind)
+            graph = history.stored.graph
+            dump = _dump_after("quantize", graph, options, dump)
     if options.dump_after is not None and dump is None:
         history.warnings += [f"there was no stage {options.dump_after!r} in this conversion: nothing is dumped"]
     say("plan", 0, None)
@@ -153,12 +158,14 @@ def _open_samples(graph: Graph, samples: Samples | None) -> Iterable[Sample]:
 
 def _check_options(options: Options) -> None:
     wrong = []
-    if options.quantize not in ("int8", "float32"):
-        wrong.append(Blocker("quantize", f"is {options.quantize!r}", "It can be int8 or float32"))
+    if options.quantize not in QUANTIZE_MODES:
+        modes = f"{', '.join(QUANTIZE_MODES[:-1])} or {QUANTIZE_MODES[-1]}"
+        wrong.append(Blocker("quantize", f"is {options.quantize!r}", f"It can be {modes}"))
     if options.io not in ("float32", "int8", "uint8"):
         wrong.append(Blocker("io", f"is {options.io!r}", "It can be float32, int8 or uint8"))
-    if options.quantize == "float32" and options.io != "float32":
-        wrong.append(Blocker("io", f"is {options.io!r} for a float32 model", "Integer inputs need quantize='int8'"))
+    if options.quantize != "int8" and options.io != "float32":
+        found = f"is {options.io!r} for a {options.quantize} model"
+        wrong.append(Blocker("io", found, "Integer inputs need quantize='int8'"))
     if options.effort not in EFFORTS:
         wrong.append(Blocker("effort", f"is {options.effort!r}", "It can be 0, 1 or 2"))
     if options.calib_n is not None and options.calib_n < 1:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def convert(
     model: str | os.PathLike[str] | onnx.ModelProto,
     *,
-    quantize: Literal["int8", "float32"] = "int8",
+    quantize: Literal["int8", "dynamic", "int8-weights", "int4-weights", "float16", "float32"] = "int8",
     calib: Any = None,
     io: Literal["float32", "int8", "uint8"] = "float32",
     effort: int = 1,
@@ -38,6 +38,9 @@ def convert(
     progress: Progress | None = None,
 ) -> Conversion:
     """Turn a trained model (`.onnx`, a float `.tflite`, or an `onnx.ModelProto`) into a `.tflite`.
+
+    `quantize` other than int8 needs no data: dynamic (int8 weights, activations quantized at run time), int8-weights,
+    int4-weights and float16 (weights in fewer bits, float32 arithmetic), float32 (docs/QUANTIZATION.md).
 
     `calib` is a SRC (`liteinterp.samples`), a dict of input name to array (axis 0 is samples), or an iterable of dicts;
     int8 needs it. `effort` is 0, 1 or 2 (docs/QUANTIZATION.md). `calib_n` is the most samples to read. `report` is a

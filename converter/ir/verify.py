@@ -8,13 +8,14 @@ ops.toml; output shapes equal those that the operator's rule computes. Quantizat
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from ..errors import Blocker, IRError
 from ..gen.ops import OpSpec, OptionField
 from .graph import Graph, Node, OptionValue, Value
 from .quantization_rules import operator_quantization_problems, value_quantization_problems
 from .rules import infer_shapes, spec_of
+from .weighted import stored_constants
 
 STAGE = "verify"
 
@@ -31,9 +32,10 @@ def problems(graph: Graph) -> Iterator[Blocker]:
     yield from _graph_problems(graph)
     yield from _value_problems(graph)
     yield from _order_problems(graph)
+    stored = stored_constants(graph)
     for index, node in enumerate(graph.nodes):
         where = describe(index, node)
-        yield from (Blocker(where, text) for text in node_problems(node))
+        yield from (Blocker(where, text) for text in node_problems(node, stored))
 
 
 def describe(index: int, node: Node) -> str:
@@ -100,14 +102,14 @@ def _order_problems(graph: Graph) -> Iterator[Blocker]:
             yield Blocker(f"value {value.name!r}", "is a graph output, but nothing writes it")
 
 
-def node_problems(node: Node) -> Iterator[str]:
-    """What is wrong with one node, seen by itself."""
+def node_problems(node: Node, stored: Collection[Value] = ()) -> Iterator[str]:
+    """What is wrong with one node, seen by itself. `stored` are computed values that serve as constants."""
     try:
         spec = spec_of(node.op)
     except ValueError as error:
         yield str(error)
         return
-    found = [*operand_problems(spec, node), *_option_problems(spec, node)]
+    found = [*operand_problems(spec, node, stored), *_option_problems(spec, node)]
     yield from found
     if found:
         return
@@ -125,11 +127,11 @@ def node_problems(node: Node) -> Iterator[str]:
     yield from operator_quantization_problems(spec, node)
 
 
-def operand_problems(spec: OpSpec, node: Node) -> Iterator[str]:
+def operand_problems(spec: OpSpec, node: Node, stored: Collection[Value]) -> Iterator[str]:
     """Operands that are missing, too many, or computed where a constant is needed."""
     yield from count_problems(spec, node)
     for i, value in enumerate(node.inputs[: len(spec.inputs)]):
-        if value is not None and spec.inputs[i].constant and not value.is_constant:
+        if value is not None and spec.inputs[i].constant and not value.is_constant and value not in stored:
             yield f"input {spec.inputs[i].name} ({value.name!r}) must be a constant"
 
 

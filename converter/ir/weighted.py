@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from ..gen.ops import OPS
-from .graph import Node, Value
+from .graph import Graph, Node, Value
 
 #: The operators whose output is linear in the input before the fused activation.
 WEIGHTED = tuple(name for name, spec in OPS.items() if spec.quantize == "weights")
@@ -28,3 +28,8 @@ def filter_of(node: Node) -> Value:
 
 def bias_of(node: Node) -> Value | None:
     return node.optional(position_of(node.op, "bias"))
+
+
+def stored_constants(graph: Graph) -> set[Value]:
+    """Constants that the graph keeps in fewer bits: the results of DEQUANTIZE of constants."""
+    return {node.output for node in graph.nodes if node.op == "DEQUANTIZE" and node.input(0).is_constant}

@@ -16,9 +16,22 @@ from .evaluate import output_sqnr_db
 from .layer_fit import fit_layers
 from .range_search import search_ranges
 from .scheme import KeptFloat, Scheme, decide
+from .stored_weights import WEIGHT_TYPES, StoredWeights, WeightType, store_weights
 from .tables import merge_tables
 
-__all__ = ["KeptFloat", "Layer", "Quantized", "QuantizedGraph", "Scheme", "Step", "quantize"]
+__all__ = [
+    "WEIGHT_TYPES",
+    "KeptFloat",
+    "Layer",
+    "Quantized",
+    "QuantizedGraph",
+    "Scheme",
+    "Step",
+    "StoredWeights",
+    "WeightType",
+    "quantize",
+    "store_weights",
+]
 
 Progress = Callable[[int, int | None], None]
 

@@ -15,7 +15,7 @@ from ..ledger import LayerError
 from ..ops.registry import macs
 from ..options import Options
 from ..passes import PassRecord
-from ..quantize import KeptFloat, Quantized
+from ..quantize import KeptFloat, Quantized, Step, StoredWeights
 from .rows import (
     Border,
     BytesRow,
@@ -43,6 +43,7 @@ class History:
     calibration: Calibration | None = None
     quantized: Quantized | None = None
     layer_errors: tuple[LayerError, ...] = ()
+    stored: StoredWeights | None = None
     warnings: list[str] = field(default_factory=list)
 
 
@@ -60,10 +61,10 @@ def make_report(history: History, graph: Graph, plan: MemoryPlan, state: StateBy
         operators=_operator_counts(history.source_operators, graph),
         passes=history.passes,
         tensors=() if quantized is None or calibration is None else _tensor_rows(quantized, calibration),
-        layers=_layer_rows(quantized) if quantized is not None else (),
-        kept_float=_float_rows(quantized.kept_float) if quantized is not None else (),
+        layers=_layer_rows(quantized) if quantized is not None else _stored_rows(history.stored),
+        kept_float=_float_rows(quantized.kept_float) if quantized is not None else _kept_rows(history.stored),
         layer_errors=history.layer_errors,
-        steps=quantized.steps if quantized is not None else (),
+        steps=quantized.steps if quantized is not None else _storing_steps(options, history.stored),
         sizes=_sizes(path.stat().st_size if path is not None else None, file_bytes, graph, plan),
         memory=_memory(graph, plan, state),
         runtimes=_runtimes(graph),
@@ -140,6 +141,31 @@ def _layer_rows(quantized: Quantized) -> tuple[LayerRow, ...]:
         name = node.name or node.output.name
         rows.append(LayerRow(name, node.op, macs(node), min(scales.scales), max(scales.scales)))
     return tuple(rows)
+
+
+def _stored_rows(stored: StoredWeights | None) -> tuple[LayerRow, ...]:
+    """Operators whose weights have scales while their activations are float32."""
+    rows = []
+    for layer in stored.layers if stored is not None else ():
+        node, scales = layer.node, layer.constant.quantization
+        if scales is not None:
+            name = node.name or node.output.name
+            rows.append(LayerRow(name, node.op, macs(node), min(scales.scales), max(scales.scales)))
+    return tuple(rows)
+
+
+def _kept_rows(stored: StoredWeights | None) -> tuple[FloatRow, ...]:
+    """Operators whose constants stay float32."""
+    kept = stored.kept if stored is not None else ()
+    return tuple(FloatRow(row.node.name or row.node.outputs[0].name, row.node.op, row.reason) for row in kept)
+
+
+def _storing_steps(options: Options, stored: StoredWeights | None) -> tuple[Step, ...]:
+    if stored is None:
+        return ()
+    count = len({id(layer.constant) for layer in stored.layers})
+    what = f"{count} constants, {stored.before_bytes:,} -> {stored.after_bytes:,} bytes"
+    return (Step(f"{options.quantize}", what, None, None, True),)
 
 
 def _float_rows(kept: Sequence[KeptFloat]) -> tuple[FloatRow, ...]:

@@ -23,7 +23,11 @@ def add(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="the .onnx or .tflite file")
     parser.add_argument("-o", "--output", required=True, metavar="OUT.tflite", help="the file to write")
     parser.add_argument(
-        "--quantize", choices=("int8", "float32"), help="int8 needs --calib; default: int8 where --calib is given"
+        "--quantize",
+        choices=("int8", "dynamic", "int8-weights", "int4-weights", "float16", "float32"),
+        help="int8 (default where --calib is given) needs --calib; the others need no data: dynamic (int8 weights, "
+        "activations quantized at run time), int8-weights, int4-weights and float16 (weights in fewer bits, float32 "
+        "arithmetic), float32",
     )
     parser.add_argument(
         "--calib", action="append", metavar="SRC", help="calibration data; NAME=SRC, repeated, for several inputs"

@@ -12,7 +12,7 @@ from ...ir.graph import Graph, Node
 from ...ir.rules import spec_of
 from ...ir.types import DType
 from ...ir.verify import describe, operand_types, types_fit
-from ...ir.weighted import bias_of
+from ...ir.weighted import bias_of, stored_constants
 
 
 def fold_float16(graph: Graph) -> None:
@@ -45,7 +45,7 @@ def unsupported_nodes(graph: Graph, from_shapes: Collection[Node] = ()) -> Itera
 
     Results of `from_shapes` will be constants, and those nodes will go.
     """
-    constants = {value for node in from_shapes for value in node.outputs}
+    constants = {value for node in from_shapes for value in node.outputs} | stored_constants(graph)
     for index, node in enumerate(graph.nodes):
         if node in from_shapes:
             continue
