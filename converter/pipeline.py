@@ -163,7 +163,7 @@ def _check_options(options: Options) -> None:
         wrong.append(Blocker("quantize", f"is {options.quantize!r}", f"It can be {modes}"))
     if options.io not in ("float32", "int8", "uint8"):
         wrong.append(Blocker("io", f"is {options.io!r}", "It can be float32, int8 or uint8"))
-    if options.quantize != "int8" and options.io != "float32":
+    if options.quantize in (*WEIGHT_TYPES, "float32") and options.io != "float32":
         found = f"is {options.io!r} for a {options.quantize} model"
         wrong.append(Blocker("io", found, "Integer inputs need quantize='int8'"))
     if options.effort not in EFFORTS:
