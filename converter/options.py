@@ -34,5 +34,8 @@ class Options:
     input_shape: Mapping[str, Sequence[int]] = field(default_factory=dict)
     #: Largest number of calibration samples to read; None: all.
     calib_n: int | None = None
+    #: The most bytes that the file, and that arena and state together, may take; None: no limit.
+    max_size: int | None = None
+    max_memory: int | None = None
     #: Stage after which to write the graph as a .tflite next to the output: a name from pipeline.STAGES, or None.
     dump_after: str | None = None

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import backend, frontends, passes
+from .budget import Budget, Evaluation, Evaluator, keep_budget, keep_sizes
 from .calibrate import collect
 from .errors import Blocker, InvalidModelError, UsageError
 from .execute import CExecutor, state_bytes
@@ -85,8 +86,11 @@ def convert(
     executor: Executor | None = None,
     output: Path | str | None = None,
     progress: Progress | None = None,
+    evaluation: Evaluation | None = None,
 ) -> Conversion:
     """Turn a trained model into a .tflite.
+
+    `evaluation` brings the samples, the metric and the limit of `--max-drop`; `Report.budget` says what came of it.
 
     `output` is only checked, so that a path that cannot be written is found before the work. Raises ConvertError, whose
     subclasses carry the exit status. Nothing is written before `Conversion.save`, so stopping leaves nothing behind.
@@ -113,7 +117,11 @@ def convert(
             rows = _open_samples(graph, samples)
             calibration = collect(graph, rows, executor, limit=options.calib_n, progress=partial(say, "calibrate"))
             history.calibration = calibration
-            history.quantized = quantize(graph, calibration, options, executor, partial(say, "quantize"))
+            budget = _budget(graph, options, evaluation, executor)
+            if budget is None:
+                history.quantized = quantize(graph, calibration, options, executor, partial(say, "quantize"))
+            else:
+                history.quantized, history.budget = keep_budget(graph, calibration, options, budget, executor, say)
             history.layer_errors = measure_layers(history.quantized, calibration, options, executor)
             graph = history.quantized.graph
             dump = _dump_after("quantize", graph, options, dump)
@@ -130,7 +138,11 @@ def convert(
     plan = plan_memory(graph)
     say("write", 0, None)
     content = backend.write(graph, plan)
-    report = make_report(history, graph, plan, state_bytes(content), len(content))
+    state = state_bytes(content)
+    if history.budget is None and (options.max_size is not None or options.max_memory is not None):
+        limits = Budget(options.max_size, options.max_memory)
+        history.budget = keep_sizes(limits, len(content), plan.arena_bytes + state.total)
+    report = make_report(history, graph, plan, state, len(content))
     return Conversion(content, report, dump)
 
 
@@ -146,6 +158,16 @@ def input_needs(graph: Graph) -> tuple[InputNeed, ...]:
     return tuple(
         InputNeed(name, value.shape, value.dtype.numpy) for name, value in zip(names, graph.inputs, strict=True)
     )
+
+
+def _budget(graph: Graph, options: Options, evaluation: Evaluation | None, executor: Executor) -> Budget | None:
+    """What the conversion has to keep within; None where nothing is asked."""
+    if evaluation is None and options.max_size is None and options.max_memory is None:
+        return None
+    judge = None
+    if evaluation is not None:
+        judge = Evaluator(graph, evaluation.open(input_needs(graph)), evaluation, executor)
+    return Budget(options.max_size, options.max_memory, judge)
 
 
 def _open_samples(graph: Graph, samples: Samples | None) -> Iterable[Sample]:
@@ -170,6 +192,9 @@ def _check_options(options: Options) -> None:
         wrong.append(Blocker("effort", f"is {options.effort!r}", "It can be 0, 1 or 2"))
     if options.calib_n is not None and options.calib_n < 1:
         wrong.append(Blocker("calib_n", f"is {options.calib_n}", "It must be at least 1"))
+    for name, limit in (("max_size", options.max_size), ("max_memory", options.max_memory)):
+        if limit is not None and limit < 1:
+            wrong.append(Blocker(name, f"is {limit}", "It must be at least 1 byte"))
     if options.dump_after is not None and options.dump_after not in STAGES:
         wrong.append(Blocker("dump_after", f"is {options.dump_after!r}", f"It can be {', '.join(STAGES)}"))
     if wrong:

@@ -67,18 +67,20 @@ def paired_bounds(lost: int, won: int, count: int) -> Bounds:
     return Bounds(loss, min(low, loss), max(high, loss))
 
 
-def bootstrap_bounds(loss_of: Callable[[npt.NDArray[np.int64]], float], count: int) -> Bounds:
+def bootstrap_bounds(
+    loss_of: Callable[[npt.NDArray[np.int64]], float], count: int, resamples: int = RESAMPLES
+) -> Bounds:
     """Of any loss: `loss_of` computes it from the samples with these indices, which may repeat.
 
-    Percentiles over RESAMPLES paired draws of `count` samples (Efron and Tibshirani, An Introduction to the Bootstrap,
-    1993, chapter 13), widened by √(count / (count - 1)), since draws vary less than samples do.
+    Percentiles over `resamples` paired draws of `count` samples (Efron and Tibshirani, An Introduction to the
+    Bootstrap, 1993, chapter 13), widened by √(count / (count - 1)), since draws vary less than samples do.
     """
     loss = loss_of(np.arange(count))
     if count < 2:
         return Bounds(loss, -math.inf, math.inf)
     draws = np.random.default_rng(SEED)
-    found = np.sort([loss_of(draws.integers(0, count, count)) for _ in range(RESAMPLES)])
-    outside = int(RESAMPLES * (1 - CONFIDENCE))
+    found = np.sort([loss_of(draws.integers(0, count, count)) for _ in range(resamples)])
+    outside = int(resamples * (1 - CONFIDENCE))
     widened = math.sqrt(count / (count - 1))
     low = loss - widened * (loss - float(found[outside]))
     return Bounds(loss, min(low, loss), max(loss + widened * (float(found[-1 - outside]) - loss), loss))

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .errors import MissingExtraError, UsageError
+from .errors import BudgetError, MissingExtraError, UsageError
+from .evaluation import Evaluation
 from .files import check_writable, write_whole
+from .gate import parse_bytes
 from .samples import InputSpec, Samples, open_samples
 
 if TYPE_CHECKING:
@@ -30,6 +32,13 @@ def convert(
     calib: Any = None,
     io: Literal["float32", "int8", "uint8"] = "float32",
     effort: int = 1,
+    max_drop: str | float | None = None,
+    eval: Any = None,
+    labels: Any = None,
+    metric: Any = None,
+    max_size: str | int | None = None,
+    max_memory: str | int | None = None,
+    keep_best: bool = False,
     input_shape: Mapping[str, Sequence[int]] | None = None,
     calib_n: int | None = None,
     report: str | os.PathLike[str] | None = None,
@@ -45,7 +54,16 @@ def convert(
     `calib` is a SRC (`liteinterp.samples`), a dict of input name to array (axis 0 is samples), or an iterable of dicts;
     int8 needs it. `effort` is 0, 1 or 2 (docs/QUANTIZATION.md). `calib_n` is the most samples to read. `report` is a
     path for the report as JSON, `output` a path that is only checked, so that one that cannot be written is found
-    before the work. The result has `.model` (bytes), `.report` and `.save(path)`. Raises UsageError (exit status 2) and
+    before the work.
+
+    `max_drop` (1 is one point of the metric, "1%" one per cent of the float model's figure) is measured on `eval`, a
+    SRC like `calib`, whose samples must not calibrate; `labels` are their classes; `metric` is "top1", "agreement",
+    "sqnr", "module:function" or a function (liteinterp/task_metrics.py). `max_size` and `max_memory` limit
+    the file, and arena and state together: bytes, or text like "200K" or "1M". Where a budget is not shown to be met,
+    BudgetError tells so, with the best that was found; with `keep_best` that is returned instead, and `.report.budget`
+    tells.
+
+    The result has `.model` (bytes), `.report` and `.save(path)`. Raises UsageError (exit status 2) and
     the converter's errors, which carry `exit_status` too.
     """
     if quantize == "int8" and calib is None:
@@ -55,6 +73,7 @@ def convert(
         )
     if report is not None:
         check_writable(report)
+    evaluation = _evaluation(quantize, max_drop, eval, labels, metric)
     pipeline, options_module = _load()
     options = options_module.Options(
         quantize=quantize,
@@ -63,6 +82,8 @@ def convert(
         input_shape=dict(input_shape or {}),
         calib_n=calib_n,
         dump_after=dump_after,
+        max_size=parse_bytes(max_size, "max_size"),
+        max_memory=parse_bytes(max_memory, "max_memory"),
     )
 
     def samples(needs: Sequence[InputNeed]) -> Samples:
@@ -74,11 +95,35 @@ def convert(
         raise UsageError(f"Could not open {str(source)!r}: no such file")
     with _needs_extra():
         conversion: Conversion = pipeline.convert(
-            source, options, None if calib is None else samples, output=output, progress=progress
+            source,
+            options,
+            None if calib is None else samples,
+            output=output,
+            progress=progress,
+            evaluation=evaluation,
         )
     if report is not None:
         write_whole(report, conversion.report.to_json().encode())
+    outcome = conversion.report.budget
+    if outcome is not None and outcome.exit_status and not keep_best:
+        raise BudgetError(outcome.status, outcome.sentence, outcome.exit_status, conversion)
     return conversion
+
+
+def _evaluation(quantize: str, max_drop: Any, src: Any, labels: Any, metric: Any) -> Evaluation | None:
+    """Raises UsageError where one option lacks another."""
+    if max_drop is None:
+        given = [name for name, value in (("eval", src), ("metric", metric), ("labels", labels)) if value is not None]
+        if given:
+            raise UsageError(f"{given[0]} (--{given[0]}) says how to measure a loss: give max_drop (--max-drop) too")
+        return None
+    if src is None:
+        raise UsageError(
+            "max_drop needs samples to measure on: give eval (--eval SRC), others than those that calibrate"
+        )
+    if quantize == "float32":
+        raise UsageError("max_drop is for quantized models: float32 loses nothing")
+    return Evaluation(src, max_drop, labels, metric)
 
 
 def onnx_operators() -> Iterable[str]:

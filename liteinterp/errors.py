@@ -63,6 +63,19 @@ class CancelledError(LiteinterpError, RuntimeError):
     exit_status = 130
 
 
+class BudgetError(LiteinterpError, RuntimeError):
+    """A conversion did not keep within its budget: exit status 4, or 6 where the samples cannot decide.
+
+    `conversion` is the best that was found; nothing was written but the report.
+    """
+
+    def __init__(self, status: str, sentence: str, exit_status: int, conversion: object) -> None:
+        ending = "nothing was written; --keep-best (keep_best=True) takes the best that was found"
+        super().__init__(f"budget {status}: {sentence}; {ending}")
+        self.exit_status = exit_status
+        self.conversion = conversion
+
+
 class OutOfMemoryError(LiteinterpError, RuntimeError):
     """The machine does not give the memory that the model needs: exit status 3."""
 

@@ -6,7 +6,7 @@ The door hands an Evaluation to the converter's pipeline, which runs the float m
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,13 +62,18 @@ class Trial:
         )
         self._metric.add(reference, test)
 
-    def judge(self) -> Judgement:
-        metric = self._metric
-        if metric is None:
-            raise UsageError("the evaluation data holds no sample")
+    def figure(self) -> float:
+        """What the candidate reaches on the metric; in decibel for SQNR."""
+        return self._known().figures()[1]
+
+    def judge(self, rough: bool = False) -> Judgement:
+        """The verdict. A `rough` one leaves bounds open (infinite) where the drop itself is beyond the limit."""
+        metric = self._known()
         ref, test = metric.figures()
-        bounds = metric.bounds() if not self._broken else Bounds(math.inf, math.inf, math.inf)
         allowed = self._allowed(metric, ref)
+        loss = math.inf if self._broken else metric.loss()
+        beyond = self._broken > 0 or (rough and loss > allowed)
+        bounds = Bounds(loss, loss, math.inf) if beyond else metric.bounds()
         status = "undecided" if not bounds.decides(allowed) else "met" if bounds.high <= allowed else "missed"
         needed = samples_needed(metric.samples, allowed, metric.bounds_of) if status == "undecided" else None
         return Judgement(
@@ -85,6 +90,11 @@ class Trial:
             samples_needed=needed,
             sentence=self._sentence(metric, (ref, test), bounds, status, needed),
         )
+
+    def _known(self) -> TaskMetric:
+        if self._metric is None:
+            raise UsageError("the evaluation data holds no sample")
+        return self._metric
 
     def _allowed(self, metric: TaskMetric, ref: float) -> float:
         if not self._limit.relative or isinstance(metric, Sqnr):
@@ -105,7 +115,8 @@ class Trial:
             what = f"{metric.title} {figures[0]:.2f} % -> {figures[1]:.2f} %"
             lost = f"a drop of {bounds.loss:.2f} points"
         text = f"{what} on {metric.samples} samples, {lost}, at most {bounds.high:.3g} with {CONFIDENCE:.0%} confidence"
-        text = f"{text}; {self._limit} allowed: {status}"
+        limit = f"{self._limit.value:g} %" if isinstance(metric, Sqnr) else str(self._limit)
+        text = f"{text}; {limit} allowed: {status}"
         if status != "undecided":
             return text
         return f"{text}; {f'some {needed:,} samples like these would decide' if needed else 'it lies at the limit'}"
@@ -123,7 +134,8 @@ class Evaluation:
         if callable(metric) or (isinstance(metric, str) and metric not in METRICS):
             title, function = _function(metric)
             targets = None if labels is None else load_targets(labels)
-            self._new = lambda: UserMetric(title, function, targets)
+            known: dict[bytes, float] = {}
+            self._new = lambda: UserMetric(title, function, targets, known)
             return
         if metric in (None, "top1") and labels is not None:
             self._labels = load_labels(labels)
@@ -134,9 +146,10 @@ class Evaluation:
         elif metric is not None:
             self._new = Agreement if metric == "agreement" else Sqnr
 
-    def open(self, inputs: Sequence[InputSpec]) -> Iterable[Sample]:
-        """The samples: they can be read again and again."""
-        return open_samples(self._src, inputs)
+    def open(self, inputs: Iterable[Any]) -> Iterable[Sample]:
+        """The samples for inputs with `name`, `shape` and `dtype`: they can be read again and again."""
+        specs = [InputSpec(need.name, tuple(need.shape), np.dtype(need.dtype)) for need in inputs]
+        return open_samples(self._src, specs)
 
     def trial(self) -> Trial:
         return Trial(self._new() if self._new is not None else None, self._labels, self._limit)

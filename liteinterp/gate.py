@@ -36,6 +36,22 @@ def parse_limit(text: str | float | None) -> Limit | None:
     return Limit(value, word.endswith("%"))
 
 
+def parse_bytes(text: str | int | None, name: str) -> int | None:
+    """A number of bytes, or one with K (1024) or M (1024²) behind it. Raises UsageError."""
+    if text is None or isinstance(text, int):
+        return text
+    word = text.strip().upper().removesuffix("B").removesuffix("I")
+    factor = {"K": 1024, "M": 1024**2}.get(word[-1:], 1)
+    number = word[:-1] if factor > 1 else word
+    try:
+        value = float(number) * factor
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or value < 1:
+        raise UsageError(f"{name} must be a number of bytes like 200000, 200K or 1.5M, not {text!r}")
+    return int(value)
+
+
 @dataclass(frozen=True)
 class Verdict:
     """Whether the test model may replace the reference."""

@@ -23,6 +23,8 @@ Outputs = Mapping[str, Array]
 Indices = npt.NDArray[np.int64]
 
 _SUM_TOLERANCE = 0.05
+#: A user's metric takes all samples anew in each draw, so there are fewer draws.
+USER_RESAMPLES = 200
 
 
 class TaskMetric(Protocol):
@@ -43,8 +45,11 @@ class TaskMetric(Protocol):
     def figures(self) -> tuple[float, float]:
         """What the reference reaches and what the test does, over all samples."""
 
+    def loss(self) -> float:
+        """What was lost, in `unit`."""
+
     def bounds(self) -> Bounds:
-        """The loss, in `unit`, with its confidence bounds."""
+        """The loss with its confidence bounds."""
 
     def bounds_of(self, count: int) -> Bounds:
         """What the bounds would be if `count` samples showed the same."""
@@ -73,6 +78,9 @@ class TopOne:
     def figures(self) -> tuple[float, float]:
         return 100.0 * self._ref_right / self.samples, 100.0 * self._test_right / self.samples
 
+    def loss(self) -> float:
+        return 100.0 * (self._lost - self._won) / self.samples
+
     def bounds(self) -> Bounds:
         return _points(paired_bounds(self._lost, self._won, self.samples))
 
@@ -99,6 +107,9 @@ class Agreement:
 
     def figures(self) -> tuple[float, float]:
         return 100.0, 100.0 - 100.0 * math.fsum(self._differing) / self.samples
+
+    def loss(self) -> float:
+        return 100.0 * math.fsum(self._differing) / self.samples
 
     def bounds(self) -> Bounds:
         if all(share in (0.0, 1.0) for share in self._differing):
@@ -133,18 +144,15 @@ class Sqnr:
         self._powers.append(rows)
 
     def figures(self) -> tuple[float, float]:
-        loss = self.bounds().loss
+        loss = self.loss()
         return math.inf, math.inf if loss == 0 else -20.0 * math.log10(loss / 100.0)
+
+    def loss(self) -> float:
+        return _noise_percent(np.array(self._powers))
 
     def bounds(self) -> Bounds:
         powers = np.array(self._powers)
-
-        def loss(chosen: Indices) -> float:
-            signal, noise = powers[chosen].sum(axis=0).T
-            shares = np.where(noise == 0, 0.0, noise / np.where(signal == 0, 1e-300, signal))
-            return 100.0 * math.sqrt(float(shares.max()))
-
-        return bootstrap_bounds(loss, self.samples)
+        return bootstrap_bounds(lambda chosen: _noise_percent(powers[chosen]), self.samples)
 
     def bounds_of(self, count: int) -> Bounds:
         return scaled(self.bounds(), self.samples, count)
@@ -159,8 +167,10 @@ class UserMetric:
 
     unit = "of its own unit"
 
-    def __init__(self, title: str, function: Callable[..., float], labels: Any) -> None:
+    def __init__(self, title: str, function: Callable[..., float], labels: Any, known: dict[bytes, float]) -> None:
+        """`known` holds the reference's figures by the samples they are of: candidates share them."""
         self.title = title
+        self._known = known
         self._function = function
         self._labels = labels
         self._takes_reference = _parameters(function) >= 3
@@ -179,9 +189,12 @@ class UserMetric:
     def figures(self) -> tuple[float, float]:
         return self._figures(np.arange(self.samples))
 
+    def loss(self) -> float:
+        return self._loss(np.arange(self.samples))
+
     def bounds(self) -> Bounds:
         if self._bounds is None:
-            self._bounds = bootstrap_bounds(self._loss, self.samples)
+            self._bounds = bootstrap_bounds(self._loss, self.samples, USER_RESAMPLES)
         return self._bounds
 
     def bounds_of(self, count: int) -> Bounds:
@@ -199,8 +212,10 @@ class UserMetric:
         labels = self._labels
         if labels is not None:
             labels = labels[chosen] if isinstance(labels, np.ndarray) else [labels[i] for i in chosen]
-        found = [self._call(outputs, labels, ref) for outputs in (ref, test)]
-        return found[0], found[1]
+        key = chosen.tobytes()
+        if key not in self._known:
+            self._known[key] = self._call(ref, labels, ref)
+        return self._known[key], self._call(test, labels, ref)
 
     def _call(self, outputs: Outputs, labels: Any, reference: Outputs) -> float:
         with told_as_usage_error(f"py:{self.title}"):
@@ -223,6 +238,13 @@ def scores_of(outputs: Outputs) -> Array:
         if array.size >= 2:
             return array
     raise UsageError("no output of the model is a vector of class scores: choose another metric")
+
+
+def _noise_percent(powers: Array) -> float:
+    """Of signal and noise powers [samples, outputs, 2]: the error's share of the output where it is largest."""
+    signal, noise = powers.sum(axis=0).T
+    shares = np.where(noise == 0, 0.0, noise / np.where(signal == 0, 1e-300, signal))
+    return 100.0 * math.sqrt(float(shares.max()))
 
 
 def _positions(scores: Array) -> Array:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from ..ir.executor import Executor
 from ..ir.graph import Graph, Value
@@ -12,6 +13,7 @@ from ..options import Options
 from .apply import Layer, QuantizedGraph, apply
 from .bias_correction import correct_biases
 from .borders import set_border_types
+from .copied import copied
 from .evaluate import output_sqnr_db
 from .layer_fit import fit_layers
 from .range_search import search_ranges
@@ -34,6 +36,8 @@ __all__ = [
 ]
 
 Progress = Callable[[int, int | None], None]
+#: What the task's metric says of a graph.
+Task = Callable[[Graph], float]
 
 #: A table is closer to the float operators at every code, but errors of other layers may have cancelled the chain's.
 WORSE_DB = 0.5
@@ -51,6 +55,8 @@ class Step:
     before_db: float | None
     after_db: float | None
     accepted: bool
+    #: What the task's metric says of the graph with the step, where there is one to evaluate.
+    task: float | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,10 @@ class Quantized:
     kept_float: tuple[KeptFloat, ...]
     steps: tuple[Step, ...]
     notes: tuple[str, ...]
+    #: The same graph before chains became tables, with float32 borders: every operator has its float operator.
+    unmerged: QuantizedGraph
+    #: What the graph was made from: statistics of `floats`, with the ranges that were chosen.
+    calibration: Calibration
 
     @property
     def output_db(self) -> float | None:
@@ -74,11 +84,27 @@ class Quantized:
 
 
 def quantize(
-    graph: Graph, calibration: Calibration, options: Options, executor: Executor, progress: Progress | None = None
+    graph: Graph,
+    calibration: Calibration,
+    options: Options,
+    executor: Executor,
+    progress: Progress | None = None,
+    *,
+    mixture: Mapping[str, str] | None = None,
+    task: Task | None = None,
 ) -> Quantized:
-    """An int8 graph from a float one, which stays as it is. `options.effort` says which steps are tried."""
-    ledger = _Ledger(calibration, executor)
-    scheme = decide(graph, calibration.ranges, float_borders=options.io == "float32")
+    """An int8 graph from a float one, which stays as it is. `options.effort` says which steps are tried.
+
+    `mixture` gives operators, by the name of their first output, another precision than int8; `task` measures steps.
+    """
+    ledger = _Ledger(calibration, executor, task)
+    chosen = partial(
+        decide,
+        graph,
+        float_borders=options.io == "float32",
+        float_outputs=[name for name, precision in (mixture or {}).items() if precision == "float32"],
+    )
+    scheme, ranges = chosen(calibration.ranges), calibration.ranges
     plain = apply(graph, scheme)
     ledger.offer("min-max ranges", f"{len(scheme.int8_nodes)} operators in int8, weights per channel", plain)
     correctable = bool(plain.layers and calibration.fit)
@@ -87,24 +113,35 @@ def quantize(
         changed = correct_biases(made, calibration, executor, progress)
         ledger.offer("bias correction", f"{changed} of {len(made.layers)} layers", made)
     if options.effort >= 1 and calibration.fit:
-        ranges, changed = search_ranges(graph, scheme, calibration, executor, progress)
-        searched = decide(graph, ranges, float_borders=options.io == "float32")
+        narrowed, changed = search_ranges(graph, scheme, calibration, executor, progress)
+        searched = chosen(narrowed)
         made = apply(graph, searched)
         correct_biases(made, calibration, executor, progress)
         if changed and ledger.offer("searched ranges", f"{changed} tensors narrowed", made):
-            scheme = searched
+            scheme, ranges = searched, narrowed
     for name, second_order in (("weight scales", False), ("second-order rounding", True))[: options.effort]:
         if correctable:
             made, changed = fit_layers(
                 apply(graph, scheme), calibration, executor, second_order=second_order, progress=progress
             )
             ledger.offer(name, f"{changed} of {len(made.layers)} layers", made, -WORTHWHILE_DB)
-    merged, sizes = merge_tables(graph, ledger.best, executor)
+    unmerged = ledger.best
+    merged, sizes = merge_tables(graph, unmerged, executor)
     if sizes:
         ledger.offer("tables", f"{sum(sizes)} elementwise operators became {len(sizes)} look-ups", merged, WORSE_DB)
-    best = ledger.best
+    best = ledger.best if options.io == "float32" else copied(ledger.best)
     notes = set_border_types(best.graph, options.io)
-    return Quantized(best.graph, best.layers, graph, best.sources, scheme.kept_float, tuple(ledger.steps), notes)
+    return Quantized(
+        graph=best.graph,
+        layers=best.layers,
+        floats=graph,
+        sources=best.sources,
+        kept_float=scheme.kept_float,
+        steps=tuple(ledger.steps),
+        notes=notes,
+        unmerged=unmerged,
+        calibration=replace(calibration, ranges=ranges),
+    )
 
 
 class _Ledger:
@@ -113,8 +150,8 @@ class _Ledger:
     A step that follows bias correction is offered with biases corrected for it: their shift would drown its effect.
     """
 
-    def __init__(self, calibration: Calibration, executor: Executor) -> None:
-        self._calibration, self._executor = calibration, executor
+    def __init__(self, calibration: Calibration, executor: Executor, task: Task | None) -> None:
+        self._calibration, self._executor, self._task = calibration, executor, task
         self._best: QuantizedGraph | None = None
         self._best_db: float | None = None
         self.steps: list[Step] = []
@@ -132,7 +169,8 @@ class _Ledger:
         before = self._best_db
         after = output_sqnr_db(made, self._calibration.held_out, self._executor)
         accepted = before is None or after is None or after >= before - tolerated_db
-        self.steps.append(Step(name, what, before, after, accepted))
+        task = None if self._task is None else self._task(made.graph)
+        self.steps.append(Step(name, what, before, after, accepted, task))
         if accepted:
             self._best, self._best_db = made, after
         return accepted

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..budget import Outcome
 from ..gen.ops import OPS
 from ..ir.graph import Graph, Value
 from ..ir.memory import MemoryPlan, StateBytes
@@ -44,6 +45,7 @@ class History:
     quantized: Quantized | None = None
     layer_errors: tuple[LayerError, ...] = ()
     stored: StoredWeights | None = None
+    budget: Outcome | None = None
     warnings: list[str] = field(default_factory=list)
 
 
@@ -65,6 +67,7 @@ def make_report(history: History, graph: Graph, plan: MemoryPlan, state: StateBy
         kept_float=_float_rows(quantized.kept_float) if quantized is not None else _kept_rows(history.stored),
         layer_errors=history.layer_errors,
         steps=quantized.steps if quantized is not None else _storing_steps(options, history.stored),
+        budget=history.budget,
         sizes=_sizes(path.stat().st_size if path is not None else None, file_bytes, graph, plan),
         memory=_memory(graph, plan, state),
         runtimes=_runtimes(graph),

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..budget import Outcome
 from ..ledger import LayerError
 from ..passes import PassRecord
 from ..quantize import Step
@@ -137,6 +138,8 @@ class Report:
     layer_errors: tuple[LayerError, ...]
     kept_float: tuple[FloatRow, ...]
     steps: tuple[Step, ...]
+    #: What came of --max-drop, --max-size and --max-memory; None where none was given.
+    budget: Outcome | None
     sizes: Sizes
     memory: Memory
     runtimes: tuple[RuntimeRow, ...]

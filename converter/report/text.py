@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from ..passes import PassRecord
@@ -11,6 +12,8 @@ from .rows import Report
 #: Layers in the text; the JSON report has all.
 WORST_LAYERS = 5
 NAME_LENGTH = 72
+#: Operators of a mixture in the text.
+MOST_RAISED = 12
 
 
 def lines(report: Report) -> Iterator[str]:
@@ -29,8 +32,10 @@ def lines(report: Report) -> Iterator[str]:
     if report.calibration_samples:
         yield f"  calibration   {report.calibration_samples} samples"
     for step in report.steps:
-        yield f"  {step.name:<20} {_decibels(step)}  {step.what}{'' if step.accepted else ': rolled back'}"
+        task = "" if step.task is None else f", task {step.task:.4g}"
+        yield f"  {step.name:<20} {_decibels(step)}{task}  {step.what}{'' if step.accepted else ': rolled back'}"
     yield from _layer_lines(report)
+    yield from _budget_lines(report)
     for row in report.kept_float:
         yield f"  float32       {row.op} {row.name!r}: {row.reason}"
     for runtime in report.runtimes:
@@ -60,6 +65,23 @@ def _layer_lines(report: Report) -> Iterator[str]:
         remedy = f"; {_short(row.flag)}" if row.flag else ""
         figures = f"{row.alone_db:.1f} dB, {row.cumulated_db:.1f} dB"
         yield f"    {row.op} {_short(row.name)!r}: {figures}: {row.cause}{remedy}"
+
+
+def _budget_lines(report: Report) -> Iterator[str]:
+    """The verdict, and every mixture that was tried with what it costs."""
+    if report.budget is None:
+        return
+    yield f"  budget        {report.budget.status}: {report.budget.sentence}"
+    for row in report.budget.trials:
+        counts = ", ".join(f"{n} {name}" for name, n in (("int8", row.int8), ("int16", row.int16)) if n)
+        bound = f", at most {row.drop_high:.3g}" if row.drop_high is not None and math.isfinite(row.drop_high) else ""
+        drop = "" if row.drop is None else f": drop {row.drop:.3g}{bound}"
+        sizes = f"{row.file_bytes:,} bytes, {row.memory_bytes:,} of RAM"
+        yield f"    {counts or 'nothing quantized'}, {row.float32} float32: {sizes}{drop}: {row.status}"
+    for kept in report.budget.raised[:MOST_RAISED]:
+        yield f"    {kept.precision:<8} {kept.op} {_short(kept.name)!r}"
+    if len(report.budget.raised) > MOST_RAISED:
+        yield f"    and {len(report.budget.raised) - MOST_RAISED} more, in the JSON report"
 
 
 def _short(text: str) -> str:

@@ -1,7 +1,7 @@
 """`liteinterp VERB`. Results go to stdout, progress and messages to stderr; nothing is ever asked.
 
 Exit status: 0 done, 1 our bug, 2 usage, 3 model or operator not supported, 4 gate not met, 5 invalid or corrupt file,
-130 interrupted.
+6 undecided, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="liteinterp",
         description="Quantizes trained float models to int8 .tflite files, runs them, and measures what was lost.",
         epilog="Exit status: 0 done, 1 our bug, 2 usage, 3 not supported, 4 gate not met, 5 invalid file, "
-        "130 interrupted.",
+        "6 undecided, 130 interrupted.",
         parents=[_common(default=False)],
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")

@@ -44,6 +44,7 @@ def add(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--io", choices=("float32", "int8", "uint8"), default="float32", help="type of inputs and outputs (float32)"
     )
+    _add_budget(parser)
     parser.add_argument(
         "--input-shape",
         action="append",
@@ -56,6 +57,35 @@ def add(verbs: Any, common: argparse.ArgumentParser) -> None:
         "--dump-after", metavar="STAGE", help="also write the graph as it is after load, passes or quantize"
     )
     parser.set_defaults(run=run)
+
+
+def _add_budget(parser: argparse.ArgumentParser) -> None:
+    budget = parser.add_argument_group(
+        "budgets",
+        "The cheapest mixture of int8 and more precise operators that keeps within the limits. Exit status 4 when none "
+        "does, 6 when the samples cannot decide; then nothing is written but the report.",
+    )
+    budget.add_argument(
+        "--max-drop",
+        metavar="N",
+        help="the most that may be lost against the float model: 1 is one point of the metric, 1%% one per cent of the "
+        "float model's figure; met only where that holds with 95 %% confidence",
+    )
+    budget.add_argument(
+        "--eval", action="append", metavar="SRC", help="samples to measure on, others than those of --calib"
+    )
+    budget.add_argument("--labels", metavar="F", help="their classes: .npy, .npz[:key], or text with one number a line")
+    budget.add_argument(
+        "--metric",
+        metavar="M",
+        help="top1 (needs --labels), agreement, sqnr, or module:function, called with outputs and labels; default: "
+        "top1 with labels, else agreement for class probabilities, else sqnr",
+    )
+    budget.add_argument("--max-size", metavar="BYTES", help="the largest file, 200K say")
+    budget.add_argument("--max-memory", metavar="BYTES", help="the most that arena and state may take together")
+    budget.add_argument(
+        "--keep-best", action="store_true", help="write the best that was found also when the budget is not met"
+    )
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
@@ -75,6 +105,13 @@ def run(args: argparse.Namespace, console: Console) -> int:
             calib=args.calib,
             io=args.io,
             effort=args.effort,
+            max_drop=args.max_drop,
+            eval=args.eval,
+            labels=args.labels,
+            metric=args.metric,
+            max_size=args.max_size,
+            max_memory=args.max_memory,
+            keep_best=args.keep_best,
             input_shape=dict(parse_shape(text) for text in args.input_shape),
             calib_n=args.calib_n,
             report=None if to_stdout else args.report,
@@ -88,7 +125,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     elif not console.quiet:
         console.result(conversion.report.to_text().rstrip())
     console.say(f"wrote {args.output} ({len(conversion.model):,} bytes)")
-    return 0
+    budget = conversion.report.budget
+    return 0 if budget is None else budget.exit_status
 
 
 def parse_shape(text: str) -> tuple[str, tuple[int, ...]]:

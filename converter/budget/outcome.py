@@ -1,0 +1,229 @@
+"""What a budget asks for, and what came of it: the numbers for the report and the exit status."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from .. import backend
+from ..execute import state_bytes
+from ..ir.executor import Executor
+from ..ir.graph import Graph, Node
+from ..ir.statistics import Calibration
+from ..options import Options
+from ..plan import plan_memory
+from ..quantize import Quantized, quantize
+from .evaluation import Evaluator, Judgement
+from .search import Candidate, Workshop, search
+from .splice import output_errors
+from .units import Mixture, quantized_nodes
+
+EXIT = {"met": 0, "missed": 4, "undecided": 6}
+#: Held-out samples that rank units.
+RANKING_SAMPLES = 8
+
+Progress = Callable[[str, int, int | None], None]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Limits of a conversion in bytes, and the judge of what is lost; None: no such limit."""
+
+    max_file_bytes: int | None = None
+    max_memory_bytes: int | None = None
+    evaluator: Evaluator | None = None
+
+    def excess(self, file_bytes: int, memory_bytes: int) -> str:
+        """Which sizes are above their limits, in words; empty for none."""
+        found = []
+        if self.max_file_bytes is not None and file_bytes > self.max_file_bytes:
+            found.append(f"the file takes {file_bytes:,} bytes, {self.max_file_bytes:,} allowed")
+        if self.max_memory_bytes is not None and memory_bytes > self.max_memory_bytes:
+            found.append(f"arena and state take {memory_bytes:,} bytes, {self.max_memory_bytes:,} allowed")
+        return "; ".join(found)
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    """A mixture that was measured: operators in each precision, sizes, and the loss with its upper confidence bound."""
+
+    int8: int
+    int16: int
+    float32: int
+    file_bytes: int
+    memory_bytes: int
+    drop: float | None
+    drop_high: float | None
+    status: str
+
+
+@dataclass(frozen=True)
+class Raised:
+    """An operator that the mixture holds in another precision than int8."""
+
+    name: str
+    op: str
+    precision: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """ "met"; "missed", with the best that was found; or "undecided" with these samples."""
+
+    status: str
+    exit_status: int
+    sentence: str
+    #: Figures on the evaluation's samples in the metric's unit; None where nothing was evaluated.
+    metric: str | None
+    ref: float | None
+    test: float | None
+    drop: float | None
+    drop_high: float | None
+    allowed: float | None
+    samples: int
+    samples_needed: int | None
+    raised: tuple[Raised, ...]
+    #: Every mixture in the order of trial; the first is int8 throughout.
+    trials: tuple[TrialRow, ...]
+
+
+def keep_budget(
+    graph: Graph,
+    calibration: Calibration,
+    options: Options,
+    budget: Budget,
+    executor: Executor,
+    progress: Progress,
+) -> tuple[Quantized, Outcome]:
+    """The cheapest mixture within the budget, or the nearest to it, and how the search went."""
+    shop = _Shop(graph, calibration, options, budget, executor, progress)
+    found = search(Workshop(shop.full, shop.sketch, shop.errors, precisions, showable=shop.showable))
+    best = found.best
+    status, sentence = _verdict(best, budget)
+    judgement = best.judgement
+    kept = {row.node.outputs[0].name: row.node for row in best.quantized.kept_float}
+    raised = [
+        Raised(_title(node), node.op, precision)
+        for name, precision in best.mixture.items()
+        if (node := kept.get(name) or _node(best.quantized, name)) is not None
+    ]
+    return best.quantized, Outcome(
+        status=status,
+        exit_status=EXIT[status],
+        sentence=sentence,
+        metric=None if judgement is None else judgement.metric,
+        ref=None if judgement is None else judgement.ref,
+        test=None if judgement is None else judgement.test,
+        drop=None if judgement is None else judgement.drop,
+        drop_high=None if judgement is None else judgement.drop_high,
+        allowed=None if judgement is None else judgement.allowed,
+        samples=0 if judgement is None else judgement.samples,
+        samples_needed=None if judgement is None else judgement.samples_needed,
+        raised=tuple(raised),
+        trials=tuple(_row(candidate, budget) for candidate in found.trials),
+    )
+
+
+def keep_sizes(budget: Budget, file_bytes: int, memory_bytes: int) -> Outcome:
+    """The outcome of a conversion that has nothing to choose."""
+    excess = budget.excess(file_bytes, memory_bytes)
+    status = "missed" if excess else "met"
+    sentence = excess or f"the file takes {file_bytes:,} bytes, arena and state {memory_bytes:,}"
+    return Outcome(status, EXIT[status], sentence, None, None, None, None, None, None, 0, None, (), ())
+
+
+def precisions(node: Node) -> tuple[str, ...]:
+    """What an operator can compute in, from the cheapest up."""
+    return ("int8", "float32")
+
+
+class _Shop:
+    """Makes and measures mixtures for the search."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        calibration: Calibration,
+        options: Options,
+        budget: Budget,
+        executor: Executor,
+        progress: Progress,
+    ) -> None:
+        self._graph, self._calibration, self._options = graph, calibration, options
+        self._budget, self._executor, self._progress = budget, executor, progress
+        self._count = 0
+
+    def full(self, mixture: Mixture) -> Candidate:
+        """With the effort asked for; the ledger's steps say what the task's metric gains."""
+        judge = self._budget.evaluator
+        task = None if judge is None else judge.figure
+        made = quantize(
+            self._graph, self._calibration, self._options, self._executor, self._said(), mixture=mixture, task=task
+        )
+        return self._candidate(mixture, made)
+
+    def sketch(self, mixture: Mixture, base: Candidate) -> Candidate:
+        """With the ranges of the first conversion, biases corrected."""
+        options, before = replace(self._options, effort=0), base.quantized
+        made = quantize(before.floats, before.calibration, options, self._executor, self._said(), mixture=mixture)
+        return self._candidate(mixture, made, rough=True)
+
+    def errors(self, quantized: Quantized, units: object) -> tuple[float, list[float]]:
+        samples = quantized.calibration.held_out[:RANKING_SAMPLES]
+        return output_errors(quantized, units, samples, self._executor)  # type: ignore[arg-type]
+
+    def showable(self) -> bool:
+        """Whether the float graph itself could be shown to lose little enough."""
+        judge = self._budget.evaluator
+        return judge is None or judge.judge(self._graph).status == "met"
+
+    def _said(self) -> Callable[[int, int | None], None]:
+        self._count += 1
+        title = f"mixture {self._count}"
+        return lambda done, total: self._progress(title, done, total)
+
+    def _candidate(self, mixture: Mixture, made: Quantized, rough: bool = False) -> Candidate:
+        plan = plan_memory(made.graph)
+        content = backend.write(made.graph, plan)
+        memory = plan.arena_bytes + state_bytes(content).total
+        fits = not self._budget.excess(len(content), memory)
+        judge = self._budget.evaluator
+        judgement = judge.judge(made.graph, rough) if judge is not None and fits else None
+        return Candidate(mixture, made, len(content), memory, judgement, fits)
+
+
+def _verdict(best: Candidate, budget: Budget) -> tuple[str, str]:
+    if not best.fits:
+        return "missed", f"{budget.excess(best.file_bytes, best.memory_bytes)}, with every operator in int8 that can be"
+    judgement: Judgement | None = best.judgement
+    if judgement is None:
+        return "met", f"the file takes {best.file_bytes:,} bytes, arena and state {best.memory_bytes:,}"
+    limited = budget.max_file_bytes is not None or budget.max_memory_bytes is not None
+    reason = "" if judgement.status == "met" or not limited else "; higher precision would exceed the limits of size"
+    return judgement.status, judgement.sentence + reason
+
+
+def _row(candidate: Candidate, budget: Budget) -> TrialRow:
+    judgement = candidate.judgement
+    counts = Counter(candidate.mixture.values())
+    status = "too large" if not candidate.fits else "met" if judgement is None else judgement.status
+    return TrialRow(
+        int8=len(quantized_nodes(candidate.quantized)) - counts["int16"],
+        int16=counts["int16"],
+        float32=len(candidate.quantized.kept_float),
+        file_bytes=candidate.file_bytes,
+        memory_bytes=candidate.memory_bytes,
+        drop=None if judgement is None else judgement.drop,
+        drop_high=None if judgement is None else judgement.drop_high,
+        status=status,
+    )
+
+
+def _node(quantized: Quantized, name: str) -> Node | None:
+    return next((node for node in quantized.floats.nodes if node.outputs and node.outputs[0].name == name), None)
+
+
+def _title(node: Node) -> str:
+    origin = node.outputs[0].origin
+    return origin.name if origin is not None else node.name or node.outputs[0].name

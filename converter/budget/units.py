@@ -1,0 +1,104 @@
+"""What the search may change at once: a value, and the operators that write and read it.
+
+A single operator in float32 between int8 neighbours still reads and writes int8 values, whose steps are most of the
+error. So a unit is a group of values that share a scale, with every operator around it: in a unit of higher precision
+the values in its midst are no longer rounded to int8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from ..gen.ops import OPS
+from ..ir.graph import Graph, Node, Value
+from ..ir.types import DType
+from ..ir.weighted import WEIGHTED, filter_of
+from ..ops.registry import macs
+from ..quantize import Quantized
+
+#: An operator's precision by the name of its first output in the float graph; int8 is left out.
+Mixture = Mapping[str, str]
+
+#: Time of an operator's work in parts of its time in int8, roughly, on processors with int8 instructions.
+TIME = {"int8": 1.0, "int16": 2.0, "float32": 4.0}
+WEIGHT_BYTES = {"int8": 1, "int16": 1, "float32": 4}
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Operators of the float graph that change together, and the value in their midst."""
+
+    name: str
+    nodes: tuple[Node, ...]
+
+
+def key_of(node: Node) -> str:
+    """The name of an operator in a mixture."""
+    return node.outputs[0].name
+
+
+def quantized_nodes(quantized: Quantized) -> set[Node]:
+    """The float graph's operators that compute in integers."""
+    kept = {row.node for row in quantized.kept_float}
+    return {node for node in quantized.floats.nodes if node not in kept and _is_float(node)}
+
+
+def units_of(quantized: Quantized) -> list[Unit]:
+    """Every group of values around which some operator computes in integers, in order of computation."""
+    graph, chosen = quantized.floats, quantized_nodes(quantized)
+    producers, consumers = graph.producers(), graph.consumers()
+    found: dict[frozenset[Node], Unit] = {}
+    for group in _groups(graph, chosen):
+        around = {producers[value] for value in group if value in producers}
+        around |= {reader for value in group for reader in consumers[value]}
+        nodes = tuple(node for node in graph.nodes if node in around & chosen)
+        if nodes:
+            found.setdefault(frozenset(nodes), Unit(group[0].name, nodes))
+    return list(found.values())
+
+
+def cost_of(nodes: tuple[Node, ...], graph: Graph, precision: str) -> float:
+    """Bytes that operators in a higher precision add, in parts of the int8 weights, and time, in parts of int8's."""
+    return _bytes(nodes, precision) / max(1, _bytes(tuple(graph.nodes), "int8")) + _work(nodes) / max(
+        1, _work(tuple(graph.nodes))
+    ) * (TIME[precision] - 1)
+
+
+def _bytes(nodes: tuple[Node, ...], precision: str) -> int:
+    return sum(filter_of(node).elements * WEIGHT_BYTES[precision] for node in nodes if node.op in WEIGHTED)
+
+
+def _work(nodes: tuple[Node, ...]) -> int:
+    return sum(macs(node) + sum(value.elements for value in node.outputs) for node in nodes)
+
+
+def _is_float(node: Node) -> bool:
+    spec = OPS.get(node.op)
+    if spec is None or spec.quantize == "none":
+        return False
+    return any(value.dtype is DType.FLOAT32 for value in (*node.inputs, *node.outputs) if value is not None)
+
+
+def _groups(graph: Graph, chosen: set[Node]) -> Iterator[list[Value]]:
+    """Float activations, those together that an operator of kind `same` ties to one scale."""
+    parent: dict[Value, Value] = {}
+
+    def root(value: Value) -> Value:
+        while parent.setdefault(value, value) is not value:
+            value = parent[value]
+        return value
+
+    def is_activation(value: Value | None) -> bool:
+        return value is not None and not value.is_constant and value.dtype is DType.FLOAT32
+
+    for node in graph.nodes:
+        if node in chosen and OPS[node.op].quantize == "same":
+            tied = [value for value in (*node.inputs, *node.outputs) if value is not None and is_activation(value)]
+            for value in tied[1:]:
+                parent[root(value)] = root(tied[0])
+    groups: dict[Value, list[Value]] = {}
+    for value in graph.values():
+        if is_activation(value):
+            groups.setdefault(root(value), []).append(value)
+    yield from groups.values()
