@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import backend, frontends, passes
-from .budget import Budget, Evaluation, Evaluator, keep_budget, keep_sizes
+from .budget import Budget, Evaluation, Evaluator, keep_budget, weigh
 from .calibrate import collect
 from .errors import Blocker, InvalidModelError, UsageError
 from .execute import CExecutor, state_bytes
@@ -107,17 +107,23 @@ def convert(
     _refuse_nan(graph)
     history = History(source, options, Counter(node.op for node in graph.nodes), warnings=warnings)
     dump = _dump_after("load", graph, options, None)
+    budget: Budget | None = None
     if is_quantized(graph):
+        budget = _budget(graph, options, None, executor)
+        if evaluation is not None:
+            raise UsageError.at(
+                "convert", "max_drop", "the model is quantized already: there is no float model beside it"
+            )
         history.warnings += ["the model is quantized already: its arithmetic stays, only its memory is planned anew"]
     else:
         say("passes", 0, None)
         history.passes = passes.optimize(graph, executor)
         dump = _dump_after("passes", graph, options, dump)
+        budget = _budget(graph, options, evaluation, executor)
         if options.quantize == "int8":
             rows = _open_samples(graph, samples)
             calibration = collect(graph, rows, executor, limit=options.calib_n, progress=partial(say, "calibrate"))
             history.calibration = calibration
-            budget = _budget(graph, options, evaluation, executor)
             if budget is None:
                 history.quantized = quantize(graph, calibration, options, executor, partial(say, "quantize"))
             else:
@@ -139,9 +145,8 @@ def convert(
     say("write", 0, None)
     content = backend.write(graph, plan)
     state = state_bytes(content)
-    if history.budget is None and (options.max_size is not None or options.max_memory is not None):
-        limits = Budget(options.max_size, options.max_memory)
-        history.budget = keep_sizes(limits, len(content), plan.arena_bytes + state.total)
+    if budget is not None and history.budget is None:
+        history.budget = weigh(budget, graph, len(content), plan.arena_bytes + state.total)
     report = make_report(history, graph, plan, state, len(content))
     return Conversion(content, report, dump)
 

@@ -83,9 +83,9 @@ class Outcome:
     allowed: float | None
     samples: int
     samples_needed: int | None
-    raised: tuple[Raised, ...]
+    raised: tuple[Raised, ...] = ()
     #: Every mixture in the order of trial; the first is int8 throughout.
-    trials: tuple[TrialRow, ...]
+    trials: tuple[TrialRow, ...] = ()
 
 
 def keep_budget(
@@ -100,15 +100,23 @@ def keep_budget(
     shop = _Shop(graph, calibration, options, budget, executor, progress)
     found = search(Workshop(shop.full, shop.sketch, shop.errors, precisions, showable=shop.showable))
     best = found.best
-    status, sentence = _verdict(best, budget)
-    judgement = best.judgement
+    excess = budget.excess(best.file_bytes, best.memory_bytes)
+    status, sentence = _verdict(best.judgement, excess, best.file_bytes, best.memory_bytes)
+    limited = budget.max_file_bytes is not None or budget.max_memory_bytes is not None
+    if limited and status != "met" and not excess:
+        sentence += "; higher precision would exceed the limits of size"
     kept = {row.node.outputs[0].name: row.node for row in best.quantized.kept_float}
     raised = [
         Raised(_title(node), node.op, precision)
         for name, precision in best.mixture.items()
         if (node := kept.get(name) or _node(best.quantized, name)) is not None
     ]
-    return best.quantized, Outcome(
+    trials = tuple(_row(candidate) for candidate in found.trials)
+    return best.quantized, replace(_outcome(best.judgement, status, sentence), raised=tuple(raised), trials=trials)
+
+
+def _outcome(judgement: Judgement | None, status: str, sentence: str) -> Outcome:
+    return Outcome(
         status=status,
         exit_status=EXIT[status],
         sentence=sentence,
@@ -120,17 +128,14 @@ def keep_budget(
         allowed=None if judgement is None else judgement.allowed,
         samples=0 if judgement is None else judgement.samples,
         samples_needed=None if judgement is None else judgement.samples_needed,
-        raised=tuple(raised),
-        trials=tuple(_row(candidate, budget) for candidate in found.trials),
     )
 
 
-def keep_sizes(budget: Budget, file_bytes: int, memory_bytes: int) -> Outcome:
+def weigh(budget: Budget, graph: Graph, file_bytes: int, memory_bytes: int) -> Outcome:
     """The outcome of a conversion that has nothing to choose."""
     excess = budget.excess(file_bytes, memory_bytes)
-    status = "missed" if excess else "met"
-    sentence = excess or f"the file takes {file_bytes:,} bytes, arena and state {memory_bytes:,}"
-    return Outcome(status, EXIT[status], sentence, None, None, None, None, None, None, 0, None, (), ())
+    judgement = budget.evaluator.judge(graph) if budget.evaluator is not None and not excess else None
+    return _outcome(judgement, *_verdict(judgement, excess, file_bytes, memory_bytes))
 
 
 def precisions(node: Node) -> tuple[str, ...]:
@@ -193,18 +198,15 @@ class _Shop:
         return Candidate(mixture, made, len(content), memory, judgement, fits)
 
 
-def _verdict(best: Candidate, budget: Budget) -> tuple[str, str]:
-    if not best.fits:
-        return "missed", f"{budget.excess(best.file_bytes, best.memory_bytes)}, with every operator in int8 that can be"
-    judgement: Judgement | None = best.judgement
+def _verdict(judgement: Judgement | None, excess: str, file_bytes: int, memory_bytes: int) -> tuple[str, str]:
+    if excess:
+        return "missed", excess
     if judgement is None:
-        return "met", f"the file takes {best.file_bytes:,} bytes, arena and state {best.memory_bytes:,}"
-    limited = budget.max_file_bytes is not None or budget.max_memory_bytes is not None
-    reason = "" if judgement.status == "met" or not limited else "; higher precision would exceed the limits of size"
-    return judgement.status, judgement.sentence + reason
+        return "met", f"the file takes {file_bytes:,} bytes, arena and state {memory_bytes:,}"
+    return judgement.status, judgement.sentence
 
 
-def _row(candidate: Candidate, budget: Budget) -> TrialRow:
+def _row(candidate: Candidate) -> TrialRow:
     judgement = candidate.judgement
     counts = Counter(candidate.mixture.values())
     status = "too large" if not candidate.fits else "met" if judgement is None else judgement.status

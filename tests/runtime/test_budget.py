@@ -106,3 +106,10 @@ def test_integer_inputs_and_outputs_find_the_same_mixture(io: str, work: Path, d
     options = ["--max-drop", 0.45, "--eval", work / "eval.npz", "--metric", "sqnr"]
     plain, integer = (convert(work, digits, *options, *more)[1] for more in ([], ["--io", io]))
     assert plain["raised"] == integer["raised"]
+
+
+def test_a_mode_without_a_choice_is_measured_all_the_same(work: Path, digits: Path) -> None:
+    options = ["--quantize", "dynamic", "--eval", work / "eval.npz", "--metric", "sqnr", "--max-drop"]
+    assert convert(work, digits, *options, 5)[1]["status"] == "met"
+    status, budget = convert(work, digits, *options, 0.01)
+    assert (status, budget["status"], budget["trials"]) == (4, "missed", [])
