@@ -35,21 +35,23 @@ def compare(
     labels: Any = None,
     max_drop: str | float | None = None,
     ref_engine: str = "auto",
+    preprocess: Any = None,
     limit: int | None = None,
     progress: Progress | None = None,
 ) -> Drift:
     """Run `data` (a SRC, in the layout of the reference's inputs) through both models.
 
     `ref` and `test` are `.onnx` or `.tflite` files. An `.onnx` runs in ONNX Runtime, a `.tflite` here, or where
-    `ref_engine` says. `labels` are class indices, `max_drop` is one point of the metric for 1 and one per cent of the
-    reference's figure for "1%", `limit` the most samples to read. Raises UsageError and the errors of the models.
+    `ref_engine` says. `preprocess` is a preset's name or a mapping of options (`liteinterp.preprocessing`). `labels`
+    are class indices, `max_drop` is one point of the metric for 1 and one per cent of the reference's figure for "1%",
+    `limit` the most samples to read. Raises UsageError and the errors of the models.
     """
     allowed = parse_limit(max_drop)
     classes = None if labels is None else load_labels(labels)
     candidate = open_engine(test)
     hints = {spec.name: spec.shape for spec in candidate.inputs}
     reference = open_engine(ref, ref_engine, hints)
-    samples = open_samples(data, reference.inputs, limit)
+    samples = open_samples(data, reference.inputs, limit, preprocess)
     comparison = _Comparison(reference, candidate)
     count = 0
     for count, sample in enumerate(Watched(samples, progress or _silent), 1):

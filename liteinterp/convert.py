@@ -41,6 +41,7 @@ def convert(
     keep_best: bool = False,
     input_shape: Mapping[str, Sequence[int]] | None = None,
     calib_n: int | None = None,
+    preprocess: Any = None,
     report: str | os.PathLike[str] | None = None,
     dump_after: str | None = None,
     output: str | os.PathLike[str] | None = None,
@@ -52,7 +53,8 @@ def convert(
     int4-weights and float16 (weights in fewer bits, float32 arithmetic), float32 (docs/QUANTIZATION.md).
 
     `calib` is a SRC (`liteinterp.samples`), a dict of input name to array (axis 0 is samples), or an iterable of dicts;
-    int8 needs it. `effort` is 0, 1 or 2 (docs/QUANTIZATION.md). `calib_n` is the most samples to read. `report` is a
+    int8 needs it. `effort` is 0, 1 or 2 (docs/QUANTIZATION.md). `calib_n` is the most samples to read.
+    `preprocess` is a preset's name or a mapping of options (`liteinterp.preprocessing`). `report` is a
     path for the report as JSON, `output` a path that is only checked, so that one that cannot be written is found
     before the work.
 
@@ -88,7 +90,7 @@ def convert(
 
     def samples(needs: Sequence[InputNeed]) -> Samples:
         specs = [InputSpec(need.name, tuple(need.shape), np.dtype(need.dtype)) for need in needs]
-        return open_samples(calib, specs, calib_n)
+        return open_samples(calib, specs, calib_n, preprocess)
 
     source = Path(model) if isinstance(model, str | os.PathLike) else model
     if isinstance(source, Path) and not source.is_file():

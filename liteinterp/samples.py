@@ -1,8 +1,9 @@
 """Sample data: what a `SRC` names becomes dicts of arrays that fit the model's inputs.
 
 A `SRC` is a file `.npz` (keys are input names, axis 0 is samples) or one array of it (`file.npz:key`), a `.npy`, a
-folder of those, `py:module:callable`, or `random:`. From Python it may also be a dict of arrays or an iterable of
-dicts. Data is in the layout of the model's inputs; files are read sample by sample.
+folder of those, of images or of `.wav` files, a list of files (`.txt`), `py:module:callable`, or `random:`. From Python
+it may also be a dict of arrays or an iterable of dicts. Arrays are in the layout of the model's inputs; images are
+brought to it. Files are read sample by sample. docs/DATA.md is the user's page.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import numpy.typing as npt
 
 from .errors import UsageError
 from .fitting import InputSpec, fit
-from .sources import Source, open_source
+from .preprocessing import PRESETS, Preprocessing, preprocessing
+from .sample_rows import Source
+from .sources import open_source
 
 log = logging.getLogger("liteinterp")
 
@@ -24,7 +27,7 @@ Array = npt.NDArray[Any]
 Sample = dict[str, Array]
 SourceLike = str | Sequence[str] | Mapping[str, Any] | Iterable[Any]
 
-__all__ = ["InputSpec", "Sample", "Samples", "open_samples"]
+__all__ = ["PRESETS", "InputSpec", "Preprocessing", "Sample", "Samples", "open_samples", "preprocessing"]
 
 
 class Samples:
@@ -66,8 +69,9 @@ class Samples:
             log.warning("%s", text)
 
 
-def open_samples(src: Any, inputs: Sequence[InputSpec], limit: int | None = None) -> Samples:
-    """Samples from any `SRC`. `limit` is the largest number to read.
+def open_samples(src: Any, inputs: Sequence[InputSpec], limit: int | None = None, preprocess: Any = None) -> Samples:
+    """Samples from any `SRC`. `limit` is the largest number to read, `preprocess` what `preprocessing` takes: the name
+    of a preset, a mapping of options, or a Preprocessing.
 
     The first sample is read and checked here, so that bad data is found before work starts. Raises UsageError.
     """
@@ -75,7 +79,7 @@ def open_samples(src: Any, inputs: Sequence[InputSpec], limit: int | None = None
         raise UsageError(f"the number of samples must be at least 1, not {limit}")
     if isinstance(src, Samples):
         return src
-    source, title = open_source(src, inputs, log.warning)
+    source, title = open_source(src, inputs, log.warning, preprocessing(preprocess))
     return Samples(source, inputs, limit, title)
 
 

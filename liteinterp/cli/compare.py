@@ -7,6 +7,7 @@ from typing import Any
 
 from ..files import check_writable, write_whole
 from .console import Console
+from .preprocessing import add_preprocessing, given_preprocessing
 
 
 def add(verbs: Any, common: argparse.ArgumentParser) -> None:
@@ -39,6 +40,7 @@ def add(verbs: Any, common: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--ref-engine", choices=ENGINES, default="auto", help="what runs REF (auto)")
     parser.add_argument("--json", metavar="F", help="write the figures as JSON; - for stdout")
+    add_preprocessing(parser)
     parser.set_defaults(run=run)
 
 
@@ -56,6 +58,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             labels=args.labels,
             max_drop=args.max_drop,
             ref_engine=args.ref_engine,
+            preprocess=given_preprocessing(args),
             progress=lambda done, count: progress("compare", done, count),
         )
     if args.json and not to_stdout:

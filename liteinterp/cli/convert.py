@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import UsageError
 from ..files import check_writable
 from .console import Console
+from .preprocessing import add_preprocessing, given_preprocessing
 
 
 def add(verbs: Any, common: argparse.ArgumentParser) -> None:
@@ -18,7 +19,8 @@ def add(verbs: Any, common: argparse.ArgumentParser) -> None:
         help="turn a trained model into a .tflite",
         description="Turn a trained model (.onnx, or a float .tflite) into a .tflite, quantized to int8 unless told "
         "otherwise. SRC is an .npz file (keys are input names, axis 0 is samples), file.npz:key, an .npy file, a "
-        "folder of those, py:module:callable, or random:, in the layout of the model's inputs.",
+        "folder of those, of images or of .wav files, a list of files (.txt), py:module:callable, or random:. Arrays "
+        "are in the layout of the model's inputs.",
     )
     parser.add_argument("model", metavar="MODEL", help="the .onnx or .tflite file")
     parser.add_argument("-o", "--output", required=True, metavar="OUT.tflite", help="the file to write")
@@ -56,6 +58,7 @@ def add(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dump-after", metavar="STAGE", help="also write the graph as it is after load, passes or quantize"
     )
+    add_preprocessing(parser)
     parser.set_defaults(run=run)
 
 
@@ -114,6 +117,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             keep_best=args.keep_best,
             input_shape=dict(parse_shape(text) for text in args.input_shape),
             calib_n=args.calib_n,
+            preprocess=given_preprocessing(args),
             report=None if to_stdout else args.report,
             dump_after=args.dump_after,
             output=args.output,
