@@ -245,8 +245,23 @@ def _others(file: ModelFile) -> Iterator[RuntimeRow]:
         return
     since = max((LITERT_SINCE[name] for name in names), key=_release, default="1.0")
     yield RuntimeRow("LiteRT", True, f"it has every operator since release {since}")
-    missing = sorted(names - set(IN_TFLM))
+    missing = sorted({*(names - set(IN_TFLM)), *_beyond_micro(file)})
     yield RuntimeRow("TFLite Micro", not missing, f"lacks {', '.join(missing)}" if missing else "it has every operator")
+
+
+def _beyond_micro(file: ModelFile) -> Iterator[str]:
+    """What TFLite Micro lacks of operators that it has: hybrid layers, and most forms of stored weights."""
+    for operator in file.operators:
+        tensors = [file.tensors[i] for i in operator.inputs if 0 <= i < len(file.tensors)]
+        types = {tensor.type for tensor in tensors}
+        if operator.name in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"):
+            if TensorType.FLOAT32 in types and types & {TensorType.INT8, TensorType.INT4}:
+                yield f"hybrid {operator.name}"
+        elif operator.name == "DEQUANTIZE" and tensors:
+            if types & {TensorType.FLOAT16, TensorType.INT4}:
+                yield f"DEQUANTIZE of {_type(tensors[0].type)}"
+            elif per_tensor_scale(tensors[0]) is None:
+                yield "DEQUANTIZE with a scale per channel"
 
 
 def _release(text: str) -> tuple[int, ...]:

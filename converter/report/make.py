@@ -9,10 +9,12 @@ from pathlib import Path
 
 from ..budget import Outcome
 from ..gen.ops import OPS
-from ..ir.graph import Graph, Value
+from ..ir.graph import Graph, Node, Value
 from ..ir.memory import MemoryPlan, StateBytes
 from ..ir.statistics import Calibration
 from ..ledger import LayerError
+from ..ir.types import DType
+from ..ir.weighted import WEIGHTED, filter_of, source_of
 from ..ops.registry import macs
 from ..options import Options
 from ..passes import PassRecord
@@ -210,10 +212,24 @@ def _runtimes(graph: Graph) -> tuple[RuntimeRow, ...]:
     without_litert = tuple(op for op in used if op not in OPS or not OPS[op].litert)
     since = max((OPS[op].litert for op in used if op not in without_litert), key=_version, default="")
     without_tflm = tuple(op for op in used if op not in OPS or OPS[op].tflm != "yes")
+    without_tflm += tuple(sorted({name for node in graph.nodes if (name := _beyond_micro(node))}))
     return (
         RuntimeRow("LiteRT", not without_litert, "" if without_litert else since, without_litert),
         RuntimeRow("TFLite Micro", not without_tflm, "", without_tflm),
     )
+
+
+def _beyond_micro(node: Node) -> str:
+    """What TFLite Micro lacks of an operator that it has: it knows no hybrid layers, nor most forms of stored weights."""
+    if node.op in WEIGHTED and source_of(node).dtype.is_float and not filter_of(node).dtype.is_float:
+        return f"hybrid {node.op}"
+    if node.op == "DEQUANTIZE":
+        source = node.input(0)
+        if source.dtype in (DType.FLOAT16, DType.INT4):
+            return f"DEQUANTIZE of {source.dtype.value}"
+        if source.quantization is not None and not source.quantization.is_per_tensor:
+            return "DEQUANTIZE with a scale per channel"
+    return ""
 
 
 def _version(text: str) -> tuple[int, ...]:

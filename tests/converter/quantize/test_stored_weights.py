@@ -18,6 +18,7 @@ from converter.ir.types import DType
 from converter.options import Options
 from converter.quantize import WEIGHT_TYPES, WeightType, store_weights
 from converter.quantize.weight_scales import code_weights
+from liteinterp.inspect import inspect
 
 Array = npt.NDArray[Any]
 SHAPE = (1, 9, 8, 16)
@@ -97,7 +98,12 @@ def test_four_bits_take_a_scale_below_the_largest_weight() -> None:
 def test_convert_says_what_it_stored(graph: Graph, tmp_path: Path) -> None:
     path = tmp_path / "float.tflite"
     path.write_bytes(backend.write(graph))
-    report = liteinterp.convert(path, quantize="int4-weights").report
+    conversion = liteinterp.convert(path, quantize="int4-weights")
+    report = conversion.report
     assert report.quantize == "int4-weights" and len(report.layers) == 2
     assert [row.op for row in report.kept_float] == ["DEPTHWISE_CONV_2D", "FULLY_CONNECTED"]
+    (micro,) = (row for row in report.runtimes if row.runtime == "TFLite Micro")
+    assert micro.missing == ("DEQUANTIZE of int4",)
+    conversion.save(path)
+    assert inspect(path).runtimes[-1].detail == "lacks DEQUANTIZE of int4"
     assert "fewer than 1024" in report.kept_float[0].reason and "2 constants, " in report.to_text()
