@@ -26,7 +26,7 @@ from .ir.types import DType
 from .ledger import measure_layers
 from .options import EFFORTS, QUANTIZE_MODES, Options
 from .plan import plan_memory
-from .quantize import WEIGHT_TYPES, WeightType, quantize, store_weights
+from .quantize import WEIGHT_TYPES, WeightType, quantize, quantize_weights
 from .report import History, Report, make_report
 
 if TYPE_CHECKING:
@@ -131,13 +131,21 @@ def convert(
             history.layer_errors = measure_layers(history.quantized, calibration, options, executor)
             graph = history.quantized.graph
             dump = _dump_after("quantize", graph, options, dump)
-        elif samples is not None:
-            history.warnings += [f"calibration data is not used: {options.quantize} needs none"]
-        if options.quantize in WEIGHT_TYPES:
+        elif options.quantize in WEIGHT_TYPES:
             kind: WeightType = options.quantize
-            history.stored = store_weights(graph, lambda node: kind)
+            if samples is not None and kind != "float16":
+                rows = _open_samples(graph, samples)
+                history.calibration = collect(
+                    graph, rows, executor, limit=options.calib_n, progress=partial(say, "calibrate")
+                )
+            say("quantize", 0, None)
+            history.stored, history.storing = quantize_weights(
+                graph, lambda node: kind, history.calibration, options, executor
+            )
             graph = history.stored.graph
             dump = _dump_after("quantize", graph, options, dump)
+        if samples is not None and history.calibration is None:
+            history.warnings += [f"calibration data is not used: {options.quantize} has no use for it"]
     if options.dump_after is not None and dump is None:
         history.warnings += [f"there was no stage {options.dump_after!r} in this conversion: nothing is dumped"]
     say("plan", 0, None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ..ir.executor import Executor
-from ..ir.graph import Graph, Value
+from ..ir.graph import Graph, Node, Value
 from ..ir.statistics import Calibration
 from ..options import Options
 from .apply import Layer, QuantizedGraph, apply
@@ -18,6 +18,7 @@ from .evaluate import output_sqnr_db
 from .layer_fit import fit_layers
 from .range_search import search_ranges
 from .scheme import KeptFloat, Scheme, decide
+from .stored_fit import fit_stored
 from .stored_weights import WEIGHT_TYPES, StoredWeights, WeightType, store_weights
 from .tables import merge_tables
 
@@ -32,6 +33,7 @@ __all__ = [
     "StoredWeights",
     "WeightType",
     "quantize",
+    "quantize_weights",
     "store_weights",
 ]
 
@@ -142,6 +144,34 @@ def quantize(
         unmerged=unmerged,
         calibration=replace(calibration, ranges=ranges),
     )
+
+
+def quantize_weights(
+    graph: Graph,
+    type_of: Callable[[Node], WeightType | None],
+    calibration: Calibration | None,
+    options: Options,
+    executor: Executor,
+) -> tuple[StoredWeights, tuple[Step, ...]]:
+    """Weights in the types asked for. Samples, where there are any, choose their rounding and correct the biases."""
+    plain = store_weights(graph, type_of)
+    count = len({id(layer.constant) for layer in plain.layers})
+    what = f"{count} constants, {plain.before_bytes:,} -> {plain.after_bytes:,} bytes"
+    held = () if calibration is None else calibration.held_out
+    before = output_sqnr_db(QuantizedGraph(plain.graph, (), {}), held, executor)
+    steps = [Step(options.quantize, what, None, before, True)]
+    best = plain
+    if calibration is not None and calibration.fit and any(layer.constant.quantization for layer in plain.layers):
+        for name, rounding in (("bias correction", False), ("second-order rounding", True))[: options.effort + 1]:
+            made = store_weights(graph, type_of)
+            changed = fit_stored(graph, made, calibration, executor, rounding=rounding)
+            after = output_sqnr_db(QuantizedGraph(made.graph, (), {}), held, executor)
+            accepted = before is None or after is None or after >= before
+            of = f"{changed} of {len(made.layers)} layers" if rounding else f"{len(made.layers)} layers"
+            steps.append(Step(name, of, before, after, accepted))
+            if accepted:
+                best, before = made, after
+    return best, tuple(steps)
 
 
 class _Ledger:

@@ -28,14 +28,14 @@ from .weights import WEIGHT_LIMIT
 DAMPING = 0.01
 
 
-def round_codes(weights: Matrices, moments: Matrices) -> Matrices:
-    """Codes in [-127, 127] for weights [groups, m, taps] in steps of their scales, by H [groups, taps, taps]."""
+def round_codes(weights: Matrices, moments: Matrices, limit: int = WEIGHT_LIMIT) -> Matrices:
+    """Codes in [-limit, limit] for weights [groups, m, taps] in steps of their scales, by H [groups, taps, taps]."""
     hessian = moments + _diagonals(_damping(moments))
     order = np.argsort(np.diagonal(hessian, axis1=1, axis2=2), axis=1, kind="stable")
     groups = np.arange(len(order))[:, np.newaxis, np.newaxis]
     lower = cholesky(hessian[groups, order[:, :, np.newaxis], order[:, np.newaxis, :]])
     ordered = np.take_along_axis(weights, order[:, np.newaxis, :], axis=2)
-    codes = nearest_plane(lower, ordered, WEIGHT_LIMIT)
+    codes = nearest_plane(lower, ordered, limit)
     result = np.empty_like(codes)
     np.put_along_axis(result, np.broadcast_to(order[:, np.newaxis, :], codes.shape), codes, axis=2)
     return result

@@ -12,9 +12,9 @@ from ..gen.ops import OPS
 from ..ir.graph import Graph, Node, Value
 from ..ir.memory import MemoryPlan, StateBytes
 from ..ir.statistics import Calibration
-from ..ledger import LayerError
 from ..ir.types import DType
 from ..ir.weighted import WEIGHTED, filter_of, source_of
+from ..ledger import LayerError
 from ..ops.registry import macs
 from ..options import Options
 from ..passes import PassRecord
@@ -48,6 +48,7 @@ class History:
     layer_errors: tuple[LayerError, ...] = ()
     stored: StoredWeights | None = None
     budget: Outcome | None = None
+    storing: tuple[Step, ...] = ()
     warnings: list[str] = field(default_factory=list)
 
 
@@ -68,7 +69,7 @@ def make_report(history: History, graph: Graph, plan: MemoryPlan, state: StateBy
         layers=_layer_rows(quantized) if quantized is not None else _stored_rows(history.stored),
         kept_float=_float_rows(quantized.kept_float) if quantized is not None else _kept_rows(history.stored),
         layer_errors=history.layer_errors,
-        steps=quantized.steps if quantized is not None else _storing_steps(options, history.stored),
+        steps=quantized.steps if quantized is not None else history.storing,
         budget=history.budget,
         sizes=_sizes(path.stat().st_size if path is not None else None, file_bytes, graph, plan),
         memory=_memory(graph, plan, state),
@@ -165,14 +166,6 @@ def _kept_rows(stored: StoredWeights | None) -> tuple[FloatRow, ...]:
     return tuple(FloatRow(row.node.name or row.node.outputs[0].name, row.node.op, row.reason) for row in kept)
 
 
-def _storing_steps(options: Options, stored: StoredWeights | None) -> tuple[Step, ...]:
-    if stored is None:
-        return ()
-    count = len({id(layer.constant) for layer in stored.layers})
-    what = f"{count} constants, {stored.before_bytes:,} -> {stored.after_bytes:,} bytes"
-    return (Step(f"{options.quantize}", what, None, None, True),)
-
-
 def _float_rows(kept: Sequence[KeptFloat]) -> tuple[FloatRow, ...]:
     """Operators left in float32."""
     return tuple(FloatRow(row.node.name or row.node.outputs[0].name, row.node.op, row.reason) for row in kept)
@@ -220,7 +213,7 @@ def _runtimes(graph: Graph) -> tuple[RuntimeRow, ...]:
 
 
 def _beyond_micro(node: Node) -> str:
-    """What TFLite Micro lacks of an operator that it has: it knows no hybrid layers, nor most forms of stored weights."""
+    """What TFLite Micro lacks of an operator that it has: hybrid layers, and most forms of stored weights."""
     if node.op in WEIGHTED and source_of(node).dtype.is_float and not filter_of(node).dtype.is_float:
         return f"hybrid {node.op}"
     if node.op == "DEQUANTIZE":
