@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -73,7 +74,8 @@ def fold(
         return None
     try:
         evaluator = ReferenceEvaluator(_as_graph(node), opsets={"": opset})
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # means of nothing
             results = evaluator.run(None, {name: inputs[name] for name in node.input if name})
     except Exception as error:  # the reference raises whatever numpy raises; the node then stays as it is
         _log.debug("%s %r could not be folded: %s", node.op_type, node.name, error)

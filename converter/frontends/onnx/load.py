@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import onnx
 
 from ...errors import Blocker, InvalidModelError, IRError, UnsupportedError
@@ -134,7 +135,8 @@ def _map(node: OnnxNode, build: Builder) -> None:
         if min(tensor.dims, default=0) < 0 or math.prod(max(dim, 1) for dim in tensor.dims) > MAX_ELEMENTS:
             raise Refusal(f"a result of shape {list(tensor.dims)}", "Its elements have to be counted in 32 bits")
     build.begin(node)
-    mapping(node, build)
+    with np.errstate(all="ignore"):  # the builder finds constants that are not finite
+        mapping(node, build)
 
 
 def _grouped(refused: Sequence[_Refused]) -> list[Blocker]:

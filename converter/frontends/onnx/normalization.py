@@ -24,11 +24,10 @@ def batch_normalization(node: OnnxNode, build: Builder) -> None:
     source, result = node.input(0), node.output
     if len({node.input(i).dims for i in range(1, 5)}) != 1:
         raise Refusal("parameters of different shapes", "Check the model: each has one number per channel")
-    with np.errstate(all="ignore"):  # the builder finds what is not finite
-        scale, bias, mean, variance = (build.array(node.input(i)).astype(np.float64) for i in range(1, 5))
-        factor = scale / np.sqrt(variance + node.attributes.number("epsilon", 1e-5))
-        offset = bias - mean * factor
-        narrow = [array.astype(np.float32) for array in (factor, offset)]
+    scale, bias, mean, variance = (build.array(node.input(i)).astype(np.float64) for i in range(1, 5))
+    factor = scale / np.sqrt(variance + node.attributes.number("epsilon", 1e-5))
+    offset = bias - mean * factor
+    narrow = [array.astype(np.float32) for array in (factor, offset)]
     shape = (1, -1, *[1] * (source.rank - 2)) if source.rank > 1 else (-1,)
     constants = [
         build.new_constant(f"{result.name}_{role}", array.reshape(shape))
