@@ -136,6 +136,7 @@ static int32_t li_conv_window_s8(const li_conv_state *s, const int8_t *image, ui
 }
 
 /* One output pixel at a time; its sums in blocks of channels, each built row by row of the filter. */
+LI_NOT_INLINE
 static void li_conv_pixel_s8(const li_kernels *kernels, const li_conv_state *s, const li_epilogue *end, void *out,
                              const int8_t *image, const int8_t *filter, const void *bias, int32_t y0, int32_t x0)
 {
@@ -178,6 +179,7 @@ static void li_conv_pixel_s8(const li_kernels *kernels, const li_conv_state *s, 
 }
 
 /* `packed` is NULL when the weights are used in place, otherwise one block of `group_bytes` per group. */
+LI_NOT_INLINE
 static void li_conv_pixel_f32(const li_kernels *kernels, const li_conv_state *s, float *out, const float *image,
                               const float *filter, const char *packed, size_t group_bytes, const float *bias, int32_t y0,
                               int32_t x0)
@@ -217,7 +219,7 @@ static void li_conv_pixel_f32(const li_kernels *kernels, const li_conv_state *s,
 }
 
 /* Image by image through the kernels of whole layers. */
-static void li_conv_run_packed_s8(const li_net *net, const li_node *node, const li_conv_state *s)
+LI_NOT_INLINE static void li_conv_run_packed_s8(const li_net *net, const li_node *node, const li_conv_state *s)
 {
     const li_rescale_s8 rescale = { s->end.in_zero, s->end.out_zero, s->end.low, s->end.high };
     const li_window *w = &s->window;

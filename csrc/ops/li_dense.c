@@ -89,6 +89,7 @@ void li_fully_connected_prepare(li_net *net, const li_node *node)
     }
 }
 
+LI_NOT_INLINE
 static void li_dense_row_s8(const li_kernels *kernels, const li_dense_state *s, const li_epilogue *end, void *out,
                             const int8_t *x, const int8_t *filter, const void *bias)
 {
@@ -121,6 +122,7 @@ static void li_dense_block_f32(const li_kernels *kernels, float *sums, const flo
     else kernels->dots_f32(sums, x + first, filter + first, in_c, n, count);
 }
 
+LI_NOT_INLINE
 static void li_dense_row_f32(const li_kernels *kernels, const li_dense_state *s, float *out, const float *x,
                              const float *filter, const float *packed, const float *bias)
 {

@@ -152,6 +152,7 @@ static void li_depthwise_many_f32(float *sums, const float *x, const float *w, c
         }
 }
 
+LI_NOT_INLINE
 static void li_depthwise_pixel_s8(const li_kernels *kernels, const li_depthwise_state *s, const li_epilogue *end, void *out,
                                   const int8_t *image, const int8_t *filter, const void *bias, const li_depthwise_taps *t)
 {
@@ -169,6 +170,7 @@ static void li_depthwise_pixel_s8(const li_kernels *kernels, const li_depthwise_
     }
 }
 
+LI_NOT_INLINE
 static void li_depthwise_pixel_f32(const li_kernels *kernels, const li_depthwise_state *s, float *out, const float *image,
                                    const float *filter, const float *bias, const li_depthwise_taps *t)
 {
@@ -186,7 +188,7 @@ static void li_depthwise_pixel_f32(const li_kernels *kernels, const li_depthwise
 }
 
 /* Image by image through the kernels of whole layers. */
-static void li_depthwise_run_packed_s8(const li_net *net, const li_node *node, const li_depthwise_state *s)
+LI_NOT_INLINE static void li_depthwise_run_packed_s8(const li_net *net, const li_node *node, const li_depthwise_state *s)
 {
     const li_rescale_s8 rescale = { s->end.in_zero, s->end.out_zero, s->end.low, s->end.high };
     const li_window *w = &s->window;

@@ -185,6 +185,7 @@ static void li_transpose_conv_finish_fixed(const li_transpose_conv_state *s, int
     }
 }
 
+LI_NOT_INLINE
 static void li_transpose_conv_pixel_s8(const li_kernels *kernels, const li_transpose_conv_state *s, const li_epilogue *end,
                                        void *out, const int8_t *image, const int8_t *filter, const void *bias, li_meeting row,
                                        li_meeting column)
@@ -208,6 +209,7 @@ static void li_transpose_conv_pixel_s8(const li_kernels *kernels, const li_trans
 }
 
 /* `packed` is NULL when the weights are used in place. */
+LI_NOT_INLINE
 static void li_transpose_conv_pixel_f32(const li_kernels *kernels, const li_transpose_conv_state *s, float *out,
                                         const float *image, const float *filter, const float *packed, const float *bias,
                                         li_meeting row, li_meeting column)

@@ -8,8 +8,8 @@ liteinterp.h. Calls through pointers are resolved by the expression that the sou
     ...plan(, ...prepare(, ...run(     any operator's function of that kind
     hook(, parallel(                   the caller's own function: not counted
     a member of a struct               any function that some source gives a member of this name
-    anything else, a parameter         any function that nothing calls by name in the files that lead to the call, or
-                                       that a member named there has; and those of li_math.c
+    anything else, a parameter         any function that nothing calls by name and no member has in the files that lead
+                                       to the call, or that a member named there has; and those of li_math.c
 
 A function from outside (memcpy, the compiler's helpers) counts as EXTERNAL bytes. Recursion is an error, and so is a
 function that nothing reaches: then a call through a pointer was not resolved.
@@ -33,7 +33,7 @@ INDIRECT = "__indirect_call"
 EXTERNAL = 64
 MEMBER = re.compile(r"->(\w+)")
 MEMBER_CALL = re.compile(r"->(\w+)\(")
-MEMBER_VALUE = re.compile(r"[.>](\w+)\s*=\s*&?(li_\w+)\s*[,;]")
+MEMBER_VALUE = re.compile(r"[.>](\w+)\s*=\s*&?(li_\w+)\s*(?:[,;}]|$)", re.MULTILINE)
 TABLE_CALL = re.compile(r"\.(plan|prepare|run)\(")
 CALLERS_OWN = re.compile(r"\b(hook|parallel)(?:\.\w+)?\(")
 #: The C library's three functions, for compilers that come without one.
@@ -172,8 +172,11 @@ class Graph:
             for member in MEMBER.findall(file.read_text())
             for name in self._members.get(member, ())
         }
+        kept = {name for names in self._members.values() for name in names}
         local = [
-            f.name for f in self.free if (f.file in files and not operators.fullmatch(f.name)) or f.plain in handed
+            f.name
+            for f in self.free
+            if f.plain in handed or (f.file in files and f.plain not in kept and not operators.fullmatch(f.name))
         ]
         mathematics = [f.name for f in self.functions.values() if f.file.name == "li_math.c" and ":" not in f.name]
         if not local:

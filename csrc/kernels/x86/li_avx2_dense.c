@@ -83,7 +83,10 @@ LI_AVX2 static void li_avx2_dense_run(int8_t *out, const int8_t *x, const int8_t
 }
 
 const li_layer_kernels li_avx2_dense_s8 = {
-    li_x86_dense_packed_bytes, li_avx2_dense_scratch_bytes, li_x86_dense_pack, li_avx2_dense_run
+    .packed_bytes = li_x86_dense_packed_bytes,
+    .scratch_bytes = li_avx2_dense_scratch_bytes,
+    .pack = li_x86_dense_pack,
+    .run = li_avx2_dense_run,
 };
 
 #else

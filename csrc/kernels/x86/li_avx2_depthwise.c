@@ -89,7 +89,9 @@ LI_AVX2 static void li_avx2_depthwise_rows(const li_depthwise_walk *w, const li_
 
 /* ---- the layer ---- */
 
-static const li_depthwise_tiles li_avx2_depthwise_tiles = { 8, li_avx2_depthwise_spread, li_avx2_depthwise_rows };
+static const li_depthwise_tiles li_avx2_depthwise_tiles = {
+    .lanes = 8, .spread = li_avx2_depthwise_spread, .rows = li_avx2_depthwise_rows,
+};
 
 static size_t li_avx2_depthwise_packed_bytes(const li_conv_shape *shape)
 {
@@ -110,7 +112,10 @@ static void li_avx2_depthwise_run(int8_t *out, const int8_t *x, const int8_t *w,
 }
 
 const li_layer_kernels li_avx2_depthwise_s8 = {
-    li_avx2_depthwise_packed_bytes, li_x86_depthwise_scratch_bytes, li_avx2_depthwise_pack, li_avx2_depthwise_run
+    .packed_bytes = li_avx2_depthwise_packed_bytes,
+    .scratch_bytes = li_x86_depthwise_scratch_bytes,
+    .pack = li_avx2_depthwise_pack,
+    .run = li_avx2_depthwise_run,
 };
 
 #else

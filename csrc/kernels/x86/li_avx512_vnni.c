@@ -174,7 +174,12 @@ static void li_vnni_conv_run(int8_t *out, const int8_t *x, const int8_t *w, cons
     li_x86_conv_run(&li_vnni_tiles, out, x, packed, scratch, shape, rescale, first, rows);
 }
 
-const li_layer_kernels li_vnni_conv_s8 = { li_vnni_conv_packed_bytes, li_vnni_conv_scratch_bytes, li_vnni_conv_pack, li_vnni_conv_run };
+const li_layer_kernels li_vnni_conv_s8 = {
+    .packed_bytes = li_vnni_conv_packed_bytes,
+    .scratch_bytes = li_vnni_conv_scratch_bytes,
+    .pack = li_vnni_conv_pack,
+    .run = li_vnni_conv_run,
+};
 
 /* ---- sums of products ---- */
 

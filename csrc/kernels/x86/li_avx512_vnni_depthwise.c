@@ -75,7 +75,9 @@ LI_VNNI static void li_vnni_depthwise_rows(const li_depthwise_walk *w, const li_
     }
 }
 
-static const li_depthwise_tiles li_vnni_depthwise_tiles = { 16, li_vnni_depthwise_spread, li_vnni_depthwise_rows };
+static const li_depthwise_tiles li_vnni_depthwise_tiles = {
+    .lanes = 16, .spread = li_vnni_depthwise_spread, .rows = li_vnni_depthwise_rows,
+};
 
 static size_t li_vnni_depthwise_packed_bytes(const li_conv_shape *shape)
 {
@@ -96,7 +98,10 @@ static void li_vnni_depthwise_run(int8_t *out, const int8_t *x, const int8_t *w,
 }
 
 const li_layer_kernels li_vnni_depthwise_s8 = {
-    li_vnni_depthwise_packed_bytes, li_x86_depthwise_scratch_bytes, li_vnni_depthwise_pack, li_vnni_depthwise_run
+    .packed_bytes = li_vnni_depthwise_packed_bytes,
+    .scratch_bytes = li_x86_depthwise_scratch_bytes,
+    .pack = li_vnni_depthwise_pack,
+    .run = li_vnni_depthwise_run,
 };
 
 #else
