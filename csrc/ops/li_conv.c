@@ -48,6 +48,17 @@ static size_t li_conv_taps(const li_conv_state *s)
     return (size_t)s->window.filter_h * (size_t)s->window.filter_w * (size_t)s->filter_c;
 }
 
+/* As the kernels of whole float layers see it. */
+static li_layer_f32 li_conv_layer(const li_net *net, const li_conv_state *s)
+{
+    const li_window *w = &s->window;
+    const li_range_f32 limits = li_range_of_f32(s->activation);
+    const li_layer_f32 layer = { w->in_h, w->in_w, s->in_c, w->out_h, w->out_w, s->out_c, w->filter_h, w->filter_w, w->stride_h,
+                                 w->stride_w, w->dilation_h, w->dilation_w, w->pad_top, w->pad_left, s->groups,
+                                 (net->flags & LI_EXACT) != 0, 0, limits.low, limits.high };
+    return layer;
+}
+
 /* Bytes of one group's packed weights; 0 when the kernels take them where they are. */
 static size_t li_conv_group_bytes(const li_net *net, const li_node *node, const li_conv_state *s)
 {
@@ -88,6 +99,9 @@ li_status li_conv_2d_plan(li_net *net, li_node *node)
     dims[3] = s.out_c;
     if (li_weights_are_hybrid(net, node)) {
         node->scratch_bytes = li_conv_is_pointwise(&s) ? (uint32_t)s.in_c : li_hybrid_bytes(input);
+    } else if (input->type == LI_FLOAT32 && li_kernels_of(net)->conv_f32 != NULL) {
+        const li_layer_f32 layer = li_conv_layer(net, &s);
+        li_weights_plan_f32(net, node, li_kernels_of(net)->conv_f32, &layer);
     } else if (input->type != LI_INT8) {
         const uint64_t packed = (uint64_t)li_conv_group_bytes(net, node, &s) * (uint64_t)s.groups;
         node->packed_bytes = packed <= INT32_MAX ? (uint32_t)packed : 0;     /* too large: used in place */
@@ -109,6 +123,9 @@ void li_conv_2d_prepare(li_net *net, const li_node *node)
         if (li_conv_shape_of(s, &shape))
             li_kernels_of(net)->conv_s8->pack(li_node_packed(net, node), &shape, li_tensor_data(li_node_input(net, node, 1)),
                                               li_optional_data(net, node, 2), (const float *)(s + 1), s->end.in_zero);
+    } else if (li_node_input(net, node, 0)->type == LI_FLOAT32 && li_kernels_of(net)->conv_f32 != NULL) {
+        const li_layer_f32 layer = li_conv_layer(net, s);
+        li_kernels_of(net)->conv_f32->pack(li_node_packed(net, node), &layer, li_tensor_data(li_node_input(net, node, 1)));
     } else {
         const size_t taps = li_conv_taps(s), channels = (size_t)(s->out_c / s->groups), bytes = li_conv_group_bytes(net, node, s);
         const float *w = li_tensor_data(li_node_input(net, node, 1));
@@ -236,6 +253,21 @@ LI_NOT_INLINE static void li_conv_run_packed_s8(const li_net *net, const li_node
                                          &shape, &rescale, 0, w->out_h);
 }
 
+static void li_conv_run_packed_f32(const li_net *net, const li_node *node, const li_conv_state *s)
+{
+    const li_window *w = &s->window;
+    const size_t in_floats = (size_t)w->in_h * (size_t)w->in_w * (size_t)s->in_c;
+    const size_t out_floats = (size_t)w->out_h * (size_t)w->out_w * (size_t)s->out_c;
+    const li_layer_f32 layer = li_conv_layer(net, s);
+    const float *x = li_tensor_data(li_node_input(net, node, 0));
+    float *out = li_tensor_data(li_node_output(net, node, 0));
+    int32_t b;
+
+    for (b = 0; b < w->batches; ++b, x += in_floats, out += out_floats)
+        li_kernels_of(net)->conv_f32->run(out, x, li_optional_data(net, node, 2), li_node_packed(net, node), li_scratch(net), &layer, 0,
+                                          w->out_h);
+}
+
 li_status li_conv_2d_run(li_net *net, const li_node *node)
 {
     const li_tensor *input = li_node_input(net, node, 0);
@@ -255,8 +287,8 @@ li_status li_conv_2d_run(li_net *net, const li_node *node)
     int32_t b, oy, ox;
 
     if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return LI_OK;    /* the other dimensions may be huge */
-    if (packed != NULL && input->type == LI_INT8) {
-        li_conv_run_packed_s8(net, node, s);
+    if (packed != NULL && (input->type == LI_INT8 || (input->type == LI_FLOAT32 && kernels->conv_f32 != NULL))) {
+        (input->type == LI_INT8 ? li_conv_run_packed_s8 : li_conv_run_packed_f32)(net, node, s);
         return LI_OK;
     }
     for (b = 0; b < w->batches; ++b) {

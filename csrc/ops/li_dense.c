@@ -8,6 +8,10 @@ typedef struct li_dense_state {       /* with int8 weights one float multiplier 
     li_epilogue end;
 } li_dense_state;
 
+/* Inputs that are summed by themselves before they join the rest: an error of rounding grows with the terms of a sum. And
+   output channels at a time: there are two sums of each on the stack. */
+enum { LI_INPUT_BLOCK = 64, LI_OUTPUT_BLOCK = LI_CHANNEL_BLOCK / 2 };
+
 static li_status li_dense_decode(li_net *net, const li_node *node, li_dense_state *s)
 {
     const li_tensor *input = li_node_input(net, node, 0), *filter = li_node_input(net, node, 1);
@@ -41,6 +45,15 @@ static li_conv_shape li_dense_shape(const li_dense_state *s)
     return shape;
 }
 
+/* As the kernels of whole float layers see it. */
+static li_layer_f32 li_dense_layer(const li_net *net, const li_dense_state *s)
+{
+    const li_range_f32 limits = li_range_of_f32(s->activation);
+    const li_layer_f32 layer = { 1, s->rows, s->in_c, 1, s->rows, s->out_c, 1, 1, 1, 1, 1, 1, 0, 0, 1, (net->flags & LI_EXACT) != 0,
+                                 LI_INPUT_BLOCK, limits.low, limits.high };
+    return layer;
+}
+
 li_status li_fully_connected_plan(li_net *net, li_node *node)
 {
     const li_tensor *input = li_node_input(net, node, 0);
@@ -62,6 +75,9 @@ li_status li_fully_connected_plan(li_net *net, li_node *node)
     dims[rank - 1] = s.out_c;
     if (li_weights_are_hybrid(net, node)) {
         node->scratch_bytes = (uint32_t)s.in_c;
+    } else if (input->type == LI_FLOAT32 && li_kernels_of(net)->conv_f32 != NULL) {
+        const li_layer_f32 layer = li_dense_layer(net, &s);
+        if (s.rows != 0) li_weights_plan_f32(net, node, li_kernels_of(net)->conv_f32, &layer);
     } else if (input->type != LI_INT8) {
         const uint64_t packed = li_dense_packed_bytes(net, node, &s);
         node->packed_bytes = packed <= INT32_MAX ? (uint32_t)packed : 0;     /* too large: used in place */
@@ -83,6 +99,9 @@ void li_fully_connected_prepare(li_net *net, const li_node *node)
         const li_conv_shape shape = li_dense_shape(s);
         li_kernels_of(net)->dense_s8->pack(li_node_packed(net, node), &shape, li_tensor_data(li_node_input(net, node, 1)),
                                            li_optional_data(net, node, 2), (const float *)(s + 1), s->end.in_zero);
+    } else if (li_node_input(net, node, 0)->type == LI_FLOAT32 && li_kernels_of(net)->conv_f32 != NULL) {
+        const li_layer_f32 layer = li_dense_layer(net, s);
+        li_kernels_of(net)->conv_f32->pack(li_node_packed(net, node), &layer, li_tensor_data(li_node_input(net, node, 1)));
     } else {
         li_kernels_of(net)->pack_f32(li_node_packed(net, node), li_tensor_data(li_node_input(net, node, 1)), (size_t)s->in_c,
                                      (size_t)s->out_c);
@@ -108,10 +127,6 @@ static void li_dense_row_s8(const li_kernels *kernels, const li_dense_state *s, 
         li_finish_s32(kernels, out, sums, (const float *)(s + 1), bias, c, count, end);
     }
 }
-
-/* Inputs that are summed by themselves before they join the rest: an error of rounding grows with the terms of a sum. And
-   output channels at a time: there are two sums of each on the stack. */
-enum { LI_INPUT_BLOCK = 64, LI_OUTPUT_BLOCK = LI_CHANNEL_BLOCK / 2 };
 
 /* sums[c] = the products of inputs [first, first + n) with the weights of `count` output channels. */
 static void li_dense_block_f32(const li_kernels *kernels, float *sums, const float *x, const float *filter, const float *packed,
@@ -158,6 +173,11 @@ li_status li_fully_connected_run(li_net *net, const li_node *node)
         const li_rescale_s8 rescale = { s->end.in_zero, s->end.out_zero, s->end.low, s->end.high };
         const li_conv_shape shape = li_dense_shape(s);
         li_kernels_of(net)->dense_s8->run(out, x, filter, packed, li_scratch(net), &shape, &rescale, 0, 1);
+        return LI_OK;
+    }
+    if (packed != NULL && input->type == LI_FLOAT32 && li_kernels_of(net)->conv_f32 != NULL) {
+        const li_layer_f32 layer = li_dense_layer(net, s);
+        li_kernels_of(net)->conv_f32->run(out, x, bias, packed, li_scratch(net), &layer, 0, 1);
         return LI_OK;
     }
     for (row = 0; row < (size_t)s->rows; ++row) {

@@ -77,6 +77,17 @@ void li_weights_plan_layer(const li_net *net, li_node *node, const li_layer_kern
     node->scratch_bytes = packed != 0 ? (uint32_t)scratch : 0;
 }
 
+void li_weights_plan_f32(const li_net *net, li_node *node, const li_layer_kernels_f32 *kernels, const li_layer_f32 *layer)
+{
+    size_t packed, scratch;
+    if (kernels == NULL || (net->flags & LI_NO_PACK) != 0 || li_node_input(net, node, 1)->home != LI_HOME_MODEL) return;
+    packed = kernels->packed_bytes(layer);
+    scratch = kernels->scratch_bytes(layer);
+    if (packed > INT32_MAX || scratch > INT32_MAX) return;      /* too large: used in place */
+    node->packed_bytes = (uint32_t)packed;
+    node->scratch_bytes = packed != 0 ? (uint32_t)scratch : 0;
+}
+
 void li_epilogue_prepare(li_net *net, const li_node *node, int32_t activation, uint32_t channels, li_epilogue *e,
                          float *multipliers)
 {

@@ -17,7 +17,7 @@ static li_cpu_x86 li_cpu_ask(void)
         return found;
     }
     __cpuid(1, a, b, c, d);
-    const uint32_t needed = (1u << 27) | (1u << 28);    /* OSXSAVE, AVX */
+    const uint32_t needed = (1u << 12) | (1u << 27) | (1u << 28);    /* FMA, OSXSAVE, AVX */
     if ((c & needed) != needed) {
         return found;
     }

@@ -2,8 +2,8 @@
 /*
  * The hot inner loops. One struct per instruction set, filled upward from ref; callers never ask which one it is.
  *
- * Contract of every function: the result equals ref's to the bit for every length (0 included), every alignment and
- * every value; nothing outside the given ranges is read or written. `ref` in kernels/ref/ is the definition.
+ * Contract of every function but float layers in `fast` mode: the result equals ref's to the bit for every length (0
+ * included), every alignment and every value; nothing outside the given ranges is read or written. `ref` in kernels/ref/ is the definition.
  */
 #ifndef LI_KERNELS_H
 #define LI_KERNELS_H
@@ -52,6 +52,30 @@ typedef struct li_layer_kernels {
     void (*run)(int8_t *out, const int8_t *x, const int8_t *w, const void *packed, void *scratch, const li_conv_shape *shape,
                 const li_rescale_s8 *rescale, int32_t first, int32_t rows);
 } li_layer_kernels;
+
+/* A float32 convolution over images: x NHWC, w OHWI. A dense layer is a 1x1 convolution of in_w == out_w rows in one image.
+   Taps outside the image add nothing. */
+typedef struct li_layer_f32 {
+    int32_t in_h, in_w, in_c, out_h, out_w, out_c;
+    int32_t filter_h, filter_w, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
+    int32_t groups;              /* input and output channels are multiples */
+    int32_t exact;               /* 1: NUMERICS.md's order of roundings; 0: FMA, and sums in any order */
+    int32_t block;               /* 0, or in a 1x1 layer: so many products are summed from 0 before their sum joins the rest */
+    float low, high;             /* limits of the output; NaN passes them */
+} li_layer_f32;
+
+/* A whole float layer on weights rearranged once. `exact` results are ref's to the bit; others within
+   1e-6 * (|bias| + sum of |x w|) of the definition. bias may be NULL. */
+typedef struct li_layer_kernels_f32 {
+    /* 0 when the set does not take such a layer; otherwise a multiple of 64. */
+    size_t (*packed_bytes)(const li_layer_f32 *layer);
+    size_t (*scratch_bytes)(const li_layer_f32 *layer);
+    /* `packed` and `scratch` are aligned to 16 bytes, faster to 64. */
+    void (*pack)(void *packed, const li_layer_f32 *layer, const float *w);
+    /* Rows [first, first + rows) of one image's output, counted from `out`'s row 0. */
+    void (*run)(float *out, const float *x, const float *bias, const void *packed, void *scratch, const li_layer_f32 *layer,
+                int32_t first, int32_t rows);
+} li_layer_kernels_f32;
 
 typedef struct li_kernels {
     const char *name;
@@ -102,6 +126,7 @@ typedef struct li_kernels {
                             size_t channels);
 
     const li_layer_kernels *conv_s8, *depthwise_s8, *dense_s8;      /* NULL in sets without */
+    const li_layer_kernels_f32 *conv_f32;                           /* NULL in sets without; dense layers too */
 } li_kernels;
 
 extern const li_kernels li_kernels_ref;

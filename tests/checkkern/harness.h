@@ -67,8 +67,12 @@ void check_conv_s8(const li_kernels *k, shape s);
 void check_depthwise_s8(const li_kernels *k, shape s);
 void check_dense_s8(const li_kernels *k, shape s);
 void check_taps_f32(const li_kernels *k, shape s);
+void check_conv_f32(const li_kernels *k, shape s);
 void check_dots_f32(const li_kernels *k, shape s);
 void check_dots_f32_packed(const li_kernels *k, shape s);
+
+/* Takes what is got for expected where both are within the documented distance of `fast`, or both NaN. */
+void accept_near(const result *r, size_t i, float expected, double magnitude);
 
 /* A window of up to 4 x 4 taps, neighbours possibly apart; the operands' spans in elements. */
 li_tap_grid make_grid(size_t n, size_t *x_span, size_t *w_span);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the AVX2 files share. Functions carry the instruction set themselves, so the files compile under any flags and
- * run only where li_cpu.c found AVX2. FMA is not enabled: a product and a sum are two roundings here as everywhere.
+ * run only where li_cpu.c found AVX2 and FMA. FMA is enabled only in the fast float layers: elsewhere a product and a sum
+ * are two roundings.
  */
 #ifndef LI_AVX2_H
 #define LI_AVX2_H
@@ -34,6 +35,7 @@ void li_avx2_max_s8(int8_t *out, const int8_t *x, const li_tap_grid *grid, int32
 void li_avx2_average_s8(int8_t *out, const int8_t *x, const li_tap_grid *grid, int32_t low, int32_t high, size_t n);
 
 extern const li_layer_kernels li_avx2_conv_s8, li_avx2_depthwise_s8, li_avx2_dense_s8;
+extern const li_layer_kernels_f32 li_avx2_conv_f32;
 
 #else
 #define LI_HAS_AVX2 0
@@ -42,6 +44,7 @@ extern const li_layer_kernels li_avx2_conv_s8, li_avx2_depthwise_s8, li_avx2_den
 #if LI_HAS_AVX2 && !defined(LI_WITHOUT_AVX512_VNNI)
 #define LI_HAS_AVX512_VNNI 1
 extern const li_layer_kernels li_vnni_conv_s8, li_vnni_depthwise_s8;
+extern const li_layer_kernels_f32 li_avx512_conv_f32;
 void li_vnni_dots_s8(int32_t *sums, const int8_t *x, int32_t zero_point, const int8_t *w, size_t stride, size_t n,
                      size_t channels);
 #else

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * float32 convolution in AVX2: 6 pixels x 16 channels, 12 registers of sums, 2 of weights, one broadcast element, one
+ * product; or 12 x 8, or 1 x 32 with two sums each. The fast loops fuse product and sum, the exact ones round both. The walk is li_x86_conv_f32.h's, the
+ * loops are li_x86_tile_f32.h's.
+ */
+#include "li_avx2.h"
+
+#if LI_HAS_AVX2
+
+#define LI_AVX2_FMA LI_TARGET("avx2,fma")
+
+#define LI_F32_VECTOR __m256
+#define LI_F32_LANES 8
+#define LI_F32_ZERO() _mm256_setzero_ps()
+#define LI_F32_LOAD(p) _mm256_loadu_ps(p)
+#define LI_F32_SET1(p) _mm256_broadcast_ss(p)
+#define LI_F32_ADD(a, b) _mm256_add_ps(a, b)
+#define LI_F32_END(p, out, sum, b) li_avx2_end_f32(p, out, sum, b)
+#define LI_F32_FUSED(x, w, s) _mm256_fmadd_ps(x, w, s)
+#define LI_F32_TWICE(x, w, s) _mm256_add_ps(s, _mm256_mul_ps(x, w))
+
+#include "li_x86_tile_f32.h"
+
+/* NaN passes the limits, and -0 that of 0: the instructions give their second operand then. */
+LI_AVX2 static inline void li_avx2_end_f32(const li_x86_panel_f32 *p, float *out, __m256 sum, size_t b)
+{
+    const __m256 low = _mm256_set1_ps(p->low), high = _mm256_set1_ps(p->high);
+    const size_t left = p->channels > 8 * b ? p->channels - 8 * b : 0;
+    if (left >= 8) {
+        if (p->bias != NULL) sum = _mm256_add_ps(sum, _mm256_loadu_ps(p->bias + 8 * b));
+        _mm256_storeu_ps(out, _mm256_min_ps(high, _mm256_max_ps(low, sum)));
+    } else if (left != 0) {
+        const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), mask = _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)left), lanes);
+        if (p->bias != NULL) sum = _mm256_add_ps(sum, _mm256_maskload_ps(p->bias + 8 * b, mask));
+        _mm256_maskstore_ps(out, mask, _mm256_min_ps(high, _mm256_max_ps(low, sum)));
+    }
+}
+
+LI_F32_PANEL(li_avx2_fast8, LI_AVX2_FMA, LI_F32_LIST12, 12, LI_F32_EACH1, 1, LI_F32_STEP_FUSED)
+LI_F32_PANEL(li_avx2_fast16, LI_AVX2_FMA, LI_F32_LIST6, 6, LI_F32_EACH2, 2, LI_F32_STEP_FUSED)
+LI_F32_PANEL(li_avx2_exact8, LI_AVX2, LI_F32_LIST12, 12, LI_F32_EACH1, 1, LI_F32_STEP_TWICE)
+LI_F32_PANEL(li_avx2_exact16, LI_AVX2, LI_F32_LIST6, 6, LI_F32_EACH2, 2, LI_F32_STEP_TWICE)
+LI_F32_PANEL(li_avx2_exact32, LI_AVX2, LI_F32_LIST1, 1, LI_F32_EACH4, 4, LI_F32_STEP_TWICE)
+LI_F32_SINGLE(li_avx2_single8, LI_AVX2_FMA, LI_F32_EACH1, 1)
+LI_F32_SINGLE(li_avx2_single16, LI_AVX2_FMA, LI_F32_EACH2, 2)
+LI_F32_SINGLE(li_avx2_single32, LI_AVX2_FMA, LI_F32_EACH4, 4)
+LI_F32_BLOCKS(li_avx2_blocks8, LI_AVX2, LI_F32_EACH1, 1)
+LI_F32_BLOCKS(li_avx2_blocks16, LI_AVX2, LI_F32_EACH2, 2)
+LI_F32_BLOCKS(li_avx2_blocks32, LI_AVX2, LI_F32_EACH4, 4)
+
+static size_t li_avx2_width_f32(size_t channels, int single)
+{
+    return single && channels > 16 ? 32 : channels > 8 ? 16 : 8;
+}
+
+static void li_avx2_fast(const li_x86_panel_f32 *p)
+{
+    const int single = p->pixels <= 2;
+    if (p->width == 8) (single ? li_avx2_single8 : li_avx2_fast8)(p);
+    else if (p->width == 16) (single ? li_avx2_single16 : li_avx2_fast16)(p);
+    else li_avx2_single32(p);
+}
+
+static void li_avx2_exact(const li_x86_panel_f32 *p)
+{
+    const int blocks = p->block != 0;
+    if (p->width == 8) (blocks ? li_avx2_blocks8 : li_avx2_exact8)(p);
+    else if (p->width == 16) (blocks ? li_avx2_blocks16 : li_avx2_exact16)(p);
+    else (blocks ? li_avx2_blocks32 : li_avx2_exact32)(p);
+}
+
+static const li_x86_tiles_f32 li_avx2_tiles_f32 = { li_avx2_width_f32, li_avx2_fast, li_avx2_exact };
+
+static size_t li_avx2_conv_f32_packed_bytes(const li_layer_f32 *layer)
+{
+    return li_x86_conv_f32_packed_bytes(&li_avx2_tiles_f32, layer);
+}
+
+static void li_avx2_conv_f32_pack(void *packed, const li_layer_f32 *layer, const float *w)
+{
+    li_x86_conv_f32_pack(&li_avx2_tiles_f32, packed, layer, w);
+}
+
+static void li_avx2_conv_f32_run(float *out, const float *x, const float *bias, const void *packed, void *scratch,
+                                 const li_layer_f32 *layer, int32_t first, int32_t rows)
+{
+    li_x86_conv_f32_run(&li_avx2_tiles_f32, out, x, bias, packed, scratch, layer, first, rows);
+}
+
+const li_layer_kernels_f32 li_avx2_conv_f32 = {
+    li_avx2_conv_f32_packed_bytes, li_x86_conv_f32_scratch_bytes, li_avx2_conv_f32_pack, li_avx2_conv_f32_run
+};
+
+#undef LI_F32_VECTOR
+#undef LI_F32_LANES
+#undef LI_F32_ZERO
+#undef LI_F32_LOAD
+#undef LI_F32_SET1
+#undef LI_F32_ADD
+#undef LI_F32_END
+#undef LI_F32_FUSED
+#undef LI_F32_TWICE
+
+#else
+typedef int li_avx2_conv_f32_is_left_out;      /* an empty translation unit is not C */
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * float32 convolution in AVX-512: 12 pixels x 16 channels, 8 x 32, 8 x 48 or 6 x 64, up to 24 registers of sums, 4 of
+ * weights, one broadcast element. Two products per cycle wait four cycles each, so 12 sums are enough, and fewer loads per
+ * product do not help beyond 8 x 32. The walk is li_x86_conv_f32.h's, the loops are li_x86_tile_f32.h's.
+ */
+#include "li_avx2.h"
+
+#if LI_HAS_AVX512_VNNI
+
+#define LI_AVX512 LI_TARGET("avx512f")
+
+#define LI_F32_VECTOR __m512
+#define LI_F32_LANES 16
+#define LI_F32_ZERO() _mm512_setzero_ps()
+#define LI_F32_LOAD(p) _mm512_loadu_ps(p)
+#define LI_F32_SET1(p) _mm512_set1_ps(*(p))
+#define LI_F32_ADD(a, b) _mm512_add_ps(a, b)
+#define LI_F32_END(p, out, sum, b) li_avx512_end_f32(p, out, sum, b)
+#define LI_F32_FUSED(x, w, s) _mm512_fmadd_ps(x, w, s)
+#define LI_F32_TWICE(x, w, s) _mm512_add_ps(s, _mm512_mul_ps(x, w))
+
+#include "li_x86_tile_f32.h"
+
+/* NaN passes the limits, and -0 that of 0: the instructions give their second operand then. */
+LI_AVX512 static inline void li_avx512_end_f32(const li_x86_panel_f32 *p, float *out, __m512 sum, size_t b)
+{
+    const size_t left = p->channels > 16 * b ? p->channels - 16 * b : 0;
+    const __mmask16 mask = left >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << left) - 1);
+    if (p->bias != NULL) sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, p->bias + 16 * b));
+    sum = _mm512_min_ps(_mm512_set1_ps(p->high), _mm512_max_ps(_mm512_set1_ps(p->low), sum));
+    _mm512_mask_storeu_ps(out, mask, sum);
+}
+
+LI_F32_PANEL(li_avx512_fast16, LI_AVX512, LI_F32_LIST12, 12, LI_F32_EACH1, 1, LI_F32_STEP_FUSED)
+LI_F32_PANEL(li_avx512_fast32, LI_AVX512, LI_F32_LIST8, 8, LI_F32_EACH2, 2, LI_F32_STEP_FUSED)
+LI_F32_PANEL(li_avx512_fast48, LI_AVX512, LI_F32_LIST8, 8, LI_F32_EACH3, 3, LI_F32_STEP_FUSED)
+LI_F32_PANEL(li_avx512_fast64, LI_AVX512, LI_F32_LIST6, 6, LI_F32_EACH4, 4, LI_F32_STEP_FUSED)
+LI_F32_PANEL(li_avx512_exact16, LI_AVX512, LI_F32_LIST12, 12, LI_F32_EACH1, 1, LI_F32_STEP_TWICE)
+LI_F32_PANEL(li_avx512_exact32, LI_AVX512, LI_F32_LIST8, 8, LI_F32_EACH2, 2, LI_F32_STEP_TWICE)
+LI_F32_PANEL(li_avx512_exact48, LI_AVX512, LI_F32_LIST8, 8, LI_F32_EACH3, 3, LI_F32_STEP_TWICE)
+LI_F32_PANEL(li_avx512_exact64, LI_AVX512, LI_F32_LIST6, 6, LI_F32_EACH4, 4, LI_F32_STEP_TWICE)
+LI_F32_SINGLE(li_avx512_single16, LI_AVX512, LI_F32_EACH1, 1)
+LI_F32_SINGLE(li_avx512_single32, LI_AVX512, LI_F32_EACH2, 2)
+LI_F32_SINGLE(li_avx512_single48, LI_AVX512, LI_F32_EACH3, 3)
+LI_F32_SINGLE(li_avx512_single64, LI_AVX512, LI_F32_EACH4, 4)
+LI_F32_BLOCKS(li_avx512_blocks16, LI_AVX512, LI_F32_EACH1, 1)
+LI_F32_BLOCKS(li_avx512_blocks32, LI_AVX512, LI_F32_EACH2, 2)
+LI_F32_BLOCKS(li_avx512_blocks48, LI_AVX512, LI_F32_EACH3, 3)
+LI_F32_BLOCKS(li_avx512_blocks64, LI_AVX512, LI_F32_EACH4, 4)
+
+static size_t li_avx512_width_f32(size_t channels, int single)
+{
+    (void)single;
+    return channels < 64 ? (channels + 15) / 16 * 16 : 64;
+}
+
+static void li_avx512_fast(const li_x86_panel_f32 *p)
+{
+    const int single = p->pixels <= 2;
+    if (p->width == 16) (single ? li_avx512_single16 : li_avx512_fast16)(p);
+    else if (p->width == 32) (single ? li_avx512_single32 : li_avx512_fast32)(p);
+    else if (p->width == 48) (single ? li_avx512_single48 : li_avx512_fast48)(p);
+    else (single ? li_avx512_single64 : li_avx512_fast64)(p);
+}
+
+static void li_avx512_exact(const li_x86_panel_f32 *p)
+{
+    const int blocks = p->block != 0;
+    if (p->width == 16) (blocks ? li_avx512_blocks16 : li_avx512_exact16)(p);
+    else if (p->width == 32) (blocks ? li_avx512_blocks32 : li_avx512_exact32)(p);
+    else if (p->width == 48) (blocks ? li_avx512_blocks48 : li_avx512_exact48)(p);
+    else (blocks ? li_avx512_blocks64 : li_avx512_exact64)(p);
+}
+
+static const li_x86_tiles_f32 li_avx512_tiles_f32 = { li_avx512_width_f32, li_avx512_fast, li_avx512_exact };
+
+static size_t li_avx512_conv_f32_packed_bytes(const li_layer_f32 *layer)
+{
+    return li_x86_conv_f32_packed_bytes(&li_avx512_tiles_f32, layer);
+}
+
+static void li_avx512_conv_f32_pack(void *packed, const li_layer_f32 *layer, const float *w)
+{
+    li_x86_conv_f32_pack(&li_avx512_tiles_f32, packed, layer, w);
+}
+
+static void li_avx512_conv_f32_run(float *out, const float *x, const float *bias, const void *packed, void *scratch,
+                                   const li_layer_f32 *layer, int32_t first, int32_t rows)
+{
+    li_x86_conv_f32_run(&li_avx512_tiles_f32, out, x, bias, packed, scratch, layer, first, rows);
+}
+
+const li_layer_kernels_f32 li_avx512_conv_f32 = {
+    li_avx512_conv_f32_packed_bytes, li_x86_conv_f32_scratch_bytes, li_avx512_conv_f32_pack, li_avx512_conv_f32_run
+};
+
+#undef LI_F32_VECTOR
+#undef LI_F32_LANES
+#undef LI_F32_ZERO
+#undef LI_F32_LOAD
+#undef LI_F32_SET1
+#undef LI_F32_ADD
+#undef LI_F32_END
+#undef LI_F32_FUSED
+#undef LI_F32_TWICE
+
+#else
+typedef int li_avx512_conv_f32_is_left_out;      /* an empty translation unit is not C */
+#endif
