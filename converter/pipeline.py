@@ -151,7 +151,7 @@ def convert(
     say("plan", 0, None)
     plan = plan_memory(graph)
     say("write", 0, None)
-    content = backend.write(graph, plan)
+    content = backend.write(graph, plan, _calibration_entry(history))
     state = state_bytes(content)
     if budget is not None and history.budget is None:
         history.budget = weigh(budget, graph, len(content), plan.arena_bytes + state.total)
@@ -171,6 +171,12 @@ def input_needs(graph: Graph) -> tuple[InputNeed, ...]:
     return tuple(
         InputNeed(name, value.shape, value.dtype.numpy) for name, value in zip(names, graph.inputs, strict=True)
     )
+
+
+def _calibration_entry(history: History) -> dict[str, bytes]:
+    """What the file tells of the samples that calibrated it."""
+    manifest = None if history.calibration is None else history.calibration.manifest
+    return {} if manifest is None else {backend.CALIBRATION: backend.calibration(manifest)}
 
 
 def _budget(graph: Graph, options: Options, evaluation: Evaluation | None, executor: Executor) -> Budget | None:

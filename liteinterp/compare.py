@@ -15,6 +15,7 @@ from .engines import Engine, open_engine
 from .errors import UsageError
 from .gate import judge, parse_limit
 from .labels import load_labels
+from .leakage import Leakage
 from .matching import InputBridge, Pair, match
 from .metrics import AgreementSum, TensorErrorSum
 from .samples import Watched, open_samples
@@ -37,6 +38,7 @@ def compare(
     ref_engine: str = "auto",
     preprocess: Any = None,
     limit: int | None = None,
+    allow_calibration_data: bool = False,
     progress: Progress | None = None,
 ) -> Drift:
     """Run `data` (a SRC, in the layout of the reference's inputs) through both models.
@@ -44,7 +46,8 @@ def compare(
     `ref` and `test` are `.onnx` or `.tflite` files. An `.onnx` runs in ONNX Runtime, a `.tflite` here, or where
     `ref_engine` says. `preprocess` is a preset's name or a mapping of options (`liteinterp.preprocessing`). `labels`
     are class indices, `max_drop` is one point of the metric for 1 and one per cent of the reference's figure for "1%",
-    `limit` the most samples to read. Raises UsageError and the errors of the models.
+    `limit` the most samples to read. Samples that calibrated `test` are refused unless `allow_calibration_data`:
+    figures on them flatter. Raises UsageError and the errors of the models.
     """
     allowed = parse_limit(max_drop)
     classes = None if labels is None else load_labels(labels)
@@ -53,8 +56,10 @@ def compare(
     reference = open_engine(ref, ref_engine, hints)
     samples = open_samples(data, reference.inputs, limit, preprocess)
     comparison = _Comparison(reference, candidate)
+    seen = Leakage(candidate, Path(test).name, samples.title, allow_calibration_data)
     count = 0
     for count, sample in enumerate(Watched(samples, progress or _silent), 1):
+        seen.check(sample, count - 1)
         comparison.add(sample, _label(classes, count - 1))
     outputs = comparison.outputs()
     decisive = _decisive(outputs, comparison.probabilities, classes is not None)
@@ -77,7 +82,7 @@ def compare(
         layers=tuple(comparison.layers()),
         unmatched=comparison.unmatched,
         verdict=verdict,
-        notes=tuple(samples.notes),
+        notes=(*samples.notes, *seen.notes()),
     )
 
 

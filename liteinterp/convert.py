@@ -75,7 +75,7 @@ def convert(
         )
     if report is not None:
         check_writable(report)
-    evaluation = _evaluation(quantize, max_drop, eval, labels, metric)
+    evaluation = _evaluation(quantize, max_drop, eval, labels, metric, preprocess)
     pipeline, options_module = _load()
     options = options_module.Options(
         quantize=quantize,
@@ -112,7 +112,7 @@ def convert(
     return conversion
 
 
-def _evaluation(quantize: str, max_drop: Any, src: Any, labels: Any, metric: Any) -> Evaluation | None:
+def _evaluation(quantize: str, max_drop: Any, src: Any, labels: Any, metric: Any, preprocess: Any) -> Evaluation | None:
     """Raises UsageError where one option lacks another."""
     if max_drop is None:
         given = [name for name, value in (("eval", src), ("metric", metric), ("labels", labels)) if value is not None]
@@ -125,7 +125,7 @@ def _evaluation(quantize: str, max_drop: Any, src: Any, labels: Any, metric: Any
         )
     if quantize == "float32":
         raise UsageError("max_drop is for quantized models: float32 loses nothing")
-    return Evaluation(src, max_drop, labels, metric)
+    return Evaluation(src, max_drop, labels, metric, preprocess)
 
 
 def onnx_operators() -> Iterable[str]:

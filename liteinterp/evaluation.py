@@ -125,10 +125,12 @@ class Trial:
 class Evaluation:
     """What `--eval`, `--labels`, `--metric` and `--max-drop` say. Raises UsageError for what cannot be used."""
 
-    def __init__(self, src: Any, max_drop: str | float, labels: Any = None, metric: Any = None) -> None:
+    def __init__(
+        self, src: Any, max_drop: str | float, labels: Any = None, metric: Any = None, preprocess: Any = None
+    ) -> None:
         limit = parse_limit(max_drop)
         assert limit is not None
-        self._src, self._limit = src, limit
+        self._src, self._limit, self._preprocess = src, limit, preprocess
         self._new: Callable[[], TaskMetric] | None = None
         self._labels: Any = None
         if callable(metric) or (isinstance(metric, str) and metric not in METRICS):
@@ -149,7 +151,7 @@ class Evaluation:
     def open(self, inputs: Iterable[Any]) -> Iterable[Sample]:
         """The samples for inputs with `name`, `shape` and `dtype`: they can be read again and again."""
         specs = [InputSpec(need.name, tuple(need.shape), np.dtype(need.dtype)) for need in inputs]
-        return open_samples(self._src, specs)
+        return open_samples(self._src, specs, preprocess=self._preprocess)
 
     def trial(self) -> Trial:
         return Trial(self._new() if self._new is not None else None, self._labels, self._limit)

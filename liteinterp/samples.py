@@ -18,7 +18,7 @@ import numpy.typing as npt
 from .errors import UsageError
 from .fitting import InputSpec, fit
 from .preprocessing import PRESETS, Preprocessing, preprocessing
-from .sample_rows import Source
+from .sample_rows import RandomRows, Source
 from .sources import open_source
 
 log = logging.getLogger("liteinterp")
@@ -45,6 +45,8 @@ class Samples:
         self._limit = limit
         #: Number of samples, where it is known before reading them.
         self.count = source.count if limit is None or source.count is None else min(limit, source.count)
+        #: Whether the samples are random numbers.
+        self.random = isinstance(source, RandomRows)
         self._first = next(iter(self), None)
         if self._first is None:
             raise UsageError(f"{title} holds no sample")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .metadata import CALIBRATION, calibration
 from .write import tensor_order, write
 
-__all__ = ["tensor_order", "write"]
+__all__ = ["CALIBRATION", "calibration", "tensor_order", "write"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 
@@ -9,11 +10,13 @@ import numpy as np
 
 from ..ir.graph import Node, Value
 from ..ir.memory import MemoryPlan
+from ..ir.statistics import Manifest
 from .versions import min_runtime_version
 
 MEMORY_PLAN = "OfflineMemoryAllocation"
 PROVENANCE = "liteinterp.provenance"
 MIN_RUNTIME = "min_runtime_version"
+CALIBRATION = "liteinterp.calibration"
 
 
 def memory_plan(values: Sequence[Value], plan: MemoryPlan) -> bytes:
@@ -36,6 +39,17 @@ def provenance(values: Sequence[Value]) -> bytes:
         if value.origin is not None and not value.is_constant
     ]
     return json.dumps(entries, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def calibration(manifest: Manifest) -> bytes:
+    """JSON: which samples calibrated, so that `liteinterp compare` can tell them from others."""
+    entry = {
+        "samples": manifest.samples,
+        "random": manifest.random,
+        "data": manifest.data,
+        "digests": base64.b64encode(b"".join(manifest.digests)).decode(),
+    }
+    return json.dumps(entry, separators=(",", ":")).encode()
 
 
 def entries(

@@ -70,6 +70,7 @@ def collect(
         fit=tuple(fit),
         held_out=tuple(held_out),
         warnings=checked.warnings(),
+        manifest=checked.manifest.result(),
     )
 
 

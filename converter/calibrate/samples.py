@@ -12,6 +12,7 @@ from ..errors import Blocker, UsageError
 from ..ir.graph import Graph
 from ..ir.statistics import Arrays
 from ..ir.types import DType
+from .manifest import ManifestBuilder
 
 STAGE = "calibrate"
 #: Float inputs above this are raw sensor or pixel values more often than normalised ones; only a warning hangs on it.
@@ -34,6 +35,7 @@ class CheckedSamples:
         self._inputs = dict(zip(names, graph.inputs, strict=True))
         self._spread = dict.fromkeys(self._inputs, (np.inf, -np.inf))
         self._constant = dict.fromkeys(self._inputs, 0)
+        self.manifest = ManifestBuilder(bool(getattr(samples, "random", False)))
         self.count = 0
 
     def __iter__(self) -> Iterator[Arrays]:
@@ -41,6 +43,7 @@ class CheckedSamples:
             if self._limit is not None and self.count >= self._limit:
                 break
             arrays = self._check(sample)
+            self.manifest.add({name: arrays[value.name] for name, value in self._inputs.items()})
             self.count += 1
             yield arrays
         if self.count == 0:

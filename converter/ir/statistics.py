@@ -62,6 +62,17 @@ class HeldOut:
 
 
 @dataclass(frozen=True)
+class Manifest:
+    """Which samples calibrated: their number, SHA-256 over all digests in order, and the digests' first bytes."""
+
+    samples: int
+    data: str
+    #: Whether they were random numbers.
+    random: bool
+    digests: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
 class Calibration:
     """Ranges and histograms are over all samples; `fit` and `held_out` are a bounded selection, kept in memory."""
 
@@ -72,3 +83,4 @@ class Calibration:
     fit: tuple[Arrays, ...] = ()
     held_out: tuple[HeldOut, ...] = ()
     warnings: tuple[str, ...] = ()
+    manifest: Manifest | None = None

@@ -40,6 +40,11 @@ def add(verbs: Any, common: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--ref-engine", choices=ENGINES, default="auto", help="what runs REF (auto)")
     parser.add_argument("--json", metavar="F", help="write the figures as JSON; - for stdout")
+    parser.add_argument(
+        "--allow-calibration-data",
+        action="store_true",
+        help="go on where samples calibrated TEST; otherwise that is refused, exit status 2: figures on them flatter",
+    )
     add_preprocessing(parser)
     parser.set_defaults(run=run)
 
@@ -58,6 +63,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             labels=args.labels,
             max_drop=args.max_drop,
             ref_engine=args.ref_engine,
+            allow_calibration_data=args.allow_calibration_data,
             preprocess=given_preprocessing(args),
             progress=lambda done, count: progress("compare", done, count),
         )
