@@ -34,6 +34,8 @@ class Options:
     input_shape: Mapping[str, Sequence[int]] = field(default_factory=dict)
     #: Largest number of calibration samples to read; None: all.
     calib_n: int | None = None
+    #: Globs: operators with these names in the source stay in float32.
+    keep_float: Sequence[str] = ()
     #: The most bytes that the file, and that arena and state together, may take; None: no limit.
     max_size: int | None = None
     max_memory: int | None = None

@@ -32,6 +32,7 @@ def convert(
     calib: Any = None,
     io: Literal["float32", "int8", "uint8"] = "float32",
     effort: int = 1,
+    keep_float: Sequence[str] = (),
     max_drop: str | float | None = None,
     eval: Any = None,
     labels: Any = None,
@@ -57,6 +58,8 @@ def convert(
     `preprocess` is a preset's name or a mapping of options (`liteinterp.preprocessing`). `report` is a
     path for the report as JSON, `output` a path that is only checked, so that one that cannot be written is found
     before the work.
+
+    `keep_float` are globs: operators with these names in the source, or whose results have them, stay in float32.
 
     `max_drop` (1 is one point of the metric, "1%" one per cent of the float model's figure) is measured on `eval`, a
     SRC like `calib`, whose samples must not calibrate; `labels` are their classes; `metric` is "top1", "agreement",
@@ -84,6 +87,7 @@ def convert(
         input_shape=dict(input_shape or {}),
         calib_n=calib_n,
         dump_after=dump_after,
+        keep_float=(keep_float,) if isinstance(keep_float, str) else tuple(keep_float),
         max_size=parse_bytes(max_size, "max_size"),
         max_memory=parse_bytes(max_memory, "max_memory"),
     )

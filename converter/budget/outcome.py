@@ -171,7 +171,8 @@ class _Shop:
     def sketch(self, mixture: Mixture, base: Candidate) -> Candidate:
         """With the ranges of the first conversion, biases corrected."""
         options, before = replace(self._options, effort=0), base.quantized
-        made = quantize(before.floats, before.calibration, options, self._executor, self._said(), mixture=mixture)
+        statistics = replace(before.calibration, ranges=before.ranges)
+        made = quantize(before.floats, statistics, options, self._executor, self._said(), mixture=mixture)
         return self._candidate(mixture, made, rough=True)
 
     def errors(self, quantized: Quantized, units: object) -> tuple[float, list[float]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from ..ir.executor import Executor
 from ..ir.graph import Graph, Node, Value
+from ..ir.ranges import Ranges
 from ..ir.statistics import Calibration
 from ..options import Options
 from .apply import Layer, QuantizedGraph, apply
@@ -15,6 +16,7 @@ from .bias_correction import correct_biases
 from .borders import set_border_types
 from .copied import copied
 from .evaluate import output_sqnr_db
+from .kept import kept_outputs
 from .layer_fit import fit_layers
 from .range_search import search_ranges
 from .scheme import KeptFloat, Scheme, decide
@@ -75,8 +77,9 @@ class Quantized:
     notes: tuple[str, ...]
     #: The same graph before chains became tables, with float32 borders: every operator has its float operator.
     unmerged: QuantizedGraph
-    #: What the graph was made from: statistics of `floats`, with the ranges that were chosen.
+    #: The statistics of `floats`, and the ranges that were chosen from them.
     calibration: Calibration
+    ranges: Ranges
 
     @property
     def output_db(self) -> float | None:
@@ -104,7 +107,10 @@ def quantize(
         decide,
         graph,
         float_borders=options.io == "float32",
-        float_outputs=[name for name, precision in (mixture or {}).items() if precision == "float32"],
+        float_outputs={
+            **{name: "the budget asks for it" for name, precision in (mixture or {}).items() if precision == "float32"},
+            **kept_outputs(graph, options.keep_float),
+        },
     )
     scheme, ranges = chosen(calibration.ranges), calibration.ranges
     plain = apply(graph, scheme)
@@ -142,7 +148,8 @@ def quantize(
         steps=tuple(ledger.steps),
         notes=notes,
         unmerged=unmerged,
-        calibration=replace(calibration, ranges=ranges),
+        calibration=calibration,
+        ranges=ranges,
     )
 
 

@@ -12,7 +12,7 @@ An operator's `quantize` kind in ops.toml says what its int8 form asks for:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,18 +48,17 @@ class Scheme:
     kept_float: tuple[KeptFloat, ...]
 
 
-def decide(graph: Graph, ranges: Ranges, *, float_borders: bool = False, float_outputs: Collection[str] = ()) -> Scheme:
+def decide(
+    graph: Graph, ranges: Ranges, *, float_borders: bool = False, float_outputs: Mapping[str, str] | None = None
+) -> Scheme:
     """Choose int8 nodes and the quantization of every value they touch.
 
-    Nodes whose first output is one of `float_outputs` stay float32, because the caller wants so.
+    Nodes whose first output has a reason in `float_outputs` stay float32.
 
     With `float_borders` the graph's inputs and outputs stay float32: what only copies one to the other does as well.
     """
-    reasons = {
-        node: "the budget asks for it" if node.outputs[0].name in float_outputs else _why_not(node)
-        for node in graph.nodes
-        if _is_float(node)
-    }
+    asked = float_outputs or {}
+    reasons = {node: asked.get(node.outputs[0].name) or _why_not(node) for node in graph.nodes if _is_float(node)}
     chosen = {node for node, reason in reasons.items() if reason is None}
     for node in _pointless_copies(graph, chosen, float_borders):
         chosen.discard(node)

@@ -46,6 +46,13 @@ def add(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--io", choices=("float32", "int8", "uint8"), default="float32", help="type of inputs and outputs (float32)"
     )
+    parser.add_argument(
+        "--keep-float",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="operators that stay in float32, by their names in the source model; can be given several times",
+    )
     _add_budget(parser)
     parser.add_argument(
         "--input-shape",
@@ -108,6 +115,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             calib=args.calib,
             io=args.io,
             effort=args.effort,
+            keep_float=args.keep_float,
             max_drop=args.max_drop,
             eval=args.eval,
             labels=args.labels,

@@ -119,3 +119,14 @@ def test_limits_of_size_stop_the_search_with_the_best() -> None:
 def test_int8_that_does_not_fit_ends_at_once() -> None:
     found = search(planted_shop(small_cnn(), set(), most=-1))
     assert not found.best.fits and len(found.trials) == 1
+
+
+def test_what_the_user_keeps_in_float32_is_no_unit() -> None:
+    graph = small_cnn()
+    options = Options(effort=0, keep_float=["conv_2d_2", "add*"])
+    made = quantize(graph, calibrated(graph), options, CExecutor())
+    assert [row.node.op for row in made.kept_float if "--keep-float" in row.reason] == ["CONV_2D", "ADD"]
+    assert not {key_of(node) for unit in units_of(made) for node in unit.nodes} & {
+        key_of(graph.nodes[2]),
+        key_of(graph.nodes[3]),
+    }
