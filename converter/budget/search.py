@@ -7,7 +7,7 @@
   useful first.
 
 Measured in steps 2 and 3 are sketches: the ranges that the whole conversion chose, with biases corrected. The mixture
-is then converted with the effort asked for and measured again; where that fails, step 2 goes on.
+is then converted with the effort asked for and measured again; where that fails, the sketch is the answer.
 """
 
 from __future__ import annotations
@@ -95,8 +95,7 @@ class _Search:
             if wanted(tried):
                 chosen = self._reduce(steps, tried, base, wanted)
                 final = self._note(self._shop.full(chosen.mixture))
-                if wanted(final):
-                    return Found(final, tuple(self._trials))
+                return Found(final if wanted(final) else chosen, tuple(self._trials))
         if chosen is not base and final.mixture != chosen.mixture:
             final = self._note(self._shop.full(chosen.mixture))
         return Found(min((c for c in (base, final) if c.fits), key=_distance), tuple(self._trials))
