@@ -26,12 +26,16 @@ from mutate_models import MUTATORS  # noqa: E402
 ADDRESSES = 4 << 30
 
 
-def main(format: str) -> None:
+def main(format: str, seeds: list[bytes]) -> None:
     mutate_model = MUTATORS[format]
 
     def mutate(data: bytes, max_size: int, seed: int) -> bytes:
+        """Half of the mutants come from seeds: most of what libFuzzer keeps is refused at the first glance."""
         rng = random.Random(seed)
-        changed = mutate_model(data, rng) if rng.random() < 0.8 else None
+        origin = rng.choice(seeds) if seeds and rng.random() < 0.5 else data
+        if rng.random() < 0.05:
+            return bytes(atheris.Mutate(origin, max_size))
+        changed = mutate_model(origin, rng) or (mutate_model(rng.choice(seeds), rng) if seeds else None)
         if changed is None or not 0 < len(changed) <= max_size:
             return bytes(atheris.Mutate(data, max_size))
         return changed
@@ -46,5 +50,11 @@ def main(format: str) -> None:
     atheris.Fuzz()
 
 
+def read_seeds(arguments: list[str]) -> list[bytes]:
+    """The files of the last folder given."""
+    folder = Path(arguments[-1])
+    return [path.read_bytes() for path in sorted(folder.iterdir())] if folder.is_dir() else []
+
+
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], read_seeds(sys.argv))

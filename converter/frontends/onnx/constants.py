@@ -23,6 +23,39 @@ _log = logging.getLogger(__name__)
 #: A folded constant may not hold more elements: a small file could otherwise ask for any amount of memory.
 MAX_FOLDED_ELEMENTS = 1 << 26
 
+#: Positions along one dimension that are worked out one by one, as operands of GATHER and of interpolation.
+MAX_POSITIONS = 1 << 24
+
+#: Elements that operators of any cost may read and write when they are folded: some of ONNX's reference
+#: implementations take microseconds for each, or grow faster than their operands.
+_MAX_ELEMENTS_AT_ANY_COST = 1 << 14
+
+#: Operators that numpy computes in time that grows with their operands and results: these fold weights.
+_LINEAR = frozenset(
+    [
+        *(
+            "Abs",
+            "Add",
+            "Cast",
+            "CastLike",
+            "Ceil",
+            "Clip",
+            "Concat",
+            "Constant",
+            "ConstantOfShape",
+            "DequantizeLinear",
+        ),
+        *("Div", "Dropout", "Equal", "Erf", "Exp", "Expand", "Flatten", "Floor", "Gather", "Greater", "Identity"),
+        *("Less", "Log", "Max", "Min", "Mod", "Mul", "Neg", "Not", "Pad", "Pow", "QuantizeLinear", "Range"),
+        *("Reciprocal", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "Relu", "Reshape", "Round", "Shape"),
+        *("Sigmoid", "Sign", "Slice", "Split", "Sqrt", "Squeeze", "Sub", "Tanh", "Tile", "Transpose", "Unsqueeze"),
+        *("And", "Or", "Xor", "Where", "GreaterOrEqual", "LessOrEqual"),
+    ]
+)
+
+#: Operators whose results are no larger than their operands, though ONNX does not infer their shapes.
+_NEVER_GROWING = frozenset(["Compress", "NonZero", "Unique"])
+
 #: Not functions of their inputs alone, or (control flow) more than one operator.
 _NOT_FOLDABLE = frozenset(
     [
@@ -72,6 +105,9 @@ def fold(
     if any(shape is not None and math.prod(shape) > MAX_FOLDED_ELEMENTS for shape in expected):
         _log.warning("%s %r would fold to more than %d elements", node.op_type, node.name, MAX_FOLDED_ELEMENTS)
         return None
+    if not _is_bounded(node, inputs, expected):
+        _log.warning("%s %r would take too long to fold", node.op_type, node.name)
+        return None
     try:
         evaluator = ReferenceEvaluator(_as_graph(node), opsets={"": opset})
         with np.errstate(all="ignore"), warnings.catch_warnings():
@@ -90,6 +126,15 @@ def fold(
     return arrays
 
 
+def _is_bounded(node: onnx.NodeProto, inputs: Mapping[str, npt.NDArray[Any]], expected: Sequence[Shape | None]) -> bool:
+    """Whether the operands and results say that computing the node takes little time and memory."""
+    sizes = [math.prod(shape) for shape in expected if shape is not None]
+    if len(sizes) < len(expected) and node.op_type not in _NEVER_GROWING:
+        return False
+    work = sum(sizes) + sum(array.size for array in inputs.values())
+    return work <= _MAX_ELEMENTS_AT_ANY_COST or node.op_type in _LINEAR
+
+
 def _as_graph(node: onnx.NodeProto) -> onnx.GraphProto:
     """The node as a graph of its own: handed a bare node, the evaluator would take the newest opset."""
     graph = onnx.GraphProto(name="fold")
@@ -103,7 +148,8 @@ def _as_graph(node: onnx.NodeProto) -> onnx.GraphProto:
 def shape_result(node: onnx.NodeProto, shape: Shape) -> npt.NDArray[Any] | None:
     """What Shape and Size yield for a static shape; None for any other operator."""
     if node.op_type == "Size":
-        return np.asarray(math.prod(shape), np.int64)
+        size = math.prod(shape)
+        return np.asarray(size, np.int64) if abs(size) < 2**63 else None
     if node.op_type != "Shape":
         return None
     bounds = {attribute.name: int(attribute.i) for attribute in node.attribute}

@@ -23,8 +23,10 @@ def conv(node: OnnxNode, build: Builder) -> None:
     source, filters, bias = node.input(0), node.input(1), node.optional(2)
     if filters.data is None:
         raise Refusal(f"its filter {filters.name!r} is computed at run time", "The filter has to be a constant")
-    window = read_window(node.attributes, spatial_sizes(source), filters.dims[2:])
     groups = node.attributes.integer("group", 1)
+    if filters.rank != source.rank or groups < 1:
+        raise Refusal(f"{groups} groups, a filter of shape {list(filters.dims)}", "Check the model")
+    window = read_window(node.attributes, spatial_sizes(source), filters.dims[2:])
     channels, outputs = source.dims[1], filters.dims[0]
     if filters.dims[1] * groups != channels or outputs % groups:
         raise Refusal(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ...ir.graph import OptionValue, Value
@@ -119,7 +121,7 @@ def _weights(build: Builder, tensor: Tensor, is_transposed: bool, alpha: float) 
     """Constant weights as FULLY_CONNECTED has them: [outputs, inputs]."""
     if alpha == 1.0 and tensor.rank == 2:
         return build.weights(tensor, None if is_transposed else (1, 0))
-    matrix = build.array(tensor).reshape(-1, tensor.dims[-1]) * np.float32(alpha)
+    matrix = build.array(tensor).reshape(math.prod(tensor.dims[:-1]), tensor.dims[-1]) * np.float32(alpha)
     value = build.new_constant(f"{tensor.name}_scaled", matrix if is_transposed else matrix.T)
     if alpha == 1.0:
         value.origin = Origin(tensor.name)

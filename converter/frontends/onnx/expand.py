@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .builder import Builder
+from .constants import MAX_POSITIONS
+from .errors import Refusal
 from .graph import OnnxNode
 from .registry import onnx_operator
 
@@ -23,6 +25,8 @@ def expand(node: OnnxNode, build: Builder) -> None:
     if shape != value.shape:
         value = build.reshape(value, shape, name=f"{result.name}_ranked")
     growing = [axis for axis, size in enumerate(shape) if size != result.dims[axis]]
+    if any(result.dims[axis] > MAX_POSITIONS for axis in growing):
+        raise Refusal(f"a result of shape {list(result.dims)}", f"At most {MAX_POSITIONS} repetitions are supported")
     for axis in growing:
         places = build.indices(f"{result.name}_places{axis}", np.zeros(result.dims[axis], np.int32))
         last = axis == growing[-1]

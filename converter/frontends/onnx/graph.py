@@ -115,6 +115,8 @@ class OnnxNode:
             return None
         if data.size != 1:
             raise Refusal(f"its {role} has {data.size} elements", "It has to be one number")
+        if data.dtype.kind not in "fiub":
+            raise Refusal(f"its {role} holds {data.dtype}", "It has to be one number")
         return float(data.reshape(-1)[0])
 
 

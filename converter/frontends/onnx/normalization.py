@@ -53,6 +53,8 @@ def instance_normalization(node: OnnxNode, build: Builder) -> None:
     source = node.input(0)
     if source.rank < 3:
         raise Refusal(f"{source.rank} dimensions", "Batch, channels and at least one more are needed")
+    if any(node.input(i).dims != (source.dims[1],) for i in (1, 2)):
+        raise Refusal("a scale or bias of another shape", "Check the model: each has one number per channel")
     shape = (-1, *[1] * (source.rank - 2))
     operands = [_reshaped(build, node.input(i), shape) for i in (1, 2)]
     axes = list(range(2, source.rank))
@@ -89,6 +91,8 @@ def lp_normalization(node: OnnxNode, build: Builder) -> None:
     """p = 2 along the last axis is an operator; along another one that axis goes last and back. p = 1: x / sum |x|."""
     source, result = node.input(0), node.output
     axis, p = node.axis(-1, source.rank), node.attributes.integer("p", 2)
+    if p not in (1, 2):
+        raise Refusal(f"p = {p}", "1 and 2 are supported")
     value = build.value(source)
     if p == 1:
         magnitudes = build.emit("ABS", [value], name=f"{result.name}_magnitudes")

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...ir.graph import Value
 from .builder import Builder
+from .constants import MAX_POSITIONS
 from .errors import Refusal
 from .graph import OnnxNode, Tensor
 from .registry import onnx_operator
@@ -64,8 +65,10 @@ def _surround(node: OnnxNode, build: Builder, value: Value, paddings: _Paddings,
     if number == 0:
         build.pad(value, paddings, to=result)
         return
-    if not math.isfinite(number):
-        raise Refusal(f"padding with {number:g}", "Pad with a finite number")
+    with np.errstate(all="ignore"):
+        is_held = value.dtype.is_float or float(np.array(number).astype(value.dtype.numpy)) == number
+    if not math.isfinite(number) or not is_held:
+        raise Refusal(f"padding with {number:g}", f"Pad with a finite number that {value.dtype.value} holds")
     operands = [
         build.indices(f"{result.name}_paddings", paddings),
         build.new_constant(f"{result.name}_value", np.array(number, value.dtype.numpy)),
@@ -76,6 +79,9 @@ def _surround(node: OnnxNode, build: Builder, value: Value, paddings: _Paddings,
 def _repeat(build: Builder, value: Value, paddings: _Paddings, mode: str, result: Tensor) -> None:
     """One dimension after the other: numpy says which element each place shows."""
     padded = [axis for axis, pair in enumerate(paddings) if any(pair)]
+    if any(value.shape[axis] < 1 or result.dims[axis] > MAX_POSITIONS for axis in padded):
+        found = f"mode {mode!r} from shape {list(value.shape)} to {list(result.dims)}"
+        raise Refusal(found, f"Each dimension needs an element to repeat, and at most {MAX_POSITIONS} afterwards")
     for axis in padded:
         places = np.arange(value.shape[axis])
         places = np.pad(places, paddings[axis], "edge") if mode == "edge" else np.pad(places, paddings[axis], "wrap")

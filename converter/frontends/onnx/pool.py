@@ -6,7 +6,7 @@ import numpy as np
 
 from ...ir.graph import OptionValue, Value
 from .builder import Builder, options_for
-from .constants import MAX_FOLDED_ELEMENTS
+from .constants import MAX_POSITIONS
 from .errors import Refusal
 from .graph import OnnxNode
 from .images import from_image, image_origin, spatial_sizes, to_image
@@ -130,7 +130,7 @@ def _with_borders_repeated(build: Builder, image: Value, window: Window, name: s
     for dimension, axis in enumerate(window.axes, start=1):
         if axis.is_valid:
             continue
-        if axis.size > MAX_FOLDED_ELEMENTS:
+        if axis.size > MAX_POSITIONS:
             raise Refusal(f"pads {_show_pads(window)} on {axis.size} rows", "Check the model: no memory holds them")
         rows = np.arange(-axis.before, axis.size + axis.needed_after).clip(0, axis.size - 1)
         operand = build.indices(f"{name}_rows", rows)
@@ -151,20 +151,12 @@ def _is_subsampled_same(axis: Axis) -> bool:
 def _divisors(window: Window, counts_pads: bool) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
     """By what ONNX divides the sum of each window: shape [height, width] of the output."""
     positions = window.rows.positions * window.columns.positions
-    if positions > MAX_FOLDED_ELEMENTS:
-        raise Refusal(f"a result of {positions} pixels", f"At most {MAX_FOLDED_ELEMENTS} are supported")
+    if positions > MAX_POSITIONS:
+        raise Refusal(f"a result of {positions} pixels", f"At most {MAX_POSITIONS} are supported")
     rows, columns = (
-        np.array(
-            [
-                axis.elements_inside(
-                    position,
-                    -axis.before if counts_pads else 0,
-                    axis.size + (axis.after if counts_pads else 0),
-                )
-                for position in range(axis.positions)
-            ],
-            np.int64,
-        )
+        axis.elements_inside(-axis.before, axis.size + axis.after)
+        if counts_pads
+        else axis.elements_inside(0, axis.size)
         for axis in window.axes
     )
     return np.multiply.outer(rows, columns)

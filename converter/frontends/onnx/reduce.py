@@ -69,7 +69,7 @@ def arg_extreme(node: OnnxNode, build: Builder) -> None:
     if node.attributes.integer("select_last_index", 0):
         raise Refusal("select_last_index = 1", "The index of the first of equal elements is supported")
     source, result = node.input(0), node.output
-    axis = node.attributes.integer("axis", 0) % max(source.rank, 1)
+    axis = node.axis(0, source.rank)
     op = "ARG_MAX" if node.op_type == "ArgMax" else "ARG_MIN"
     operands = [build.value(source), build.new_constant(f"{result.name}_axis", np.array(axis, np.int32))]
     options = {"output_type": "INT64"}

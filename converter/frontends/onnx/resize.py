@@ -6,15 +6,17 @@ modes that comes to the same is taken.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ...ir.graph import Value
 from .builder import Builder
-from .constants import MAX_FOLDED_ELEMENTS
+from .constants import MAX_POSITIONS
 from .errors import Refusal
 from .graph import OnnxNode
 from .images import from_image, image_origin, to_image
@@ -49,7 +51,7 @@ class _Modes:
 @onnx_operator("Upsample")
 def upsample(node: OnnxNode, build: Builder) -> None:
     """Scales are an attribute, since opset 9 an input."""
-    given = node.constant(1, "scales") if node.opset >= 9 else node.attributes.numbers("scales")
+    given = _vector(node, 1, "scales") if node.opset >= 9 else node.attributes.numbers("scales")
     axes = _scaled(node, given, range(node.input(0).rank))
     _resize(node, build, axes, _Modes(node.attributes.text("mode", "nearest"), "asymmetric", "simple"))
 
@@ -62,8 +64,11 @@ def resize(node: OnnxNode, build: Builder) -> None:
         return
     attributes = node.attributes
     rank = node.input(0).rank
-    named = [axis % rank for axis in attributes.integers("axes") or range(rank)]
-    sizes, scales = node.constant(3, "sizes"), node.constant(2, "scales")
+    given = attributes.integers("axes") or tuple(range(rank))
+    if any(not -rank <= axis < rank for axis in given):
+        raise Refusal(f"axes {list(given)}", f"They have to lie in [-{rank}, {rank})")
+    named = [axis % rank for axis in given]
+    sizes, scales = _vector(node, 3, "sizes"), _vector(node, 2, "scales")
     if sizes is not None and sizes.size:
         axes = _sized(node, sizes, named)
     else:
@@ -73,6 +78,14 @@ def resize(node: OnnxNode, build: Builder) -> None:
     transformation = attributes.text("coordinate_transformation_mode", "half_pixel")
     nearest = attributes.text("nearest_mode", "round_prefer_floor")
     _resize(node, build, axes, _Modes(attributes.text("mode", "nearest"), transformation, nearest))
+
+
+def _vector(node: OnnxNode, i: int, role: str) -> npt.NDArray[Any] | None:
+    """A constant list of numbers."""
+    data = node.constant(i, role)
+    if data is not None and (data.ndim != 1 or data.dtype.kind not in "fiu"):
+        raise Refusal(f"its {role} are {data.dtype} of shape {list(data.shape)}", "They have to be a list of numbers")
+    return data
 
 
 def _scaled(
@@ -89,6 +102,8 @@ def _sized(node: OnnxNode, sizes: npt.NDArray[np.int64], named: Sequence[int]) -
     source, result = node.input(0), node.output
     if len(sizes) != len(named):
         raise Refusal(f"{len(sizes)} sizes for {len(named)} dimensions", "Check the model")
+    if 0 in source.dims:
+        raise Refusal(f"an input of shape {list(source.dims)}", "It has to have elements")
     found = {axis: np.float32(size) / np.float32(source.dims[axis]) for axis, size in zip(named, sizes, strict=True)}
     policy = node.attributes.text("keep_aspect_ratio_policy", "stretch")
     if policy != "stretch":
@@ -98,6 +113,9 @@ def _sized(node: OnnxNode, sizes: npt.NDArray[np.int64], named: Sequence[int]) -
 
 def _resize(node: OnnxNode, build: Builder, axes: Sequence[Axis], modes: _Modes) -> None:
     source, result = node.input(0), node.output
+    if any(min(axis.size, axis.out) < 1 or not 0 < axis.scale < math.inf for axis in axes):
+        wanted = f"shape {list(source.dims)} to {list(result.dims)} by {[axis.scale for axis in axes]}"
+        raise Refusal(wanted, "Sizes and scales have to be positive")
     resized = [i for i, axis in enumerate(axes) if axis.is_resized]
     if not resized:
         build.bind(result, build.value(source))
@@ -118,7 +136,7 @@ def _resize(node: OnnxNode, build: Builder, axes: Sequence[Axis], modes: _Modes)
 
 def _resized(build: Builder, image: Value, axes: tuple[Axis, Axis], modes: _Modes, name: str) -> Value:
     """An NHWC image with another height and width."""
-    if max(axis.out for axis in axes) > MAX_FOLDED_ELEMENTS:
+    if max(axis.out for axis in axes) > MAX_POSITIONS:
         raise Refusal(f"an output of {[axis.out for axis in axes]}", "Check the model: no memory holds it")
     if modes.transformation not in TRANSFORMATIONS:
         known = ", ".join(TRANSFORMATIONS)

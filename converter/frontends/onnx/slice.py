@@ -65,7 +65,7 @@ def split(node: OnnxNode, build: Builder) -> None:
     source = node.input(0)
     axis = node.axis(0, source.rank)
     sizes = _split_sizes(node, source.dims[axis])
-    if sum(sizes) != source.dims[axis] or min(sizes) < 0 or len(sizes) != len(node.outputs):
+    if len(sizes) != len(node.outputs) or sum(sizes) != source.dims[axis] or min(sizes) < 0:
         raise Refusal(f"sizes {sizes} of a dimension of {source.dims[axis]}", "Check the model")
     value = build.value(source)
     read = [(i, tensor) for i, tensor in enumerate(node.outputs) if tensor is not None]

@@ -16,8 +16,7 @@ def softmax(node: OnnxNode, build: Builder) -> None:
     """Over one axis since opset 13; before, over everything from `axis` on, flattened."""
     source, result = node.input(0), node.output
     since_13 = node.opset >= 13
-    axis = node.attributes.integer("axis", -1 if since_13 else 1)
-    axis += source.rank if axis < 0 else 0
+    axis = node.axis(-1 if since_13 else 1, source.rank)
     if axis == source.rank - 1:
         build.emit("SOFTMAX", [build.value(source)], _OPTIONS, to=result)
     elif since_13:

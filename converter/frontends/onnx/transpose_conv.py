@@ -137,12 +137,14 @@ def _ohwi(filters: npt.NDArray[np.float32], attributes: Attributes, channels: in
     groups = attributes.integer("group", 1)
     if filters.ndim == 3:
         filters = np.expand_dims(filters, 2)
-    if filters.ndim != 4 or groups < 1 or filters.shape[0] != channels or channels % groups:
+    if filters.ndim != 4 or min(groups, channels) < 1 or filters.shape[0] != channels or channels % groups:
         raise Refusal(
             f"{groups} groups, {channels} channels, filter {list(filters.shape)}", "These contradict each other"
         )
     dilations = attributes.integers("dilations") or (1,) * 2
     steps = (1,) * (2 - len(dilations)) + dilations
+    if len(steps) != 2 or min(steps) < 1:
+        raise Refusal(f"dilations {dilations}", "They have to be positive, one for each spatial dimension")
     reach = [(filters.shape[2 + i] - 1) * steps[i] + 1 for i in (0, 1)]
     depth = channels // groups
     elements = filters.shape[1] * groups * channels * reach[0] * reach[1]
@@ -173,7 +175,7 @@ def _spreads(
         begins = (0, 0) if pads is None else (0,) * (2 - len(pads) // 2) + pads[: len(pads) // 2]
     else:
         begins = tuple(_automatic(sizes[i], kernel[i], strides[i], out[i], auto_pad) for i in (0, 1))
-    if min(strides) < 1 or min(begins) < 0:
+    if len(strides) != 2 or len(begins) != 2 or min(strides) < 1 or min(begins) < 0:
         raise Refusal(f"strides {strides}, pads {pads}", "Positive strides and no negative pads are supported")
     rows, columns = (Spread(sizes[i], kernel[i], strides[i], begins[i], out[i]) for i in (0, 1))
     return rows, columns

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from ...ir.types import Shape
 from ...ops.windows import same_padding
 from .attributes import Attributes
@@ -55,11 +58,11 @@ class Axis:
     def is_valid(self) -> bool:
         return self.before == 0 and self.needed_after == 0
 
-    def elements_inside(self, position: int, low: int, high: int) -> int:
-        """How many elements of a window have coordinates from `low` to `high` - 1 (0: the first of the tensor)."""
-        first = position * self.stride - self.before
-        begin, end = (min(max(-(-(at - first) // self.dilation), 0), self.kernel) for at in (low, high))
-        return max(end - begin, 0)
+    def elements_inside(self, low: int, high: int) -> npt.NDArray[np.int64]:
+        """How many elements of each window have coordinates from `low` to `high` - 1 (0: the first of the tensor)."""
+        first = np.arange(self.positions, dtype=np.int64) * self.stride - self.before
+        begin, end = (np.clip(-((first - at) // self.dilation), 0, self.kernel) for at in (low, high))
+        return np.asarray(np.maximum(end - begin, 0), np.int64)
 
 
 @dataclass(frozen=True)
