@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from tiny_models import BOOL, FLOAT16, FLOAT32, INT8, INT16, INT32, INT64, TYPES, UINT8, ModelMaker
+from tiny_models import BOOL, FLOAT16, FLOAT32, INT4, INT8, INT16, INT32, INT64, TYPES, UINT8, ModelMaker
 
 from converter.gen import tflite
 
@@ -36,7 +36,8 @@ class _Maker(ModelMaker):
         if type == UINT8:
             return self.tensor(shape, type, self.random.integers(0, 256, shape), 0.02, 151)
         scales = [0.01 * (1 + i % 3) for i in range(shape[axis])] if axis is not None else 0.02
-        return self.tensor(shape, type, self.random.integers(-128, 128, shape), scales, axis=axis or 0)
+        low, high = (-8, 8) if type == INT4 else (-128, 128)
+        return self.tensor(shape, type, self.random.integers(low, high, shape), scales, axis=axis or 0)
 
     def ints(self, values: Any, type: int = INT32) -> int:
         array = np.asarray(values)
@@ -73,6 +74,54 @@ def _dense(type: int, keep: bool) -> ModelMaker:
     operands = [m.value((2, 3, 7), type), m.weights((5, 7), type, 0 if keep else None), bias]
     options = tflite.FullyConnectedOptions(3, keep_num_dims=keep)
     return m.only("FULLY_CONNECTED", operands, m.value((2, 3, 5) if keep else (6, 5), type), options, 4)
+
+
+def _stored(name: str, type: int, weights: int, shapes: Sequence[Shape], options: Any, axis: int = 0) -> ModelMaker:
+    """A layer whose weights have another type than its activations; shapes of input, filter and output."""
+    m = _Maker()
+    shape, filter_shape, out = shapes
+    bias = m.weights(out[-1:], FLOAT32) if type == FLOAT32 else m.ints(m.random.integers(-500, 500, out[-1]))
+    operands = [m.value(shape, type), m.weights(filter_shape, weights, axis), bias]
+    if name == "TRANSPOSE_CONV":
+        operands = [m.ints(out), operands[1], operands[0], bias]
+    return m.only(name, operands, m.value(out, type), options, 3)
+
+
+def _stored_weights() -> dict[str, ModelMaker]:
+    conv, depthwise = tflite.Conv2DOptions, tflite.DepthwiseConv2DOptions
+    wide, narrow = ((2, 5, 6, 3), (9, 3, 2, 3), (2, 3, 3, 9)), ((1, 3, 4, 5), (9, 1, 1, 5), (1, 3, 4, 9))
+    dense, single = ((2, 3, 7), (5, 7), (6, 5)), ((2, 5, 6, 3), (1, 3, 2, 3), (2, 3, 3, 3))
+    spread, options = ((2, 3, 4, 5), (9, 3, 3, 5), (2, 6, 7, 9)), tflite.FullyConnectedOptions(3)
+    return {
+        "conv hybrid": _stored("CONV_2D", FLOAT32, INT8, wide, conv(SAME, 2, 2, 1)),
+        "conv 1x1 hybrid": _stored("CONV_2D", FLOAT32, INT8, narrow, conv(SAME, 1, 1)),
+        "conv hybrid int4": _stored("CONV_2D", FLOAT32, INT4, wide, conv(SAME, 2, 2, 1)),
+        "conv int8 int4": _stored("CONV_2D", INT8, INT4, wide, conv(SAME, 2, 2, 1)),
+        "depthwise hybrid": _stored("DEPTHWISE_CONV_2D", FLOAT32, INT8, single, depthwise(SAME, 2, 2, 1), 3),
+        "depthwise int8 int4": _stored("DEPTHWISE_CONV_2D", INT8, INT4, single, depthwise(SAME, 2, 2, 1), 3),
+        "dense hybrid": _stored("FULLY_CONNECTED", FLOAT32, INT8, dense, options),
+        "dense hybrid int4": _stored("FULLY_CONNECTED", FLOAT32, INT4, dense, options),
+        "dense int8 int4": _stored("FULLY_CONNECTED", INT8, INT4, dense, options),
+        "transpose conv hybrid": _stored(
+            "TRANSPOSE_CONV", FLOAT32, INT8, spread, tflite.TransposeConvOptions(SAME, 2, 2, 1)
+        ),
+        "dequantize channels": _dequantized(INT8),
+        "dequantize int4": _dequantized(INT4),
+    }
+
+
+def _dequantized(type: int) -> ModelMaker:
+    """A constant with a scale per channel, and the sum of it and the input."""
+    m = _Maker()
+    x, weights, reals, out = (
+        m.tensor((2, 3, 5)),
+        m.weights((2, 3, 5), type, 1),
+        m.tensor((2, 3, 5)),
+        m.tensor((2, 3, 5)),
+    )
+    m.op("DEQUANTIZE", [weights], [reals], tflite.DequantizeOptions(), 6)
+    m.op("ADD", [x, reals], [out], tflite.AddOptions())
+    return m.ends([x], [out])
 
 
 def _pair(name: str, type: int, a: Shape, b: Shape, scales: Sequence[float] = (0.05, 0.04, 0.06)) -> ModelMaker:
@@ -370,6 +419,7 @@ def one_operator_models() -> dict[str, ModelMaker]:
             f"exp {n}": _same("EXP", type, (3, 7), (3, 7), options=tflite.ExpOptions()),
             f"log {n}": _same("LOG", type, (3, 7), (3, 7)),
         }
+    models |= _stored_weights()
     models["unsigned aliases"] = _unsigned_aliases()
     models["add fixed"] = _pair("ADD", INT8, (2, 3), (2, 3), (1e-5, 0.9, 1.0))
     models["mul fixed"] = _pair("MUL", INT8, (2, 3), (2, 3), (1e-4, 1e-4, 0.5))

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from converter.gen import tflite
 
-FLOAT32, FLOAT16, INT32, UINT8, INT64, BOOL, INT16, INT8 = 0, 1, 2, 3, 4, 6, 7, 9
+FLOAT32, FLOAT16, INT32, UINT8, INT64, BOOL, INT16, INT8, INT4 = 0, 1, 2, 3, 4, 6, 7, 9, 17
 TYPES: dict[int, type[np.generic]] = {
     FLOAT32: np.float32,
     FLOAT16: np.float16,
@@ -20,6 +20,7 @@ TYPES: dict[int, type[np.generic]] = {
     BOOL: np.bool_,
     INT16: np.int16,
     INT8: np.int8,
+    INT4: np.int8,
 }
 
 
@@ -44,6 +45,9 @@ class ModelMaker:
         buffer = 0
         if data is not None:
             array = np.ascontiguousarray(np.broadcast_to(np.asarray(data, TYPES[type]), shape))
+            if type == INT4:  # two to a byte
+                halves = np.append(array.reshape(-1), np.zeros(array.size % 2, np.int8)).view(np.uint8) & 15
+                array = halves[0::2] | (halves[1::2] << 4)
             buffer = len(self.model.buffers)
             self.model.buffers.append(tflite.Buffer(data=array.reshape(-1).view(np.uint8)))
         quantization = None
