@@ -47,6 +47,7 @@ extern const li_layer_kernels li_vnni_conv_s8, li_vnni_depthwise_s8;
 extern const li_layer_kernels_f32 li_avx512_conv_f32;
 void li_vnni_dots_s8(int32_t *sums, const int8_t *x, int32_t zero_point, const int8_t *w, size_t stride, size_t n,
                      size_t channels);
+void li_vnni_add_s8(int8_t *out, const int8_t *a, const int8_t *b, const li_sum_s8 *sum, size_t n);
 #else
 #define LI_HAS_AVX512_VNNI 0
 #endif

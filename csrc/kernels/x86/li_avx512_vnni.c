@@ -3,8 +3,9 @@
  * AVX-512 with VNNI: int8 convolution and sums of products on vpdpbusd, which adds four products of an unsigned and a
  * signed byte to a 32-bit sum without saturation, so it is exact.
  *
- * Convolution: 6 pixels x 16, 32, 48 or 64 channels, up to 24 registers of sums, 4 of weights as they are packed, one
- * broadcast group of four activations. Activations are spread as unsigned bytes, x + 128; the share of the 128 is taken
+ * Convolution: 6 pixels x 16, 32, 48 or 64 channels, 12 to 24 registers of sums, 2 to 4 of weights as they are packed, one
+ * broadcast group of four activations. Two products start in a cycle and take four: fewer than eight sums would wait for
+ * each other, so 16 channels have two sums each, of even and of odd groups. Activations are spread as unsigned bytes, x + 128; the share of the 128 is taken
  * off the bias when weights are packed. The walk is li_x86_conv.h's.
  */
 #include "li_avx2.h"
@@ -54,27 +55,46 @@ LI_VNNI static inline __m512i li_vnni_group(const uint8_t *p)
 
 #define LI_VNNI_CHANNELS(i, b)                                                                                         \
     const __m512i bias##b = _mm512_loadu_si512(p->bias + 16 * b);                                                      \
-    const __m512 multipliers##b = _mm512_loadu_ps(p->multipliers + 16 * b);                                            \
-    const __mmask16 mask##b = li_vnni_mask(p->channels, b);
+    const __m512 multipliers##b = _mm512_loadu_ps(p->multipliers + 16 * b);
 #define LI_VNNI_START(i, b) __m512i s##i##b = bias##b;
+#define LI_VNNI_CLEAR(i, b) __m512i s##i##b = _mm512_setzero_si512();
 #define LI_VNNI_WEIGHTS(i, b) const __m512i w##b = _mm512_loadu_si512(w + 64 * b);
-#define LI_VNNI_STEP(i, b) s##i##b = _mm512_dpbusd_epi32(s##i##b, x, w##b);
-#define LI_VNNI_FINISH(i, b) li_vnni_finish(&e, out + 16 * b, s##i##b, multipliers##b, mask##b);
+#define LI_VNNI_STEP(i, b) s##i##b = _mm512_dpbusd_epi32(s##i##b, x, w##b); __asm__("" : "+v"(s##i##b));
+#define LI_VNNI_SCALE(i, b) const __m512i q##i##b = li_vnni_scale(&e, s##i##b, multipliers##b);
 #define LI_VNNI_PIXEL(EACH, i) { const __m512i x = li_vnni_group(p##i + k); EACH(LI_VNNI_STEP, i) }
 
-#define LI_VNNI_PANEL(name, EACH, vectors)                                                                             \
+/* The bytes of a pixel's 16 b channels, and their store; `e`, `p` and `zeros` are at hand. */
+#define LI_VNNI_BYTES2(i) li_vnni_bytes(&e, q##i##0, q##i##1, zeros, zeros)
+#define LI_VNNI_BYTES3(i) li_vnni_bytes(&e, q##i##0, q##i##1, q##i##2, zeros)
+#define LI_VNNI_BYTES4(i) li_vnni_bytes(&e, q##i##0, q##i##1, q##i##2, q##i##3)
+#define LI_VNNI_FINISH(EACH, BYTES, i) { EACH(LI_VNNI_SCALE, i) li_vnni_store(out, BYTES(i), p->channels); }
+
+LI_VNNI static inline void li_vnni_store(int8_t *out, __m512i bytes, size_t channels)
+{
+    if (channels == 64) _mm512_storeu_si512(out, bytes);
+    else if (channels == 32) _mm256_storeu_si256((__m256i *)(void *)out, _mm512_castsi512_si256(bytes));
+    else _mm512_mask_storeu_epi8(out, ~(__mmask64)0 >> (64 - channels), bytes);
+}
+
+/* What a tile begins with: its first pixel, the pixels from there on, their first taps. */
+#define LI_VNNI_TILE                                                                                                   \
+    const size_t m = li_x86_tile_start(tile, p->pixels), left = p->pixels - m;                                         \
+    const uint32_t *at = p->offsets + m;                                                                               \
+    const uint8_t *p0 = image + at[0], *p1 = image + at[1], *p2 = image + at[2], *p3 = image + at[3];                  \
+    const uint8_t *p4 = image + at[4], *p5 = image + at[5];                                                            \
+    const int8_t *w = p->w;                                                                                            \
+    int8_t *out = p->out + m * p->out_step;
+
+#define LI_VNNI_PANEL(name, EACH, BYTES, vectors)                                                                      \
     LI_VNNI static void name(const li_x86_panel *p, li_vnni_end e)                                                     \
     {                                                                                                                  \
         const uint8_t *image = p->image;                                                                               \
+        const __m512i zeros = _mm512_setzero_si512();                                                                  \
         size_t tile, segment, k;                                                                                       \
+        (void)zeros;                                                                                                   \
         EACH(LI_VNNI_CHANNELS, 0)                                                                                      \
         for (tile = 0; tile < p->pixels; tile += LI_X86_TILE) {                                                        \
-            const size_t m = li_x86_tile_start(tile, p->pixels), left = p->pixels - m;                                 \
-            const uint32_t *at = p->offsets + m;                                                                       \
-            const uint8_t *p0 = image + at[0], *p1 = image + at[1], *p2 = image + at[2], *p3 = image + at[3];          \
-            const uint8_t *p4 = image + at[4], *p5 = image + at[5];                                                    \
-            const int8_t *w = p->w;                                                                                    \
-            int8_t *out = p->out + m * p->out_step;                                                                    \
+            LI_VNNI_TILE                                                                                               \
             EACH(LI_VNNI_START, 0) EACH(LI_VNNI_START, 1) EACH(LI_VNNI_START, 2)                                       \
             EACH(LI_VNNI_START, 3) EACH(LI_VNNI_START, 4) EACH(LI_VNNI_START, 5)                                       \
             for (segment = 0; segment < p->segments; ++segment) {                                                      \
@@ -85,32 +105,71 @@ LI_VNNI static inline __m512i li_vnni_group(const uint8_t *p)
                     LI_VNNI_PIXEL(EACH, 3) LI_VNNI_PIXEL(EACH, 4) LI_VNNI_PIXEL(EACH, 5)                               \
                 }                                                                                                      \
             }                                                                                                          \
-            EACH(LI_VNNI_FINISH, 0)                                                                                    \
-            if (left > 1) { out += p->out_step; EACH(LI_VNNI_FINISH, 1) }                                              \
-            if (left > 2) { out += p->out_step; EACH(LI_VNNI_FINISH, 2) }                                              \
-            if (left > 3) { out += p->out_step; EACH(LI_VNNI_FINISH, 3) }                                              \
-            if (left > 4) { out += p->out_step; EACH(LI_VNNI_FINISH, 4) }                                              \
-            if (left > 5) { out += p->out_step; EACH(LI_VNNI_FINISH, 5) }                                              \
+            LI_VNNI_FINISH(EACH, BYTES, 0)                                                                             \
+            if (left > 1) { out += p->out_step; LI_VNNI_FINISH(EACH, BYTES, 1) }                                       \
+            if (left > 2) { out += p->out_step; LI_VNNI_FINISH(EACH, BYTES, 2) }                                       \
+            if (left > 3) { out += p->out_step; LI_VNNI_FINISH(EACH, BYTES, 3) }                                       \
+            if (left > 4) { out += p->out_step; LI_VNNI_FINISH(EACH, BYTES, 4) }                                       \
+            if (left > 5) { out += p->out_step; LI_VNNI_FINISH(EACH, BYTES, 5) }                                       \
         }                                                                                                              \
     }
 
-LI_VNNI_PANEL(li_vnni_panel16, LI_VNNI_EACH1, 1)
-LI_VNNI_PANEL(li_vnni_panel32, LI_VNNI_EACH2, 2)
-LI_VNNI_PANEL(li_vnni_panel48, LI_VNNI_EACH3, 3)
-LI_VNNI_PANEL(li_vnni_panel64, LI_VNNI_EACH4, 4)
+LI_VNNI_PANEL(li_vnni_panel32, LI_VNNI_EACH2, LI_VNNI_BYTES2, 2)
+LI_VNNI_PANEL(li_vnni_panel48, LI_VNNI_EACH3, LI_VNNI_BYTES3, 3)
+LI_VNNI_PANEL(li_vnni_panel64, LI_VNNI_EACH4, LI_VNNI_BYTES4, 4)
+
+/* 16 channels: sums of even groups in s.0, of odd ones in s.1. */
+#define LI_VNNI_TWO(i)                                                                                                 \
+    s##i##0 = _mm512_dpbusd_epi32(s##i##0, li_vnni_group(p##i + k), w0);                                               \
+    s##i##1 = _mm512_dpbusd_epi32(s##i##1, li_vnni_group(p##i + k + 4), w1);                                           \
+    __asm__("" : "+v"(s##i##0), "+v"(s##i##1));
+#define LI_VNNI_ONE(i) s##i##0 = _mm512_dpbusd_epi32(s##i##0, li_vnni_group(p##i + k), w0);
+#define LI_VNNI_ALL(i) li_vnni_scale(&e, _mm512_add_epi32(s##i##0, s##i##1), multipliers0)
+
+LI_VNNI static void li_vnni_panel16(const li_x86_panel *p, li_vnni_end e)
+{
+    const uint8_t *image = p->image;
+    const __mmask16 mask = li_vnni_mask(p->channels, 0);
+    size_t tile, segment, k;
+    LI_VNNI_EACH1(LI_VNNI_CHANNELS, 0)
+    for (tile = 0; tile < p->pixels; tile += LI_X86_TILE) {
+        LI_VNNI_TILE
+        __m512i s00 = bias0, s10 = bias0, s20 = bias0, s30 = bias0, s40 = bias0, s50 = bias0;
+        __m512i s01 = _mm512_setzero_si512(), s11 = s01, s21 = s01, s31 = s01, s41 = s01, s51 = s01;
+        for (segment = 0; segment < p->segments; ++segment) {
+            const size_t first = segment * p->segment_step, end = first + 4 * p->groups;
+            for (k = first; k + 8 <= end; k += 8, w += 128) {
+                const __m512i w0 = _mm512_loadu_si512(w), w1 = _mm512_loadu_si512(w + 64);
+                LI_VNNI_TWO(0) LI_VNNI_TWO(1) LI_VNNI_TWO(2) LI_VNNI_TWO(3) LI_VNNI_TWO(4) LI_VNNI_TWO(5)
+            }
+            if (k < end) {
+                const __m512i w0 = _mm512_loadu_si512(w);
+                LI_VNNI_ONE(0) LI_VNNI_ONE(1) LI_VNNI_ONE(2) LI_VNNI_ONE(3) LI_VNNI_ONE(4) LI_VNNI_ONE(5)
+                w += 64;
+            }
+        }
+        li_vnni_store_pixels(out, p->out_step, li_vnni_bytes(&e, LI_VNNI_ALL(0), LI_VNNI_ALL(1), LI_VNNI_ALL(2), LI_VNNI_ALL(3)),
+                             mask, left);
+        if (left > 4) {
+            const __m512i q4 = LI_VNNI_ALL(4), q5 = LI_VNNI_ALL(5);
+            li_vnni_store_pixels(out + 4 * p->out_step, p->out_step, li_vnni_bytes(&e, q4, q5, q4, q5), mask, left > 5 ? 2 : 1);
+        }
+    }
+}
 
 /* One pixel, as in fully connected layers: sums of even and odd groups apart, so that they do not wait for each other. */
-#define LI_VNNI_CLEAR(i, b) __m512i s##i##b = _mm512_setzero_si512();
 #define LI_VNNI_ODD(i, b) s##i##b = _mm512_dpbusd_epi32(s##i##b, y, _mm512_loadu_si512(next + 64 * b));
 #define LI_VNNI_JOIN(i, b) s0##b = _mm512_add_epi32(s0##b, s1##b);
 
-#define LI_VNNI_SINGLE(name, EACH, vectors)                                                                            \
+#define LI_VNNI_SINGLE(name, EACH, BYTES, vectors)                                                                     \
     LI_VNNI static void name(const li_x86_panel *p, li_vnni_end e)                                                     \
     {                                                                                                                  \
         const uint8_t *p0 = (const uint8_t *)p->image + p->offsets[0];                                                 \
+        const __m512i zeros = _mm512_setzero_si512();                                                                  \
         const int8_t *w = p->w;                                                                                        \
         int8_t *out = p->out;                                                                                          \
         size_t segment, k;                                                                                             \
+        (void)zeros;                                                                                                   \
         EACH(LI_VNNI_CHANNELS, 0)                                                                                      \
         EACH(LI_VNNI_START, 0) EACH(LI_VNNI_CLEAR, 1)                                                                  \
         for (segment = 0; segment < p->segments; ++segment) {                                                          \
@@ -128,13 +187,14 @@ LI_VNNI_PANEL(li_vnni_panel64, LI_VNNI_EACH4, 4)
             }                                                                                                          \
         }                                                                                                              \
         EACH(LI_VNNI_JOIN, 0)                                                                                          \
-        EACH(LI_VNNI_FINISH, 0)                                                                                        \
+        LI_VNNI_FINISH(EACH, BYTES, 0)                                                                                 \
     }
 
-LI_VNNI_SINGLE(li_vnni_single16, LI_VNNI_EACH1, 1)
-LI_VNNI_SINGLE(li_vnni_single32, LI_VNNI_EACH2, 2)
-LI_VNNI_SINGLE(li_vnni_single48, LI_VNNI_EACH3, 3)
-LI_VNNI_SINGLE(li_vnni_single64, LI_VNNI_EACH4, 4)
+#define LI_VNNI_BYTES1(i) li_vnni_bytes(&e, q##i##0, zeros, zeros, zeros)
+LI_VNNI_SINGLE(li_vnni_single16, LI_VNNI_EACH1, LI_VNNI_BYTES1, 1)
+LI_VNNI_SINGLE(li_vnni_single32, LI_VNNI_EACH2, LI_VNNI_BYTES2, 2)
+LI_VNNI_SINGLE(li_vnni_single48, LI_VNNI_EACH3, LI_VNNI_BYTES3, 3)
+LI_VNNI_SINGLE(li_vnni_single64, LI_VNNI_EACH4, LI_VNNI_BYTES4, 4)
 
 LI_VNNI static void li_vnni_panel(const li_x86_panel *p)
 {
@@ -229,6 +289,31 @@ LI_VNNI void li_vnni_dots_s8(int32_t *sums, const int8_t *x, int32_t zero_point,
             _mm_mask_storeu_epi32(sums + c, some, _mm_add_epi32(_mm_maskz_loadu_epi32(some, sums + c), four));
         }
     }
+}
+
+/* ---- sums of two tensors ---- */
+
+LI_VNNI static inline __m512i li_vnni_sum(const int8_t *a, const int8_t *b, const li_sum_s8 *s)
+{
+    const __m512i x = _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)a));
+    const __m512i y = _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)b));
+    const __m512i terms = _mm512_add_epi32(_mm512_mullo_epi32(y, _mm512_set1_epi32(s->factor_b)), _mm512_set1_epi32(s->bias));
+    return _mm512_sra_epi32(_mm512_add_epi32(_mm512_mullo_epi32(x, _mm512_set1_epi32(s->factor_a)), terms), _mm_cvtsi32_si128(s->shift));
+}
+
+/* Saturation to 16 bits changes nothing: it keeps order, and the limits lie within int8. */
+LI_VNNI void li_vnni_add_s8(int8_t *out, const int8_t *a, const int8_t *b, const li_sum_s8 *s, size_t n)
+{
+    const li_rescale_s8 limits = { 0, s->zero_point, s->low, s->high };
+    const li_vnni_end e = li_vnni_end_of(&limits);
+    const __m512i high = _mm512_set1_epi8((char)s->high);
+    size_t i;
+    for (i = 0; i + 64 <= n; i += 64) {
+        const __m512i p = li_vnni_sum(a + i, b + i, s), q = li_vnni_sum(a + i + 16, b + i + 16, s);
+        const __m512i r = li_vnni_sum(a + i + 32, b + i + 32, s), t = li_vnni_sum(a + i + 48, b + i + 48, s);
+        _mm512_storeu_si512(out + i, _mm512_min_epi8(li_vnni_bytes(&e, p, q, r, t), high));
+    }
+    if (i < n) li_avx2_add_s8(out + i, a + i, b + i, s, n - i);
 }
 
 #else

@@ -32,7 +32,9 @@ LI_VNNI static void li_vnni_depthwise_spread(const li_depthwise_walk *w, const l
 }
 
 #define LI_VNNI_TAP(sum, from, w) sum = _mm512_dpwssd_epi32(sum, _mm512_loadu_si512(from), w)
-#define LI_VNNI_END(sum, to) li_vnni_finish(&e, to, sum, multipliers, mask)
+#define LI_VNNI_FOUR(s)                                                                                                \
+    li_vnni_bytes(&e, li_vnni_scale(&e, s##0, multipliers), li_vnni_scale(&e, s##1, multipliers),                      \
+                  li_vnni_scale(&e, s##2, multipliers), li_vnni_scale(&e, s##3, multipliers))
 
 LI_VNNI static void li_vnni_depthwise_rows(const li_depthwise_walk *w, const li_depthwise_rows *r, const li_rescale_s8 *rescale)
 {
@@ -62,16 +64,8 @@ LI_VNNI static void li_vnni_depthwise_rows(const li_depthwise_walk *w, const li_
                 LI_VNNI_TAP(b3, b + 3 * step, w1);
             }
         }
-        LI_VNNI_END(a0, to);
-        if (left > 1) LI_VNNI_END(a1, to + pixel);
-        if (left > 2) LI_VNNI_END(a2, to + 2 * pixel);
-        if (left > 3) LI_VNNI_END(a3, to + 3 * pixel);
-        if (!r->both) continue;
-        to += w->out_row;
-        LI_VNNI_END(b0, to);
-        if (left > 1) LI_VNNI_END(b1, to + pixel);
-        if (left > 2) LI_VNNI_END(b2, to + 2 * pixel);
-        if (left > 3) LI_VNNI_END(b3, to + 3 * pixel);
+        li_vnni_store_pixels(to, pixel, LI_VNNI_FOUR(a), mask, left);
+        if (r->both) li_vnni_store_pixels(to + w->out_row, pixel, LI_VNNI_FOUR(b), mask, left);
     }
 }
 
