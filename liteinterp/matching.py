@@ -23,15 +23,24 @@ _MOVES = ("TRANSPOSE", "RESHAPE", "SQUEEZE", "QUANTIZE", "DEQUANTIZE")
 
 @dataclass(frozen=True)
 class Pair:
-    """`test` = transpose(`ref`, permutation), both by tensor name; `name` is what a table shows."""
+    """`test` = transpose(`ref`, permutation) · factors of channels, by tensor names; `name` is what a table shows."""
 
     name: str
     ref: str
     test: str
     permutation: tuple[int, ...] | None
+    factors: tuple[float, ...] | None = None
 
     def aligned(self, ref: Array, shape: tuple[int, ...]) -> Array | None:
-        """The reference in the test tensor's axes; None where the shapes do not fit each other."""
+        """The reference in the test tensor's axes and sizes; None where the shapes do not fit each other."""
+        moved = self._moved(ref, shape)
+        if moved is None or self.factors is None:
+            return moved
+        if moved.shape[-1:] != (len(self.factors),):
+            return None
+        return np.asarray(moved * np.array(self.factors, moved.dtype))
+
+    def _moved(self, ref: Array, shape: tuple[int, ...]) -> Array | None:
         if self.permutation is None:
             return reshape(ref, shape, self.name, lambda text: None)
         if len(self.permutation) != ref.ndim:
@@ -70,7 +79,11 @@ def match(ref: Engine, test: Engine) -> Matching:
             unmatched += 1
         elif source not in layers or test.tensors[layers[source].test].operator in _MOVES:
             layers.pop(source, None)
-            layers[source] = Pair(source, source, name, origin.permutation if origin is not None else None)
+            layers[source] = (
+                Pair(source, source, name, None)
+                if origin is None
+                else Pair(source, source, name, origin.permutation, origin.factors)
+            )
     return Matching(outputs, tuple(layers.values()), unmatched)
 
 

@@ -42,11 +42,15 @@ class Signature:
 
 @dataclass(frozen=True)
 class Provenance:
-    """A tensor of the file that equals a tensor of the source model: value = transpose(source, permutation)."""
+    """A tensor of the file that equals a tensor of the source model: value = transpose(source, permutation) · factors.
+
+    Factors are of channels, the value's last axis: 2^(gain / 8), written as the character 65 + gain.
+    """
 
     tensor: int
     source: str
     permutation: tuple[int, ...] | None
+    factors: tuple[float, ...] | None = None
 
 
 class ModelFile:
@@ -192,6 +196,7 @@ class ModelFile:
                     tensor=int(row["tensor"]),
                     source=str(row["source"]),
                     permutation=tuple(map(int, row["permutation"])) if row.get("permutation") is not None else None,
+                    factors=tuple(2 ** ((ord(c) - 65) / 8) for c in str(row["gains"])) if "gains" in row else None,
                 )
                 for row in json.loads(text)
                 if 0 <= int(row["tensor"]) < len(self.tensors)

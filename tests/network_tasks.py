@@ -51,6 +51,8 @@ class NetworkTask:
     #: Per cent that the outputs score on the targets; None where there are none.
     score: Callable[[Outputs, Any], float] | None = None
     max_drop_points: float = 0.0
+    #: The effort at which int8 has to keep these limits.
+    effort: int = 0
 
 
 # ---- ImageNet ----
@@ -315,8 +317,10 @@ NETWORK_TASKS = (
     NetworkTask("movie_review", "movie_review.tflite", _movie_review, same_class, 95, top_1, 1.0),
     NetworkTask("efficientnet", "efficientnet_lite0.onnx", _imagenet, same_class, 95, top_1, 1.0),
     NetworkTask("deeplab", "deeplabv3_257.tflite", _deeplab, same_class, 95, mean_intersection_over_union, 3.0),
-    # Seven test images: a point of the mean is less than one image's spread between calibrations.
-    NetworkTask("portrait", "portrait_mnv3_seg.tflite", _portrait, same_class, 92, mean_intersection_over_union, 4.0),
+    # Channels of very different sizes share its ranges: it needs equalization.
+    NetworkTask(
+        "portrait", "portrait_mnv3_seg.tflite", _portrait, same_class, 95, mean_intersection_over_union, 1.5, effort=1
+    ),
     NetworkTask("ultraface", "ultraface_rfb320.onnx", _ultraface_onnx, _same_boxes(_ultraface_boxes), 90),
     NetworkTask(
         "ultraface_tflite", "ultraface_rfb320.tflite", _ultraface_tflite,

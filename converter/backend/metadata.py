@@ -27,13 +27,16 @@ def memory_plan(values: Sequence[Value], plan: MemoryPlan) -> bytes:
 
 
 def provenance(values: Sequence[Value]) -> bytes:
-    """JSON: the source model's tensor that each computed tensor equals, and how its axes are permuted."""
+    """JSON: the source model's tensor that each computed tensor equals, how its axes are permuted, and by how many
+    eighths of an octave its channels are larger: a character each, "A" for none, "B" for one; left out where none is.
+    """
     entries = [
         {
             "tensor": index,
             "name": value.name,
             "source": value.origin.name,
             "permutation": None if value.origin.permutation is None else list(value.origin.permutation),
+            **({} if value.origin.gains is None else {"gains": "".join(chr(65 + g) for g in value.origin.gains)}),
         }
         for index, value in enumerate(values)
         if value.origin is not None and not value.is_constant

@@ -17,7 +17,7 @@ from ..ir.executor import Executor, Session
 from ..ir.graph import Graph, Node, Value
 from ..ir.judged import judged_values
 from ..ir.ranges import Range, Ranges
-from ..ir.statistics import Arrays, Calibration, HeldOut, TapMeans
+from ..ir.statistics import Arrays, Calibration, ChannelRange, HeldOut, TapMeans
 from ..ir.taps import positions, tap_sums
 from ..ir.types import DType
 from ..ir.weighted import WEIGHTED, source_of
@@ -66,6 +66,7 @@ def collect(
     return Calibration(
         ranges=Ranges({tensor.value.name: tensor.range for tensor in tensors}, checked.count),
         histograms={tensor.value.name: tensor.histogram.result() for tensor in tensors},
+        channels={tensor.value.name: tensor.channels for tensor in tensors if len(tensor.value.shape) > 1},
         tap_means={layer.node.output.name: layer.result() for layer in layers},
         fit=tuple(fit),
         held_out=tuple(held_out),
@@ -75,16 +76,20 @@ def collect(
 
 
 class TensorStatistics:
-    """Extremes and histogram of one tensor."""
+    """Extremes, also of each channel, and histogram of one tensor."""
 
     def __init__(self, value: Value) -> None:
         self.value = value
         self.histogram = HistogramBuilder()
         self.range = Range(math.inf, -math.inf)
+        count = value.shape[-1] if value.shape else 1
+        self.channels = ChannelRange(np.full(count, np.inf, np.float32), np.full(count, -np.inf, np.float32))
 
     def add(self, session: Session, sample: int) -> None:
         array = session.read(self.value)
-        low, high = float(array.min()), float(array.max())
+        rows = array.reshape(-1, len(self.channels.low))
+        lows, highs = rows.min(axis=0), rows.max(axis=0)
+        low, high = float(lows.min()), float(highs.max())
         if not (math.isfinite(low) and math.isfinite(high)):
             bad = int(array.size - np.isfinite(array).sum())
             source = self.value.origin.name if self.value.origin else self.value.name
@@ -95,6 +100,7 @@ class TensorStatistics:
                 "Check the weights and the preprocessing of this sample",
             )
         self.range = self.range.union(Range(low, high))
+        self.channels = ChannelRange(np.minimum(self.channels.low, lows), np.maximum(self.channels.high, highs))
         self.histogram.add(array, low, high)
 
 

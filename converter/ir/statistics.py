@@ -43,6 +43,14 @@ class Histogram:
 
 
 @dataclass(frozen=True)
+class ChannelRange:
+    """Smallest and largest element of each channel (last axis) of a tensor, over all samples."""
+
+    low: npt.NDArray[np.float32]
+    high: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class TapMeans:
     """Mean of what each tap of a weighted layer sees, over the samples of `Calibration.fit` and all output positions.
 
@@ -84,3 +92,5 @@ class Calibration:
     held_out: tuple[HeldOut, ...] = ()
     warnings: tuple[str, ...] = ()
     manifest: Manifest | None = None
+    #: Of tensors that have channels: two dimensions at least.
+    channels: Mapping[str, ChannelRange] = field(default_factory=dict)

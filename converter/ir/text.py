@@ -97,6 +97,8 @@ def _value(value: Value) -> str:
         text += f" from {_quoted(value.origin.name)}"
         if value.origin.permutation is not None:
             text += f"({','.join(map(str, value.origin.permutation))})"
+        if value.origin.gains is not None:
+            text += f" gains({','.join(map(str, value.origin.gains))})"
     return text
 
 

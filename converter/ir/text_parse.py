@@ -101,7 +101,8 @@ class _Parser:
             value.quantization = _quantization(line)
         if line.accept("from"):
             source = line.name()
-            value.origin = Origin(source, line.integers("(", ")") if line.peek() == "(" else None)
+            permutation = line.integers("(", ")") if line.peek() == "(" else None
+            value.origin = Origin(source, permutation, line.integers("(", ")") if line.accept("gains") else None)
         if name in self.values:
             raise ValueError(f"line {line.number}: {name!r} is declared twice")
         self.values[name] = value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,8 +79,21 @@ class Quantization:
 class Origin:
     """Where a value comes from: the source model's tensor that it equals (in float arithmetic).
 
-    `permutation` p means value = transpose(source tensor, p), None that the axes are in the source's order.
+    `permutation` p means value = transpose(source tensor, p), None that the axes are in the source's order. `gains` are
+    of channels, the value's last axis: each is 2^(gain / 8) times as large as in the source; None: as large.
     """
 
     name: str
     permutation: tuple[int, ...] | None = None
+    gains: tuple[int, ...] | None = None
+
+
+def gain_factors(gains: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """2^(gain / 8), made of square roots and products alone, which are the same on every machine."""
+    half = math.sqrt(2.0)
+    quarter = math.sqrt(half)
+    parts = np.array([1.0, math.sqrt(quarter)])
+    parts = np.concatenate([parts, parts * quarter])
+    parts = np.concatenate([parts, parts * half])
+    factors: npt.NDArray[np.float64] = np.ldexp(parts[gains % 8], (gains // 8).astype(np.int32))
+    return factors

@@ -15,6 +15,7 @@ from .apply import Layer, QuantizedGraph, apply
 from .bias_correction import correct_biases
 from .borders import set_border_types
 from .copied import copied
+from .equalize import equalize
 from .evaluate import output_sqnr_db
 from .kept import kept_outputs
 from .layer_fit import fit_layers
@@ -105,14 +106,13 @@ def quantize(
     ledger = _Ledger(calibration, executor, task)
     chosen = partial(
         decide,
-        graph,
         float_borders=options.io == "float32",
         float_outputs={
             **{name: "the budget asks for it" for name, precision in (mixture or {}).items() if precision == "float32"},
             **kept_outputs(graph, options.keep_float),
         },
     )
-    scheme, ranges = chosen(calibration.ranges), calibration.ranges
+    scheme, ranges = chosen(graph, calibration.ranges), calibration.ranges
     plain = apply(graph, scheme)
     ledger.offer("min-max ranges", f"{len(scheme.int8_nodes)} operators in int8, weights per channel", plain)
     correctable = bool(plain.layers and calibration.fit)
@@ -120,9 +120,16 @@ def quantize(
         made = apply(graph, scheme)
         changed = correct_biases(made, calibration, executor, progress)
         ledger.offer("bias correction", f"{changed} of {len(made.layers)} layers", made)
+    if options.effort >= 1 and correctable:
+        equal, statistics, changed = equalize(graph, scheme, calibration, executor)
+        rescaled = chosen(equal, statistics.ranges)
+        made = apply(equal, rescaled)
+        correct_biases(made, statistics, executor, progress)
+        if changed and ledger.offer("equalization", f"channels of {changed} tensors rescaled", made):
+            graph, calibration, scheme, ranges = equal, statistics, rescaled, statistics.ranges
     if options.effort >= 1 and calibration.fit:
         narrowed, changed = search_ranges(graph, scheme, calibration, executor, progress)
-        searched = chosen(narrowed)
+        searched = chosen(graph, narrowed)
         made = apply(graph, searched)
         correct_biases(made, calibration, executor, progress)
         if changed and ledger.offer("searched ranges", f"{changed} tensors narrowed", made):

@@ -36,7 +36,7 @@ def int8_model(zoo: Path, split_of: Callable[[NetworkTask], NetworkSplit]) -> Ca
     def converted(task: NetworkTask) -> bytes:
         path = zoo / "models" / task.file
         calib = {input_name(path): split_of(task).calibration}
-        return liteinterp.convert(path, quantize="int8", calib=calib, effort=0).model
+        return liteinterp.convert(path, quantize="int8", calib=calib, effort=task.effort).model
 
     return converted
 
