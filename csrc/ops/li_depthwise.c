@@ -206,6 +206,23 @@ LI_NOT_INLINE static void li_depthwise_run_packed_s8(const li_net *net, const li
                    0, w->out_h);
 }
 
+/* Image by image through the kernels of whole float layers. */
+static void li_depthwise_run_f32(const li_net *net, const li_node *node, const li_depthwise_state *s)
+{
+    const li_window *w = &s->window;
+    const li_layer_f32 layer = { w->in_h, w->in_w, s->in_c, w->out_h, w->out_w, s->out_c, w->filter_h, w->filter_w, w->stride_h,
+                                 w->stride_w, w->dilation_h, w->dilation_w, w->pad_top, w->pad_left, s->in_c,
+                                 (net->flags & LI_EXACT) != 0, 0, s->end.low_f32, s->end.high_f32 };
+    const size_t in_floats = (size_t)w->in_h * (size_t)w->in_w * (size_t)s->in_c;
+    const size_t out_floats = (size_t)w->out_h * (size_t)w->out_w * (size_t)s->out_c;
+    const float *x = li_tensor_data(li_node_input(net, node, 0)), *filter = li_tensor_data(li_node_input(net, node, 1));
+    float *out = li_tensor_data(li_node_output(net, node, 0));
+    int32_t b;
+
+    for (b = 0; b < w->batches; ++b, x += in_floats, out += out_floats)
+        li_kernels_of(net)->depthwise_f32(out, x, filter, li_optional_data(net, node, 2), &layer, 0, w->out_h);
+}
+
 li_status li_depthwise_conv_2d_run(li_net *net, const li_node *node)
 {
     const li_tensor *input = li_node_input(net, node, 0);
@@ -224,6 +241,10 @@ li_status li_depthwise_conv_2d_run(li_net *net, const li_node *node)
     if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return LI_OK;    /* the other dimensions may be huge */
     if (node->packed_bytes != 0) {
         li_depthwise_run_packed_s8(net, node, s);
+        return LI_OK;
+    }
+    if (input->type == LI_FLOAT32 && !hybrid && s->multiplier == 1 && kernels->depthwise_f32 != NULL) {
+        li_depthwise_run_f32(net, node, s);
         return LI_OK;
     }
     for (b = 0; b < w->batches; ++b) {

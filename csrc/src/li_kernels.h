@@ -127,6 +127,10 @@ typedef struct li_kernels {
 
     const li_layer_kernels *conv_s8, *depthwise_s8, *dense_s8;      /* NULL in sets without */
     const li_layer_kernels_f32 *conv_f32;                           /* NULL in sets without; dense layers too */
+    /* A depthwise layer of one image on weights [h][w][c], as li_layer_kernels_f32's run; NULL in sets without. groups, in_c
+       and out_c are equal, block is 0. */
+    void (*depthwise_f32)(float *out, const float *x, const float *w, const float *bias, const li_layer_f32 *layer, int32_t first,
+                          int32_t rows);
 } li_kernels;
 
 extern const li_kernels li_kernels_ref;

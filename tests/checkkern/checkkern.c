@@ -37,6 +37,9 @@ static void check_length(const li_kernels *k, size_t n, uint64_t seed)
             if (k->conv_f32 != NULL && n < 68) {
                 run_check(check_conv_f32, "conv_f32", k, s);
             }
+            if (k->depthwise_f32 != NULL && n < 68) {
+                run_check(check_depthwise_f32, "depthwise_f32", k, s);
+            }
             if (k->conv_s8 != NULL && n < 68) {
                 run_check(check_conv_s8, "conv_s8", k, s);
             }

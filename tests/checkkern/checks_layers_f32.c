@@ -51,19 +51,18 @@ static li_layer_f32 draw_layer(size_t channels)
     return l;
 }
 
-/* Output (y, x, n) in the definition's order, each operation stored; *magnitude: the sum of what was added. */
-static float expected_of(const li_layer_f32 *l, const float *x, const float *w, const float *bias, int32_t y, int32_t at_x, int32_t n,
-                         double *magnitude)
+/* Output (y, x, n) in the definition's order, each operation stored; w: of channel n, w_step: from tap to tap. *magnitude: the sum of what was added. */
+static float expected_of(const li_layer_f32 *l, const float *x, const float *w, size_t w_step, const float *bias, int32_t y,
+                         int32_t at_x, int32_t n, double *magnitude)
 {
     const int32_t filter_c = l->in_c / l->groups, first = n / (l->out_c / l->groups) * filter_c;
     volatile float product, part = 0, total = 0;
     *magnitude = 0;
-    w += (size_t)n * (size_t)(l->filter_h * l->filter_w * filter_c);
     for (int32_t i = 0; i < l->filter_h; i++) {
         for (int32_t j = 0; j < l->filter_w; j++) {
             const int32_t from_y = y * l->stride_h - l->pad_top + i * l->dilation_h;
             const int32_t from_x = at_x * l->stride_w - l->pad_left + j * l->dilation_w;
-            for (int32_t c = 0; c < filter_c; c++, w++) {
+            for (int32_t c = 0; c < filter_c; c++, w += w_step) {
                 if (from_y < 0 || from_x < 0 || from_y >= l->in_h || from_x >= l->in_w) {
                     continue;
                 }
@@ -85,6 +84,23 @@ static float expected_of(const li_layer_f32 *l, const float *x, const float *w, 
     return total < l->low ? l->low : total > l->high ? l->high : total;
 }
 
+/* Every output; w_channel and w_step: floats from channel to channel and from tap to tap. */
+static void compare_layer(const shape *s, const li_layer_f32 *l, const result *r, const float *x, const float *w, size_t w_channel,
+                          size_t w_step, const float *bias)
+{
+    size_t at = 0;
+    for (int32_t y = 0; y < l->out_h; y++) {
+        for (int32_t from_x = 0; from_x < l->out_w; from_x++) {
+            for (int32_t n = 0; n < l->out_c; n++, at++) {
+                double magnitude;
+                const float expected = expected_of(l, x, w + (size_t)n * w_channel, w_step, bias, y, from_x, n, &magnitude);
+                accept_near(r, at, expected, l->exact && !isnan(expected) ? -1.0 : magnitude);
+            }
+        }
+    }
+    compare(s, r);
+}
+
 void check_conv_f32(const li_kernels *k, shape s)
 {
     const li_layer_f32 l = draw_layer(s.n);
@@ -96,7 +112,6 @@ void check_conv_f32(const li_kernels *k, shape s)
     char *packed = place(4, packed_bytes, s.at < 0 ? -1 : s.at % 2 * 16, 1), *scratch = place(5, (scratch_bytes + 15) / 16 * 16, -1, 1);
     const int32_t split = (int32_t)below((size_t)l.out_h + 1);
     const result r = make_result(out_floats * 4, s.at, 4);
-    size_t at = 0;
     s.channels = out_c;
     if (packed_bytes == 0 || packed_bytes % 64 != 0) {
         fail(&s, "packed bytes are no multiple of 64\n");
@@ -115,14 +130,32 @@ void check_conv_f32(const li_kernels *k, shape s)
     k->conv_f32->pack(packed, &l, w);
     k->conv_f32->run((float *)(void *)r.got, x, bias, packed, scratch, &l, 0, split);
     k->conv_f32->run((float *)(void *)r.got, x, bias, packed, scratch, &l, split, l.out_h - split);
-    for (int32_t y = 0; y < l.out_h; y++) {
-        for (int32_t from_x = 0; from_x < l.out_w; from_x++) {
-            for (int32_t n = 0; n < l.out_c; n++, at++) {
-                double magnitude;
-                const float expected = expected_of(&l, x, w, bias, y, from_x, n, &magnitude);
-                accept_near(&r, at, expected, l.exact && !isnan(expected) ? -1.0 : magnitude);
-            }
-        }
+    compare_layer(&s, &l, &r, x, w, taps, 1, bias);
+}
+
+void check_depthwise_f32(const li_kernels *k, shape s)
+{
+    li_layer_f32 l = draw_layer(s.n);
+    l.out_c = l.groups = l.in_c;
+    l.block = 0;
+    l.in_w += below(2) != 0 ? 14 : 0;    /* room for tiles between the edges */
+    l.out_w = place_window(l.in_w, l.filter_w, l.stride_w, l.dilation_w, &l.pad_left);
+    const size_t taps = (size_t)(l.filter_h * l.filter_w), c = (size_t)l.in_c;
+    const size_t x_floats = (size_t)(l.in_h * l.in_w) * c, out_floats = (size_t)(l.out_h * l.out_w) * c;
+    float *x = place(0, x_floats * 4, s.at, 4), *w = place(1, taps * c * 4, s.at, 4);
+    float *bias = below(4) == 0 ? NULL : place(2, c * 4, s.at, 4);
+    const int32_t split = (int32_t)below((size_t)l.out_h + 1);
+    const result r = make_result(out_floats * 4, s.at, 4);
+    s.channels = c;
+    fill_f32(x, x_floats);
+    fill_f32(w, taps * c);
+    if (below(8) == 0) {
+        w[below(taps * c)] = INFINITY;
     }
-    compare(&s, &r);
+    if (bias != NULL) {
+        fill_f32(bias, c);
+    }
+    k->depthwise_f32((float *)(void *)r.got, x, w, bias, &l, 0, split);
+    k->depthwise_f32((float *)(void *)r.got, x, w, bias, &l, split, l.out_h - split);
+    compare_layer(&s, &l, &r, x, w, 1, c, bias);
 }

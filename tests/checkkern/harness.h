@@ -68,6 +68,7 @@ void check_depthwise_s8(const li_kernels *k, shape s);
 void check_dense_s8(const li_kernels *k, shape s);
 void check_taps_f32(const li_kernels *k, shape s);
 void check_conv_f32(const li_kernels *k, shape s);
+void check_depthwise_f32(const li_kernels *k, shape s);
 void check_dots_f32(const li_kernels *k, shape s);
 void check_dots_f32_packed(const li_kernels *k, shape s);
 

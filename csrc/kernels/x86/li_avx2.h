@@ -36,6 +36,8 @@ void li_avx2_average_s8(int8_t *out, const int8_t *x, const li_tap_grid *grid, i
 
 extern const li_layer_kernels li_avx2_conv_s8, li_avx2_depthwise_s8, li_avx2_dense_s8;
 extern const li_layer_kernels_f32 li_avx2_conv_f32;
+void li_avx2_depthwise_f32(float *out, const float *x, const float *w, const float *bias, const li_layer_f32 *layer,
+                           int32_t first, int32_t rows);
 
 #else
 #define LI_HAS_AVX2 0
@@ -45,6 +47,8 @@ extern const li_layer_kernels_f32 li_avx2_conv_f32;
 #define LI_HAS_AVX512_VNNI 1
 extern const li_layer_kernels li_vnni_conv_s8, li_vnni_depthwise_s8;
 extern const li_layer_kernels_f32 li_avx512_conv_f32;
+void li_avx512_depthwise_f32(float *out, const float *x, const float *w, const float *bias, const li_layer_f32 *layer,
+                             int32_t first, int32_t rows);
 void li_vnni_dots_s8(int32_t *sums, const int8_t *x, int32_t zero_point, const int8_t *w, size_t stride, size_t n,
                      size_t channels);
 void li_vnni_add_s8(int8_t *out, const int8_t *a, const int8_t *b, const li_sum_s8 *sum, size_t n);

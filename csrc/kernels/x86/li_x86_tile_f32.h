@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The loops of float32 convolution and fully connected layers, as macros that a set fills with its vectors. A tile is a few
+ * The loops of float32 convolution, depthwise and fully connected layers, as macros that a set fills with its vectors. A tile is a few
  * pixels by 1 to 4 vectors of channels: one sum per pixel and vector in a register (named, never an array, which
  * compilers keep in memory), the vectors of weights of one k, and one broadcast element of the pixel at a time. It is
  * the outer product form of matrix multiplication (Goto and van de Geijn, 2008), with the image in place of a packed
@@ -11,12 +11,16 @@
  *   LI_F32_ZERO(), LI_F32_LOAD(p), LI_F32_SET1(p)      p: pointer; loads of weights are aligned to a vector or not
  *   LI_F32_ADD(a, b)
  *   LI_F32_END(p, out, sum, b)             sum + bias, limits, store of vector b; p: the panel
+ *   LI_F32_WINDOW_END(t, out, sum, c)      the same of the vector from channel c on; t: the window
+ *   LI_F32_MASK, LI_F32_MASK_OF(n)         the first n lanes
+ *   LI_F32_LOAD_SOME(p)                    those of a variable `mask`, 0 in the others
  *   LI_F32_FUSED(x, w, s), LI_F32_TWICE(x, w, s)       x * w + s with one rounding, and with two
  */
 #ifndef LI_X86_TILE_F32_H
 #define LI_X86_TILE_F32_H
 
 #include "li_x86_conv_f32.h"
+#include "li_x86_depthwise_f32.h"
 
 /* M(pixel, b) for each of the first 1 to 4 vectors. */
 #define LI_F32_EACH1(M, i) M(i, 0)
@@ -123,6 +127,45 @@
                 EACH(LI_F32_JOIN, 0)                                                                                   \
             }                                                                                                          \
             EACH(LI_F32_FINISH, 0)                                                                                     \
+        }                                                                                                              \
+    }
+
+/* ---- depthwise: neighbouring pixels of a window, channels in lanes ---- */
+
+#define LI_F32_WINDOW_AT(i, E, A) const float *const p##i = x + (i) * t->x_step;
+#define LI_F32_WINDOW_CLEAR(i, E, A) LI_F32_VECTOR s##i = LI_F32_ZERO();
+#define LI_F32_WINDOW_STEP(i, E, A) s##i = E(A(p##i + at), by, s##i);
+#define LI_F32_WINDOW_STORE(i, E, A) LI_F32_WINDOW_END(t, t->out + (i) * t->out_step + c, s##i, c);
+
+/* One vector of channels from c on, loaded by LOAD. */
+#define LI_F32_WINDOW_BLOCK(LIST, STEP, LOAD)                                                                          \
+    {                                                                                                                  \
+        size_t i, j;                                                                                                   \
+        LIST(LI_F32_WINDOW_CLEAR, 0, 0)                                                                                \
+        for (i = 0; i < t->grid.rows; ++i) {                                                                           \
+            size_t at = i * t->grid.x_row, w = i * t->grid.w_row + c;                                                  \
+            for (j = 0; j < t->grid.columns; ++j, at += t->grid.x_column, w += t->grid.w_column) {                     \
+                const LI_F32_VECTOR by = LOAD(t->w + w);                                                               \
+                LIST(LI_F32_WINDOW_STEP, STEP, LOAD)                                                                   \
+            }                                                                                                          \
+        }                                                                                                              \
+        LIST(LI_F32_WINDOW_STORE, 0, 0)                                                                                \
+    }
+
+#define LI_F32_WINDOW(name, TARGET, LIST, STEP)                                                                        \
+    TARGET static void name(const li_x86_window_f32 *t)                                                                \
+    {                                                                                                                  \
+        size_t c = 0;                                                                                                  \
+        for (; c + LI_F32_LANES <= t->channels; c += LI_F32_LANES) {                                                   \
+            const float *const x = t->x + c;                                                                           \
+            LIST(LI_F32_WINDOW_AT, 0, 0)                                                                               \
+            LI_F32_WINDOW_BLOCK(LIST, STEP, LI_F32_LOAD)                                                               \
+        }                                                                                                              \
+        if (c < t->channels) {                                                                                         \
+            const float *const x = t->x + c;                                                                           \
+            const LI_F32_MASK mask = LI_F32_MASK_OF(t->channels - c);                                                  \
+            LIST(LI_F32_WINDOW_AT, 0, 0)                                                                               \
+            LI_F32_WINDOW_BLOCK(LIST, STEP, LI_F32_LOAD_SOME)                                                          \
         }                                                                                                              \
     }
 

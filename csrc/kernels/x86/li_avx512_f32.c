@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * float32 convolution in AVX-512: 12 pixels x 16 channels, 8 x 32, 8 x 48 or 6 x 64, up to 24 registers of sums, 4 of
+ * float32 convolution, depthwise and fully connected layers in AVX-512: 12 pixels x 16 channels, 8 x 32, 8 x 48 or 6 x 64, up to 24 registers of sums, 4 of
  * weights, one broadcast element. Two products per cycle wait four cycles each, so 12 sums are enough, and fewer loads per
  * product do not help beyond 8 x 32. The walk is li_x86_conv_f32.h's, the loops are li_x86_tile_f32.h's.
  */
@@ -16,19 +16,24 @@
 #define LI_F32_LOAD(p) _mm512_loadu_ps(p)
 #define LI_F32_SET1(p) _mm512_set1_ps(*(p))
 #define LI_F32_ADD(a, b) _mm512_add_ps(a, b)
-#define LI_F32_END(p, out, sum, b) li_avx512_end_f32(p, out, sum, b)
+#define LI_F32_END(p, out, sum, b) li_avx512_store_f32(out, sum, (p)->bias, 16 * (b), (p)->channels, (p)->low, (p)->high)
 #define LI_F32_FUSED(x, w, s) _mm512_fmadd_ps(x, w, s)
+#define LI_F32_WINDOW_END(t, out, sum, c) li_avx512_store_f32(out, sum, (t)->bias, c, (t)->channels, (t)->low, (t)->high)
+#define LI_F32_MASK __mmask16
+#define LI_F32_MASK_OF(n) (__mmask16)((1u << (n)) - 1)
+#define LI_F32_LOAD_SOME(p) _mm512_maskz_loadu_ps(mask, p)
 #define LI_F32_TWICE(x, w, s) _mm512_add_ps(s, _mm512_mul_ps(x, w))
 
 #include "li_x86_tile_f32.h"
 
 /* NaN passes the limits, and -0 that of 0: the instructions give their second operand then. */
-LI_AVX512 static inline void li_avx512_end_f32(const li_x86_panel_f32 *p, float *out, __m512 sum, size_t b)
+LI_AVX512 static inline void li_avx512_store_f32(float *out, __m512 sum, const float *bias, size_t c, size_t channels, float low,
+                                                  float high)
 {
-    const size_t left = p->channels > 16 * b ? p->channels - 16 * b : 0;
+    const size_t left = channels > c ? channels - c : 0;
     const __mmask16 mask = left >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << left) - 1);
-    if (p->bias != NULL) sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, p->bias + 16 * b));
-    sum = _mm512_min_ps(_mm512_set1_ps(p->high), _mm512_max_ps(_mm512_set1_ps(p->low), sum));
+    if (bias != NULL) sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, bias + c));
+    sum = _mm512_min_ps(_mm512_set1_ps(high), _mm512_max_ps(_mm512_set1_ps(low), sum));
     _mm512_mask_storeu_ps(out, mask, sum);
 }
 
@@ -95,6 +100,27 @@ const li_layer_kernels_f32 li_avx512_conv_f32 = {
     li_avx512_conv_f32_packed_bytes, li_x86_conv_f32_scratch_bytes, li_avx512_conv_f32_pack, li_avx512_conv_f32_run
 };
 
+/* ---- depthwise: 8 or 4 pixels, or one, by 16 channels ---- */
+
+LI_F32_WINDOW(li_avx512_fast_one, LI_AVX512, LI_F32_LIST1, LI_F32_FUSED)
+LI_F32_WINDOW(li_avx512_fast_four, LI_AVX512, LI_F32_LIST4, LI_F32_FUSED)
+LI_F32_WINDOW(li_avx512_fast_eight, LI_AVX512, LI_F32_LIST8, LI_F32_FUSED)
+LI_F32_WINDOW(li_avx512_exact_one, LI_AVX512, LI_F32_LIST1, LI_F32_TWICE)
+LI_F32_WINDOW(li_avx512_exact_four, LI_AVX512, LI_F32_LIST4, LI_F32_TWICE)
+LI_F32_WINDOW(li_avx512_exact_eight, LI_AVX512, LI_F32_LIST8, LI_F32_TWICE)
+
+void li_avx512_depthwise_f32(float *out, const float *x, const float *w, const float *bias, const li_layer_f32 *layer,
+                             int32_t first, int32_t rows)
+{
+    const li_x86_windows_f32 fast = { li_avx512_fast_one, li_avx512_fast_four, li_avx512_fast_eight };
+    const li_x86_windows_f32 exact = { li_avx512_exact_one, li_avx512_exact_four, li_avx512_exact_eight };
+    li_x86_depthwise_f32(layer->exact ? &exact : &fast, out, x, w, bias, layer, first, rows);
+}
+
+#undef LI_F32_WINDOW_END
+#undef LI_F32_MASK
+#undef LI_F32_MASK_OF
+#undef LI_F32_LOAD_SOME
 #undef LI_F32_VECTOR
 #undef LI_F32_LANES
 #undef LI_F32_ZERO
@@ -106,5 +132,5 @@ const li_layer_kernels_f32 li_avx512_conv_f32 = {
 #undef LI_F32_TWICE
 
 #else
-typedef int li_avx512_conv_f32_is_left_out;      /* an empty translation unit is not C */
+typedef int li_avx512_f32_is_left_out;      /* an empty translation unit is not C */
 #endif
