@@ -219,6 +219,7 @@ class _OpenVino:
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
             "ENABLE_CPU_PINNING": False,  # the process is pinned
+            "INFERENCE_PRECISION_HINT": "f32",  # its own choice is bfloat16 where the processor has it: other outputs
         }
         try:
             core = openvino.Core()

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * float32 convolution, depthwise and fully connected layers in AVX2: 6 pixels x 16 channels, 12 registers of sums, 2 of weights, one broadcast element, one
- * product; or 12 x 8, or 1 x 32 with two sums each. The fast loops fuse product and sum, the exact ones round both. The walk is li_x86_conv_f32.h's, the
+ * product; or 8 x 8, or 1 x 32 with two sums each. The fast loops fuse product and sum, the exact ones round both. The walk is li_x86_conv_f32.h's, the
  * loops are li_x86_tile_f32.h's.
  */
 #include "li_avx2.h"
@@ -16,12 +16,11 @@
 #define LI_F32_LOAD(p) _mm256_loadu_ps(p)
 #define LI_F32_SET1(p) _mm256_broadcast_ss(p)
 #define LI_F32_ADD(a, b) _mm256_add_ps(a, b)
-#define LI_F32_END(p, out, sum, b) li_avx2_store_f32(out, sum, (p)->bias, 8 * (b), (p)->channels, (p)->low, (p)->high)
+#define LI_F32_PART size_t
+#define LI_F32_PART_OF(n) (n)
+#define LI_F32_LOAD_PART(p, part) li_avx2_load_part(p, part)
+#define LI_F32_END(out, sum, bias, part, low, high) li_avx2_store_f32(out, sum, bias, part, low, high)
 #define LI_F32_FUSED(x, w, s) _mm256_fmadd_ps(x, w, s)
-#define LI_F32_WINDOW_END(t, out, sum, c) li_avx2_store_f32(out, sum, (t)->bias, c, (t)->channels, (t)->low, (t)->high)
-#define LI_F32_MASK __m256i
-#define LI_F32_MASK_OF(n) li_avx2_lanes(n)
-#define LI_F32_LOAD_SOME(p) _mm256_maskload_ps(p, mask)
 #define LI_F32_TWICE(x, w, s) _mm256_add_ps(s, _mm256_mul_ps(x, w))
 
 #include "li_x86_tile_f32.h"
@@ -32,25 +31,22 @@ LI_AVX2 static inline __m256i li_avx2_lanes(size_t n)
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
-/* NaN passes the limits, and -0 that of 0: the instructions give their second operand then. */
-LI_AVX2 static inline void li_avx2_store_f32(float *out, __m256 sum, const float *bias, size_t c, size_t channels, float low,
-                                              float high)
+LI_AVX2 static inline __m256 li_avx2_load_part(const float *p, size_t n)
 {
-    const __m256 lowest = _mm256_set1_ps(low), highest = _mm256_set1_ps(high);
-    const size_t left = channels > c ? channels - c : 0;
-    if (left >= 8) {
-        if (bias != NULL) sum = _mm256_add_ps(sum, _mm256_loadu_ps(bias + c));
-        _mm256_storeu_ps(out, _mm256_min_ps(highest, _mm256_max_ps(lowest, sum)));
-    } else if (left != 0) {
-        const __m256i mask = li_avx2_lanes(left);
-        if (bias != NULL) sum = _mm256_add_ps(sum, _mm256_maskload_ps(bias + c, mask));
-        _mm256_maskstore_ps(out, mask, _mm256_min_ps(highest, _mm256_max_ps(lowest, sum)));
-    }
+    return n >= 8 ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, li_avx2_lanes(n));
 }
 
-LI_F32_PANEL(li_avx2_fast8, LI_AVX2_FMA, LI_F32_LIST12, 12, LI_F32_EACH1, 1, LI_F32_STEP_FUSED)
+/* NaN passes the limits, and -0 that of 0: the instructions give their second operand then. */
+LI_AVX2 static inline void li_avx2_store_f32(float *out, __m256 sum, __m256 bias, size_t part, __m256 low, __m256 high)
+{
+    const __m256 result = _mm256_min_ps(high, _mm256_max_ps(low, _mm256_add_ps(sum, bias)));
+    if (part >= 8) _mm256_storeu_ps(out, result);
+    else if (part != 0) _mm256_maskstore_ps(out, li_avx2_lanes(part), result);
+}
+
+LI_F32_PANEL(li_avx2_fast8, LI_AVX2_FMA, LI_F32_LIST8, 8, LI_F32_EACH1, 1, LI_F32_STEP_FUSED)
 LI_F32_PANEL(li_avx2_fast16, LI_AVX2_FMA, LI_F32_LIST6, 6, LI_F32_EACH2, 2, LI_F32_STEP_FUSED)
-LI_F32_PANEL(li_avx2_exact8, LI_AVX2, LI_F32_LIST12, 12, LI_F32_EACH1, 1, LI_F32_STEP_TWICE)
+LI_F32_PANEL(li_avx2_exact8, LI_AVX2, LI_F32_LIST8, 8, LI_F32_EACH1, 1, LI_F32_STEP_TWICE)
 LI_F32_PANEL(li_avx2_exact16, LI_AVX2, LI_F32_LIST6, 6, LI_F32_EACH2, 2, LI_F32_STEP_TWICE)
 LI_F32_PANEL(li_avx2_exact32, LI_AVX2, LI_F32_LIST1, 1, LI_F32_EACH4, 4, LI_F32_STEP_TWICE)
 LI_F32_SINGLE(li_avx2_single8, LI_AVX2_FMA, LI_F32_EACH1, 1)
@@ -105,12 +101,12 @@ const li_layer_kernels_f32 li_avx2_conv_f32 = {
 
 /* ---- depthwise: 8 or 4 pixels, or one, by 8 channels ---- */
 
-LI_F32_WINDOW(li_avx2_fast_one, LI_AVX2_FMA, LI_F32_LIST1, LI_F32_FUSED)
-LI_F32_WINDOW(li_avx2_fast_four, LI_AVX2_FMA, LI_F32_LIST4, LI_F32_FUSED)
-LI_F32_WINDOW(li_avx2_fast_eight, LI_AVX2_FMA, LI_F32_LIST8, LI_F32_FUSED)
-LI_F32_WINDOW(li_avx2_exact_one, LI_AVX2, LI_F32_LIST1, LI_F32_TWICE)
-LI_F32_WINDOW(li_avx2_exact_four, LI_AVX2, LI_F32_LIST4, LI_F32_TWICE)
-LI_F32_WINDOW(li_avx2_exact_eight, LI_AVX2, LI_F32_LIST8, LI_F32_TWICE)
+LI_F32_WINDOW(li_avx2_fast_one, LI_AVX2_FMA, LI_F32_LIST1, 1, LI_F32_FUSED)
+LI_F32_WINDOW(li_avx2_fast_four, LI_AVX2_FMA, LI_F32_LIST4, 4, LI_F32_FUSED)
+LI_F32_WINDOW(li_avx2_fast_eight, LI_AVX2_FMA, LI_F32_LIST8, 8, LI_F32_FUSED)
+LI_F32_WINDOW(li_avx2_exact_one, LI_AVX2, LI_F32_LIST1, 1, LI_F32_TWICE)
+LI_F32_WINDOW(li_avx2_exact_four, LI_AVX2, LI_F32_LIST4, 4, LI_F32_TWICE)
+LI_F32_WINDOW(li_avx2_exact_eight, LI_AVX2, LI_F32_LIST8, 8, LI_F32_TWICE)
 
 void li_avx2_depthwise_f32(float *out, const float *x, const float *w, const float *bias, const li_layer_f32 *layer,
                            int32_t first, int32_t rows)
@@ -120,10 +116,9 @@ void li_avx2_depthwise_f32(float *out, const float *x, const float *w, const flo
     li_x86_depthwise_f32(layer->exact ? &exact : &fast, out, x, w, bias, layer, first, rows);
 }
 
-#undef LI_F32_WINDOW_END
-#undef LI_F32_MASK
-#undef LI_F32_MASK_OF
-#undef LI_F32_LOAD_SOME
+#undef LI_F32_PART
+#undef LI_F32_PART_OF
+#undef LI_F32_LOAD_PART
 #undef LI_F32_VECTOR
 #undef LI_F32_LANES
 #undef LI_F32_ZERO

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * float32 convolution, depthwise and fully connected layers in AVX-512: 12 pixels x 16 channels, 8 x 32, 8 x 48 or 6 x 64, up to 24 registers of sums, 4 of
- * weights, one broadcast element. Two products per cycle wait four cycles each, so 12 sums are enough, and fewer loads per
- * product do not help beyond 8 x 32. The walk is li_x86_conv_f32.h's, the loops are li_x86_tile_f32.h's.
+ * float32 convolution, depthwise and fully connected layers in AVX-512: 8 pixels x
+ * 16, 32 or 48 channels or 6 x 64, up to 24 registers of sums, 4 of weights, one broadcast element. Two products per cycle
+ * wait four cycles each, so 8 sums are enough; the addresses of more pixels than 8 do not fit the registers. The walk is li_x86_conv_f32.h's, the loops are li_x86_tile_f32.h's.
  */
 #include "li_avx2.h"
 
@@ -16,32 +16,26 @@
 #define LI_F32_LOAD(p) _mm512_loadu_ps(p)
 #define LI_F32_SET1(p) _mm512_set1_ps(*(p))
 #define LI_F32_ADD(a, b) _mm512_add_ps(a, b)
-#define LI_F32_END(p, out, sum, b) li_avx512_store_f32(out, sum, (p)->bias, 16 * (b), (p)->channels, (p)->low, (p)->high)
+#define LI_F32_PART __mmask16
+#define LI_F32_PART_OF(n) (__mmask16)((n) < 16 ? (1u << (n)) - 1 : 0xffff)
+#define LI_F32_LOAD_PART(p, part) _mm512_maskz_loadu_ps(part, p)
+#define LI_F32_END(out, sum, bias, part, low, high) li_avx512_store_f32(out, sum, bias, part, low, high)
 #define LI_F32_FUSED(x, w, s) _mm512_fmadd_ps(x, w, s)
-#define LI_F32_WINDOW_END(t, out, sum, c) li_avx512_store_f32(out, sum, (t)->bias, c, (t)->channels, (t)->low, (t)->high)
-#define LI_F32_MASK __mmask16
-#define LI_F32_MASK_OF(n) (__mmask16)((1u << (n)) - 1)
-#define LI_F32_LOAD_SOME(p) _mm512_maskz_loadu_ps(mask, p)
 #define LI_F32_TWICE(x, w, s) _mm512_add_ps(s, _mm512_mul_ps(x, w))
 
 #include "li_x86_tile_f32.h"
 
 /* NaN passes the limits, and -0 that of 0: the instructions give their second operand then. */
-LI_AVX512 static inline void li_avx512_store_f32(float *out, __m512 sum, const float *bias, size_t c, size_t channels, float low,
-                                                  float high)
+LI_AVX512 static inline void li_avx512_store_f32(float *out, __m512 sum, __m512 bias, __mmask16 part, __m512 low, __m512 high)
 {
-    const size_t left = channels > c ? channels - c : 0;
-    const __mmask16 mask = left >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << left) - 1);
-    if (bias != NULL) sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, bias + c));
-    sum = _mm512_min_ps(_mm512_set1_ps(high), _mm512_max_ps(_mm512_set1_ps(low), sum));
-    _mm512_mask_storeu_ps(out, mask, sum);
+    _mm512_mask_storeu_ps(out, part, _mm512_min_ps(high, _mm512_max_ps(low, _mm512_add_ps(sum, bias))));
 }
 
-LI_F32_PANEL(li_avx512_fast16, LI_AVX512, LI_F32_LIST12, 12, LI_F32_EACH1, 1, LI_F32_STEP_FUSED)
+LI_F32_PANEL(li_avx512_fast16, LI_AVX512, LI_F32_LIST8, 8, LI_F32_EACH1, 1, LI_F32_STEP_FUSED)
 LI_F32_PANEL(li_avx512_fast32, LI_AVX512, LI_F32_LIST8, 8, LI_F32_EACH2, 2, LI_F32_STEP_FUSED)
 LI_F32_PANEL(li_avx512_fast48, LI_AVX512, LI_F32_LIST8, 8, LI_F32_EACH3, 3, LI_F32_STEP_FUSED)
 LI_F32_PANEL(li_avx512_fast64, LI_AVX512, LI_F32_LIST6, 6, LI_F32_EACH4, 4, LI_F32_STEP_FUSED)
-LI_F32_PANEL(li_avx512_exact16, LI_AVX512, LI_F32_LIST12, 12, LI_F32_EACH1, 1, LI_F32_STEP_TWICE)
+LI_F32_PANEL(li_avx512_exact16, LI_AVX512, LI_F32_LIST8, 8, LI_F32_EACH1, 1, LI_F32_STEP_TWICE)
 LI_F32_PANEL(li_avx512_exact32, LI_AVX512, LI_F32_LIST8, 8, LI_F32_EACH2, 2, LI_F32_STEP_TWICE)
 LI_F32_PANEL(li_avx512_exact48, LI_AVX512, LI_F32_LIST8, 8, LI_F32_EACH3, 3, LI_F32_STEP_TWICE)
 LI_F32_PANEL(li_avx512_exact64, LI_AVX512, LI_F32_LIST6, 6, LI_F32_EACH4, 4, LI_F32_STEP_TWICE)
@@ -102,12 +96,12 @@ const li_layer_kernels_f32 li_avx512_conv_f32 = {
 
 /* ---- depthwise: 8 or 4 pixels, or one, by 16 channels ---- */
 
-LI_F32_WINDOW(li_avx512_fast_one, LI_AVX512, LI_F32_LIST1, LI_F32_FUSED)
-LI_F32_WINDOW(li_avx512_fast_four, LI_AVX512, LI_F32_LIST4, LI_F32_FUSED)
-LI_F32_WINDOW(li_avx512_fast_eight, LI_AVX512, LI_F32_LIST8, LI_F32_FUSED)
-LI_F32_WINDOW(li_avx512_exact_one, LI_AVX512, LI_F32_LIST1, LI_F32_TWICE)
-LI_F32_WINDOW(li_avx512_exact_four, LI_AVX512, LI_F32_LIST4, LI_F32_TWICE)
-LI_F32_WINDOW(li_avx512_exact_eight, LI_AVX512, LI_F32_LIST8, LI_F32_TWICE)
+LI_F32_WINDOW(li_avx512_fast_one, LI_AVX512, LI_F32_LIST1, 1, LI_F32_FUSED)
+LI_F32_WINDOW(li_avx512_fast_four, LI_AVX512, LI_F32_LIST4, 4, LI_F32_FUSED)
+LI_F32_WINDOW(li_avx512_fast_eight, LI_AVX512, LI_F32_LIST8, 8, LI_F32_FUSED)
+LI_F32_WINDOW(li_avx512_exact_one, LI_AVX512, LI_F32_LIST1, 1, LI_F32_TWICE)
+LI_F32_WINDOW(li_avx512_exact_four, LI_AVX512, LI_F32_LIST4, 4, LI_F32_TWICE)
+LI_F32_WINDOW(li_avx512_exact_eight, LI_AVX512, LI_F32_LIST8, 8, LI_F32_TWICE)
 
 void li_avx512_depthwise_f32(float *out, const float *x, const float *w, const float *bias, const li_layer_f32 *layer,
                              int32_t first, int32_t rows)
@@ -117,10 +111,9 @@ void li_avx512_depthwise_f32(float *out, const float *x, const float *w, const f
     li_x86_depthwise_f32(layer->exact ? &exact : &fast, out, x, w, bias, layer, first, rows);
 }
 
-#undef LI_F32_WINDOW_END
-#undef LI_F32_MASK
-#undef LI_F32_MASK_OF
-#undef LI_F32_LOAD_SOME
+#undef LI_F32_PART
+#undef LI_F32_PART_OF
+#undef LI_F32_LOAD_PART
 #undef LI_F32_VECTOR
 #undef LI_F32_LANES
 #undef LI_F32_ZERO

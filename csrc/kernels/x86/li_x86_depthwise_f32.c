@@ -32,13 +32,14 @@ typedef struct li_x86_depthwise_row {
     li_x86_window_f32 window;    /* of column 0 as far as columns do not matter */
 } li_x86_depthwise_row;
 
-/* `count` pixels from column `column` on, whose taps inside the image are those of the first one. */
-static void li_x86_depthwise_pixels(const li_x86_depthwise_row *row, li_x86_window_loop loop, int64_t column)
+/* Pixels from column `column` on, whose taps inside the image are those of the first one. */
+static void li_x86_depthwise_pixels(const li_x86_depthwise_row *row, li_x86_window_loop loop, int64_t column, int64_t pixels)
 {
     const li_layer_f32 *s = row->layer;
     const int64_t x0 = column * s->stride_w - s->pad_left;
     const li_x86_taps taps = li_x86_taps_inside(x0, s->in_w, s->filter_w, s->dilation_w);
     li_x86_window_f32 window = row->window;
+    window.pixels = (size_t)pixels;
     window.grid.columns = (size_t)(taps.end - taps.begin);
     if (window.grid.rows == 0 || window.grid.columns == 0) {     /* a dilated window may lie outside with all its taps */
         window.grid.rows = window.grid.columns = 0;
@@ -54,18 +55,24 @@ static void li_x86_depthwise_columns(const li_x86_depthwise_row *row, const li_x
 {
     const int64_t inside = inner.end - inner.begin;
     int64_t column = 0;
-    for (; column < inner.begin; ++column) li_x86_depthwise_pixels(row, loops->one, column);
-    for (; column + 8 <= inner.end; column += 8) li_x86_depthwise_pixels(row, loops->eight, column);
+    for (; column < inner.begin; ++column) li_x86_depthwise_pixels(row, loops->one, column, 1);
+    if (inside >= 8) {
+        li_x86_depthwise_pixels(row, loops->eight, column, inside / 8 * 8);
+        column += inside / 8 * 8;
+    }
     if (inner.end - column > 4 && inside >= 8) {                 /* the last ones move back, over pixels that are done */
-        li_x86_depthwise_pixels(row, loops->eight, inner.end - 8);
+        li_x86_depthwise_pixels(row, loops->eight, inner.end - 8, 8);
         column = inner.end;
     }
-    for (; column + 4 <= inner.end; column += 4) li_x86_depthwise_pixels(row, loops->four, column);
+    if (column + 4 <= inner.end) {
+        li_x86_depthwise_pixels(row, loops->four, column, 4);
+        column += 4;
+    }
     if (inner.end - column > 1 && inside >= 4) {
-        li_x86_depthwise_pixels(row, loops->four, inner.end - 4);
+        li_x86_depthwise_pixels(row, loops->four, inner.end - 4, 4);
         column = inner.end;
     }
-    for (; column < row->layer->out_w; ++column) li_x86_depthwise_pixels(row, loops->one, column);
+    for (; column < row->layer->out_w; ++column) li_x86_depthwise_pixels(row, loops->one, column, 1);
 }
 
 void li_x86_depthwise_f32(const li_x86_windows_f32 *loops, float *out, const float *x, const float *w, const float *bias,

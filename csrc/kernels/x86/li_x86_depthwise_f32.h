@@ -16,7 +16,7 @@ typedef struct li_x86_window_f32 {
     const float *x, *w, *bias;   /* the first tap; bias may be NULL */
     float *out;
     li_tap_grid grid;
-    size_t x_step, out_step;     /* floats from pixel to pixel */
+    size_t pixels, x_step, out_step;             /* a multiple of what the loop takes at a time; floats from pixel to pixel */
     size_t channels;
     float low, high;
 } li_x86_window_f32;

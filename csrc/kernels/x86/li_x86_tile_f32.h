@@ -10,10 +10,9 @@
  *   LI_F32_VECTOR, LI_F32_LANES            the type, and floats in it
  *   LI_F32_ZERO(), LI_F32_LOAD(p), LI_F32_SET1(p)      p: pointer; loads of weights are aligned to a vector or not
  *   LI_F32_ADD(a, b)
- *   LI_F32_END(p, out, sum, b)             sum + bias, limits, store of vector b; p: the panel
- *   LI_F32_WINDOW_END(t, out, sum, c)      the same of the vector from channel c on; t: the window
- *   LI_F32_MASK, LI_F32_MASK_OF(n)         the first n lanes
- *   LI_F32_LOAD_SOME(p)                    those of a variable `mask`, 0 in the others
+ *   LI_F32_PART, LI_F32_PART_OF(n)         type and value of "the first n lanes", all of them where there are fewer
+ *   LI_F32_LOAD_PART(p, part)              those lanes, 0 in the others
+ *   LI_F32_END(out, sum, bias, part, low, high)        sum + bias, limits, store of those lanes
  *   LI_F32_FUSED(x, w, s), LI_F32_TWICE(x, w, s)       x * w + s with one rounding, and with two
  */
 #ifndef LI_X86_TILE_F32_H
@@ -33,13 +32,21 @@
 #define LI_F32_LIST4(M, E, A) LI_F32_LIST1(M, E, A) M(1, E, A) M(2, E, A) M(3, E, A)
 #define LI_F32_LIST6(M, E, A) LI_F32_LIST4(M, E, A) M(4, E, A) M(5, E, A)
 #define LI_F32_LIST8(M, E, A) LI_F32_LIST6(M, E, A) M(6, E, A) M(7, E, A)
-#define LI_F32_LIST12(M, E, A) LI_F32_LIST8(M, E, A) M(8, E, A) M(9, E, A) M(10, E, A) M(11, E, A)
 
 #define LI_F32_CLEAR(i, b) LI_F32_VECTOR s##i##_##b = LI_F32_ZERO();
 #define LI_F32_WEIGHTS(i, b) const LI_F32_VECTOR w##b = LI_F32_LOAD(w + LI_F32_LANES * b);
 #define LI_F32_STEP_FUSED(i, b) s##i##_##b = LI_F32_FUSED(x, w##b, s##i##_##b);
 #define LI_F32_STEP_TWICE(i, b) s##i##_##b = LI_F32_TWICE(x, w##b, s##i##_##b);
-#define LI_F32_FINISH(i, b) LI_F32_END(p, out + LI_F32_LANES * b, s##i##_##b, b);
+#define LI_F32_FINISH(i, b) LI_F32_END(out + LI_F32_LANES * b, s##i##_##b, bias##b, part##b, low, high);
+
+/* What the end of every pixel takes, loaded once. */
+#define LI_F32_CHANNELS(i, b)                                                                                          \
+    const size_t left##b = p->channels > LI_F32_LANES * b ? p->channels - LI_F32_LANES * b : 0;                        \
+    const LI_F32_PART part##b = LI_F32_PART_OF(left##b);                                                               \
+    const LI_F32_VECTOR bias##b = p->bias != NULL && left##b != 0 ? LI_F32_LOAD_PART(p->bias + LI_F32_LANES * b, part##b) : LI_F32_ZERO();
+#define LI_F32_ENDS(EACH)                                                                                              \
+    const LI_F32_VECTOR low = LI_F32_SET1(&p->low), high = LI_F32_SET1(&p->high);                                      \
+    EACH(LI_F32_CHANNELS, 0)
 
 #define LI_F32_AT(i, E, A) const float *const p##i = p->image + at[i];
 #define LI_F32_START(i, E, A) E(LI_F32_CLEAR, i)
@@ -51,6 +58,7 @@
     TARGET static void name(const li_x86_panel_f32 *p)                                                                 \
     {                                                                                                                  \
         size_t tile, row, column, k;                                                                                   \
+        LI_F32_ENDS(EACH)                                                                                              \
         for (tile = 0; tile < p->pixels; tile += (count)) {                                                            \
             const size_t m = tile + (count) <= p->pixels ? tile : p->pixels > (count) ? p->pixels - (count) : 0;       \
             const size_t left = p->pixels - m;                                                                         \
@@ -80,6 +88,7 @@
     {                                                                                                                  \
         size_t pixel, row, column, k;                                                                                  \
         float *out = p->out;                                                                                           \
+        LI_F32_ENDS(EACH)                                                                                              \
         for (pixel = 0; pixel < p->pixels; ++pixel, out += p->out_step) {                                              \
             const float *const p0 = p->image + p->offsets[pixel], *w = p->w;                                           \
             EACH(LI_F32_CLEAR, 0)                                                                                      \
@@ -113,6 +122,7 @@
     {                                                                                                                  \
         size_t pixel, first, k;                                                                                        \
         float *out = p->out;                                                                                           \
+        LI_F32_ENDS(EACH)                                                                                              \
         for (pixel = 0; pixel < p->pixels; ++pixel, out += p->out_step) {                                              \
             const float *const p1 = p->image + p->offsets[pixel], *w = p->w;                                           \
             EACH(LI_F32_CLEAR, 0)                                                                                      \
@@ -132,40 +142,46 @@
 
 /* ---- depthwise: neighbouring pixels of a window, channels in lanes ---- */
 
-#define LI_F32_WINDOW_AT(i, E, A) const float *const p##i = x + (i) * t->x_step;
+#define LI_F32_WINDOW_AT(i, E, A) const float *const p##i = x + (i) * x_step;
 #define LI_F32_WINDOW_CLEAR(i, E, A) LI_F32_VECTOR s##i = LI_F32_ZERO();
 #define LI_F32_WINDOW_STEP(i, E, A) s##i = E(A(p##i + at), by, s##i);
-#define LI_F32_WINDOW_STORE(i, E, A) LI_F32_WINDOW_END(t, t->out + (i) * t->out_step + c, s##i, c);
+#define LI_F32_WINDOW_STORE(i, E, A) LI_F32_END(out + (i) * out_step + c, s##i, bias, part, low, high);
+#define LI_F32_WINDOW_LOAD(p) LI_F32_LOAD_PART(p, part)
 
 /* One vector of channels from c on, loaded by LOAD. */
 #define LI_F32_WINDOW_BLOCK(LIST, STEP, LOAD)                                                                          \
     {                                                                                                                  \
+        const float *const x = t->x + pixel * x_step + c, *w_row = t->w + c;                                           \
+        const LI_F32_VECTOR bias = t->bias != NULL ? LOAD(t->bias + c) : LI_F32_ZERO();                                \
         size_t i, j;                                                                                                   \
+        LIST(LI_F32_WINDOW_AT, 0, 0)                                                                                   \
         LIST(LI_F32_WINDOW_CLEAR, 0, 0)                                                                                \
-        for (i = 0; i < t->grid.rows; ++i) {                                                                           \
-            size_t at = i * t->grid.x_row, w = i * t->grid.w_row + c;                                                  \
-            for (j = 0; j < t->grid.columns; ++j, at += t->grid.x_column, w += t->grid.w_column) {                     \
-                const LI_F32_VECTOR by = LOAD(t->w + w);                                                               \
+        for (i = 0; i < rows; ++i, w_row += w_next) {                                                                  \
+            size_t at = i * x_next;                                                                                    \
+            const float *w = w_row;                                                                                    \
+            for (j = 0; j < columns; ++j, at += x_column, w += w_column) {                                             \
+                const LI_F32_VECTOR by = LOAD(w);                                                                      \
                 LIST(LI_F32_WINDOW_STEP, STEP, LOAD)                                                                   \
             }                                                                                                          \
         }                                                                                                              \
         LIST(LI_F32_WINDOW_STORE, 0, 0)                                                                                \
     }
 
-#define LI_F32_WINDOW(name, TARGET, LIST, STEP)                                                                        \
+#define LI_F32_WINDOW(name, TARGET, LIST, count, STEP)                                                                 \
     TARGET static void name(const li_x86_window_f32 *t)                                                                \
     {                                                                                                                  \
-        size_t c = 0;                                                                                                  \
-        for (; c + LI_F32_LANES <= t->channels; c += LI_F32_LANES) {                                                   \
-            const float *const x = t->x + c;                                                                           \
-            LIST(LI_F32_WINDOW_AT, 0, 0)                                                                               \
-            LI_F32_WINDOW_BLOCK(LIST, STEP, LI_F32_LOAD)                                                               \
-        }                                                                                                              \
-        if (c < t->channels) {                                                                                         \
-            const float *const x = t->x + c;                                                                           \
-            const LI_F32_MASK mask = LI_F32_MASK_OF(t->channels - c);                                                  \
-            LIST(LI_F32_WINDOW_AT, 0, 0)                                                                               \
-            LI_F32_WINDOW_BLOCK(LIST, STEP, LI_F32_LOAD_SOME)                                                          \
+        const LI_F32_VECTOR low = LI_F32_SET1(&t->low), high = LI_F32_SET1(&t->high);                                  \
+        const size_t rows = t->grid.rows, columns = t->grid.columns, x_next = t->grid.x_row, w_next = t->grid.w_row;   \
+        const size_t x_column = t->grid.x_column, w_column = t->grid.w_column, x_step = t->x_step, out_step = t->out_step; \
+        size_t pixel;                                                                                                  \
+        for (pixel = 0; pixel + (count) <= t->pixels; pixel += (count)) {                                              \
+            float *const out = t->out + pixel * out_step;                                                              \
+            LI_F32_PART part = LI_F32_PART_OF(LI_F32_LANES);                                                           \
+            size_t c = 0;                                                                                              \
+            for (; c + LI_F32_LANES <= t->channels; c += LI_F32_LANES) LI_F32_WINDOW_BLOCK(LIST, STEP, LI_F32_LOAD)    \
+            if (c == t->channels) continue;                                                                            \
+            part = LI_F32_PART_OF(t->channels - c);                                                                    \
+            LI_F32_WINDOW_BLOCK(LIST, STEP, LI_F32_WINDOW_LOAD)                                                        \
         }                                                                                                              \
     }
 
