@@ -140,7 +140,7 @@ def convert(
                 )
             say("quantize", 0, None)
             history.stored, history.storing = quantize_weights(
-                graph, lambda node: kind, history.calibration, options, executor
+                graph, kind, history.calibration, options, executor
             )
             graph = history.stored.graph
             dump = _dump_after("quantize", graph, options, dump)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ..ir.executor import Executor
@@ -22,7 +22,7 @@ from .layer_fit import fit_layers
 from .range_search import search_ranges
 from .scheme import KeptFloat, Scheme, decide
 from .stored_fit import fit_stored
-from .stored_weights import WEIGHT_TYPES, StoredWeights, WeightType, store_weights
+from .stored_weights import WEIGHT_TYPES, KeptConstant, StoredWeights, WeightType, store_weights
 from .tables import merge_tables
 
 __all__ = [
@@ -162,12 +162,21 @@ def quantize(
 
 def quantize_weights(
     graph: Graph,
-    type_of: Callable[[Node], WeightType | None],
+    kind: WeightType,
     calibration: Calibration | None,
     options: Options,
     executor: Executor,
 ) -> tuple[StoredWeights, tuple[Step, ...]]:
-    """Weights in the types asked for. Samples, where there are any, choose their rounding and correct the biases."""
+    """Weights in a type that needs no ranges. Samples, where there are any, choose their rounding and correct biases.
+
+    Operators that `options.keep_float` names stay as they are.
+    """
+    kept = kept_outputs(graph, options.keep_float)
+
+    def type_of(node: Node) -> WeightType | None:
+        return None if node.outputs and node.outputs[0].name in kept else kind
+
+    asked = tuple(KeptConstant(node, kept[node.outputs[0].name]) for node in graph.nodes if type_of(node) is None)
     plain = store_weights(graph, type_of)
     count = len({id(layer.constant) for layer in plain.layers})
     what = f"{count} constants, {plain.before_bytes:,} -> {plain.after_bytes:,} bytes"
@@ -185,7 +194,7 @@ def quantize_weights(
             steps.append(Step(name, of, before, after, accepted))
             if accepted:
                 best, before = made, after
-    return best, tuple(steps)
+    return replace(best, kept=asked + best.kept), tuple(steps)
 
 
 class _Ledger:

@@ -64,7 +64,8 @@ def test_large_weights_are_stored_in_the_type(graph: Graph, kind: WeightType, st
 
 
 @pytest.mark.parametrize("kind", WEIGHT_TYPES)
-def test_the_file_can_be_read_again(graph: Graph, kind: WeightType) -> None:
+def test_the_file_can_be_read_again(graph: Graph, kind: WeightType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LITEINTERP_FLOAT", "exact")  # float16 comes back as float32 constants, which may be packed
     content = backend.write(store_weights(graph, lambda node: kind).graph)
     x = np.random.default_rng(1).standard_normal(SHAPE).astype(np.float32)
     again = answer(liteinterp.Interpreter(model_content=backend.write(load(content, Options()))), x)
@@ -107,6 +108,14 @@ def test_convert_says_what_it_stored(graph: Graph, tmp_path: Path) -> None:
     conversion.save(path)
     assert inspect(path).runtimes[-1].detail == "lacks DEQUANTIZE of int4"
     assert "fewer than 1024" in report.kept_float[0].reason and "2 constants, " in report.to_text()
+
+
+def test_operators_stay_float_by_name(graph: Graph, tmp_path: Path) -> None:
+    path = tmp_path / "float.tflite"
+    path.write_bytes(backend.write(graph))
+    report = liteinterp.convert(path, quantize="dynamic", keep_float=[graph.nodes[0].output.name]).report
+    assert [row.op for row in report.layers] == ["FULLY_CONNECTED"]
+    assert "--keep-float" in report.kept_float[0].reason and report.kept_float[0].op == "CONV_2D"
 
 
 @pytest.mark.slow
