@@ -124,6 +124,8 @@ def convert(
             rows = _open_samples(graph, samples)
             calibration = collect(graph, rows, executor, limit=options.calib_n, progress=partial(say, "calibrate"))
             history.calibration = calibration
+            if budget is not None and budget.evaluator is not None and calibration.manifest is not None:
+                budget.evaluator.refuse(calibration.manifest)
             if budget is None:
                 history.quantized = quantize(graph, calibration, options, executor, partial(say, "quantize"))
             else:

@@ -11,9 +11,12 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ..calibrate.manifest import DIGEST_BYTES, digest
+from ..errors import UsageError
 from ..ir.executor import Executor, Session
 from ..ir.graph import Graph
 from ..ir.held import codes, reals
+from ..ir.statistics import Manifest
 
 Outputs = Mapping[str, npt.NDArray[Any]]
 Sample = Mapping[str, npt.ArrayLike]
@@ -81,6 +84,18 @@ class Evaluator:
         self._evaluation, self._executor = evaluation, executor
         self._kept: list[Outputs] = []
         self._kept_bytes = 0
+
+    def refuse(self, calibrated: Manifest) -> None:
+        """Raises UsageError where a sample is one of those that calibrated: what a model loses on them flatters it."""
+        known = set(calibrated.digests)
+        for number, row in enumerate(self._rows):
+            if digest({name: np.asarray(array) for name, array in row.items()})[:DIGEST_BYTES] in known:
+                raise UsageError.at(
+                    "evaluate",
+                    f"sample {number}",
+                    f"is one of the {calibrated.samples} that calibrate: its loss says nothing about other data",
+                    "Give samples that are held back",
+                )
 
     def judge(self, graph: Graph, rough: bool = False) -> Judgement:
         return self._run(graph).judge(rough)

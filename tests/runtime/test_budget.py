@@ -11,7 +11,7 @@ import pytest
 
 import liteinterp
 from liteinterp import cli
-from liteinterp.errors import BudgetError, UsageError
+from liteinterp.errors import BudgetError
 
 pytestmark = pytest.mark.slow
 
@@ -95,10 +95,12 @@ def test_options_that_belong_together(work: Path, digits: Path) -> None:
     for options, words in (
         ({"max_drop": 1}, "give eval"),
         ({"eval": str(work / "few.npz")}, "give max_drop"),
+        ({"max_drop": 1, "eval": str(work / "calib.npz")}, "sample 0: is one of the 100 that calibrate"),
         ({"max_drop": 1, "eval": str(work / "few.npz"), "quantize": "float32"}, "loses nothing"),
     ):
-        with pytest.raises(UsageError, match=words):
+        with pytest.raises(Exception, match=words) as caught:
             liteinterp.convert(digits / "digits.onnx", calib=str(work / "calib.npz"), **options)  # type: ignore[arg-type]
+        assert getattr(caught.value, "exit_status", None) == 2
 
 
 @pytest.mark.parametrize("io", ["int8", "uint8"])
