@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .confidence import Bounds, binomial_bounds, bootstrap_bounds, paired_bounds, scaled
+from .confidence import Bounds, binomial_bounds, bootstrap_bounds, jackknife_bounds, paired_bounds, scaled
 from .errors import UsageError
 from .user_code import told_as_usage_error
 
@@ -23,8 +23,6 @@ Outputs = Mapping[str, Array]
 Indices = npt.NDArray[np.int64]
 
 _SUM_TOLERANCE = 0.05
-#: A user's metric takes all samples anew in each draw, so there are fewer draws.
-USER_RESAMPLES = 200
 
 
 class TaskMetric(Protocol):
@@ -194,7 +192,7 @@ class UserMetric:
 
     def bounds(self) -> Bounds:
         if self._bounds is None:
-            self._bounds = bootstrap_bounds(self._loss, self.samples, USER_RESAMPLES)
+            self._bounds = jackknife_bounds(self._loss, self.samples)
         return self._bounds
 
     def bounds_of(self, count: int) -> Bounds:

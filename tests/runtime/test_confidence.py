@@ -13,6 +13,7 @@ from liteinterp.confidence import (
     Z,
     binomial_bounds,
     bootstrap_bounds,
+    jackknife_bounds,
     paired_bounds,
     samples_needed,
     scaled,
@@ -63,7 +64,24 @@ def test_bootstrap_bounds_of_a_mean_are_the_normal_ones() -> None:
     assert bounds.loss - bounds.low == pytest.approx(error, rel=0.15)
 
 
+@pytest.mark.parametrize(("count", "student"), [(2, 6.3138), (3, 2.9200), (4, 2.3534), (8, 1.8946), (31, 1.6973)])
+def test_jackknife_bounds_of_a_mean_are_students(count: int, student: float) -> None:
+    """Quantiles as in tables of Student's distribution."""
+    values = np.random.default_rng(1).normal(3, 1, count)
+    bounds = jackknife_bounds(lambda chosen: float(values[chosen].mean()), count)
+    error = student * values.std(ddof=1) / math.sqrt(count)
+    assert bounds.high - bounds.loss == pytest.approx(error, rel=0.006)
+    assert bounds.loss - bounds.low == pytest.approx(error, rel=0.006)
+
+
+def test_jackknife_bounds_of_many_samples_are_near_the_normal_ones() -> None:
+    values = np.random.default_rng(2).normal(3, 1, 3000)
+    bounds = jackknife_bounds(lambda chosen: float(values[chosen].mean()), len(values))
+    assert bounds.high - bounds.loss == pytest.approx(Z / math.sqrt(3000), rel=0.25)
+
+
 def test_a_single_sample_bounds_nothing() -> None:
+    assert jackknife_bounds(lambda chosen: 0.0, 1) == Bounds(0.0, -math.inf, math.inf)
     assert bootstrap_bounds(lambda chosen: 0.0, 1) == Bounds(0.0, -math.inf, math.inf)
 
 
