@@ -190,3 +190,40 @@ def every_operator(quantized: bool) -> ModelMaker:
     if quantized:
         at = op("DEQUANTIZE", at, to=maker.tensor((4, 3)), options=tflite.DequantizeOptions())
     return maker.ends([x], [at])
+
+
+def shape_chains() -> ModelMaker:
+    """float x [2, 3, 4]: two RESHAPE, a SLICE and a STRIDED_SLICE, whose operands are all computed from SHAPE of x."""
+    maker = ModelMaker()
+
+    def ints(*values: int, shape: Sequence[int] | None = None, type: int = INT32) -> int:
+        return maker.tensor([len(values)] if shape is None else shape, type, values if shape is None else values[0])
+
+    def op(name: str, inputs: Sequence[int], to: int, options: Any = None) -> int:
+        maker.op(name, inputs, [to], options)
+        return to
+
+    x = maker.tensor((2, 3, 4))
+    shape = op("SHAPE", [x], maker.tensor([3], INT32), tflite.ShapeOptions(INT32))
+    shrink = tflite.StridedSliceOptions(shrink_axis_mask=1)
+    rows = op("STRIDED_SLICE", [shape, ints(0), ints(1), ints(1)], maker.tensor((), INT32), shrink)
+    packed = op("PACK", [rows, ints(-1, shape=())], maker.tensor([2], INT32), tflite.PackOptions(2, 0))
+    flat = op("RESHAPE", [x, packed], maker.tensor((2, 12)))
+
+    ends = op("GATHER", [shape, ints(2, 0)], maker.tensor([2], INT32), tflite.GatherOptions(0))
+    joined = op("CONCATENATION", [ends, ints(-1)], maker.tensor([3], INT32), tflite.ConcatenationOptions(0))
+    turned = op("RESHAPE", [x, joined], maker.tensor((4, 2, 3)))
+
+    wide = op("CAST", [shape], maker.tensor([3], INT64), tflite.CastOptions(INT32, INT64))
+    narrow = op("CAST", [wide], maker.tensor([3], INT32), tflite.CastOptions(INT64, INT32))
+    one = op("SLICE", [narrow, ints(0), ints(1)], maker.tensor([1], INT32), tflite.SliceOptions())
+    size = op("CONCATENATION", [one, ints(2, 3)], maker.tensor([3], INT32), tflite.ConcatenationOptions(0))
+    cut = op("SLICE", [x, ints(0, 1, 1), size], maker.tensor((2, 2, 3)), tflite.SliceOptions())
+
+    back = op(
+        "STRIDED_SLICE", [shape, ints(2), ints(-4), ints(-1)], maker.tensor([3], INT32), tflite.StridedSliceOptions()
+    )
+    corner = op(
+        "STRIDED_SLICE", [x, ints(0, 0, 0), back, ints(2, 1, 3)], maker.tensor((1, 3, 1)), tflite.StridedSliceOptions()
+    )
+    return maker.ends([x], [flat, turned, cut, corner, back])

@@ -175,6 +175,7 @@ void *li_tensor_data(const li_tensor *t)
     case LI_HOME_ARENA:
         return (uint8_t *)net->arena.pointer + t->data;
     case LI_HOME_STATE:
+    case LI_HOME_KNOWN:
         return (uint8_t *)net + t->data;
     default:
         return NULL;

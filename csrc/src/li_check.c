@@ -286,7 +286,8 @@ static void li_check_count(const uint8_t *file, li_info *info)
         li_table_vector(file, graph, LI_SLOT_SubGraph_outputs, &count);
         info->outputs = (int32_t)count;
     }
-    info->work_bytes = li_work_bytes((uint32_t)info->tensors, (uint32_t)info->operations);
+    info->work_bytes = li_work_bytes((uint32_t)info->tensors, (uint32_t)info->operations) +
+                       li_known_capacity(file, (uint32_t)info->tensors);
 }
 
 li_status li_check(const void *model, size_t size, li_info *info, li_fault *fault)

@@ -19,6 +19,10 @@ li_status li_fault_set(li_fault *fault, li_status status, int32_t rule, int64_t 
 
 /* Header, records and the planner's own memory, for any options: what li_plan needs, and the least state of li_open. */
 size_t li_work_bytes(uint32_t tensors, uint32_t operations);
+/* Bytes behind that for results that are known while planning. */
+uint32_t li_known_capacity(const uint8_t *file, uint32_t tensors);
+/* Runs a planned node once and for all, if its result follows from shapes and constants: it has no operands afterwards. */
+void li_know_result(li_net *net, li_node *node);
 
 /* Makes an empty net in `memory`, at least li_work_bytes long, of a file that li_check accepted; options may be NULL. */
 li_status li_net_begin(li_net *net, const void *model, const li_info *info, size_t size, const li_options *options);

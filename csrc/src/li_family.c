@@ -176,7 +176,7 @@ li_status li_known_count(li_net *net, const li_node *node, const li_tensor *t, u
     if (t->type != LI_INT32 && t->type != LI_INT64) {
         return li_fail(net, LI_UNSUPPORTED, LI_RULE_OPERAND_TYPES, node, t, LI_INT32, t->type);
     }
-    if (t->home != LI_HOME_MODEL) {
+    if (t->home != LI_HOME_MODEL && t->home != LI_HOME_KNOWN) {
         return li_fail(net, LI_UNSUPPORTED, LI_RULE_OPERAND_UNKNOWN, node, t, -1, -1);
     }
     const uint32_t elements = li_tensor_elements(t);
@@ -189,7 +189,7 @@ li_status li_known_count(li_net *net, const li_node *node, const li_tensor *t, u
 
 int64_t li_known_int(const li_net *net, const li_tensor *t, uint32_t i)
 {
-    const uint8_t *data = li_file(net) + t->data;
+    const uint8_t *data = (t->home == LI_HOME_KNOWN ? (const uint8_t *)net : li_file(net)) + t->data;
     return t->type == LI_INT64 ? li_load_i64(data + 8 * (size_t)i) : li_load_i32(data + 4 * (size_t)i);
 }
 

@@ -5,9 +5,8 @@
 void li_place_memory(li_place *place, li_net *net)
 {
     const uint32_t n = net->tensor_count;
-    const uint64_t behind = li_size_round_up(net->nodes + (uint64_t)net->node_count * sizeof(li_node), LI_ALIGNMENT);
     place->net = net;
-    place->breadth = (uint32_t *)((uintptr_t)net + (uintptr_t)behind);
+    place->breadth = (uint32_t *)((uintptr_t)net + net->known_end);
     place->root = (uint16_t *)(place->breadth + n);
     place->first = place->root + n;
     place->last = place->first + n;

@@ -5,8 +5,8 @@
  * Every record holds 32-bit offsets, never pointers, so that a net takes the same bytes on every target. The few
  * pointers of a net lie in 8-byte slots of its header.
  *
- * The state part:   [li_net][li_tensor x tensors][li_node x nodes][what prepare wrote, per node][variables]
- * During li_plan the same layout is built in `work`; behind the nodes lies the planner's own working memory.
+ * The state part:   [li_net][li_tensor x tensors][li_node x nodes][known results][what prepare wrote, per node][variables]
+ * During li_plan the same layout is built in `work`; behind the known results lies the planner's own working memory.
  */
 #ifndef LI_INTERNAL_H
 #define LI_INTERNAL_H
@@ -29,7 +29,7 @@ typedef union li_slot {         /* 8 bytes on every target */
     uint64_t bits;
 } li_slot;
 
-enum li_home { LI_HOME_NONE, LI_HOME_MODEL, LI_HOME_ARENA, LI_HOME_STATE };   /* what li_tensor.data counts from */
+enum li_home { LI_HOME_NONE, LI_HOME_MODEL, LI_HOME_ARENA, LI_HOME_STATE, LI_HOME_KNOWN };   /* what li_tensor.data counts from */
 
 struct li_tensor {
     uint32_t self;              /* offset of this record from its net */
@@ -75,6 +75,7 @@ struct li_net {
     uint32_t inputs, input_count;        /* file offsets of the graph's index vectors */
     uint32_t outputs, output_count;
     uint32_t state_bytes;
+    uint32_t known_end, known_limit;     /* results known while planning: where the next one goes, and where none may reach */
     uint32_t scratch_bytes;              /* of one thread: thread i works at li_scratch(net) + i * scratch_bytes */
     uint64_t arena_bytes, packed_bytes;
     li_fault fault;
@@ -140,7 +141,7 @@ li_status li_set_shape(li_net *net, const li_node *node, li_tensor *t, uint32_t 
 li_status li_set_shape_like(li_net *net, const li_node *node, li_tensor *t, const li_tensor *like);
 
 /* The values of a small integer operand (shape, axes, paddings, perm) that are known while planning: constants of int32
-   or int64, at most `capacity` elements. LI_UNSUPPORTED with rule LI_RULE_OPERAND_UNKNOWN when they are not. */
+   or int64, and what li_known.c made of shapes; at most `capacity` elements. LI_UNSUPPORTED with rule LI_RULE_OPERAND_UNKNOWN when they are not. */
 li_status li_known_ints(li_net *net, const li_node *node, const li_tensor *t, int64_t *values, uint32_t capacity, uint32_t *count);
 /* The same without the values, and the i-th of them afterwards: for operators that have little stack to spare. */
 li_status li_known_count(li_net *net, const li_node *node, const li_tensor *t, uint32_t capacity, uint32_t *count);

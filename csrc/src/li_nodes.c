@@ -192,6 +192,7 @@ static li_status li_read_node(li_net *net, uint32_t index, uint32_t table)
             return li_fail(net, LI_UNSUPPORTED, LI_RULE_TENSOR_DIM, node, t, -1, -1);
         }
     }
+    li_know_result(net, node);
     return LI_OK;
 }
 

@@ -64,6 +64,8 @@ li_status li_net_begin(li_net *net, const void *model, const li_info *info, size
     net->tensor_count = (uint32_t)info->tensors;
     net->nodes = (uint32_t)(net->tensors + net->tensor_count * sizeof(li_tensor));
     net->node_count = (uint32_t)info->operations;
+    net->known_end = (uint32_t)li_size_round_up(net->nodes + (uint64_t)net->node_count * sizeof(li_node), LI_ALIGNMENT);
+    net->known_limit = net->known_end + li_known_capacity(li_file(net), net->tensor_count);
     return li_take_options(net, options);
 }
 
@@ -97,10 +99,10 @@ static li_status li_read_model(li_net *net)
 
 /* ---- the memory parts other than the arena ---- */
 
-/* [header][tensors][nodes][state of each node][variables], and the planner's memory behind the nodes while it works. */
+/* [header][tensors][nodes][known results][state of each node][variables], and the planner's memory behind the results while it works. */
 static uint64_t li_place_state(li_net *net)
 {
-    uint64_t end = li_size_round_up(net->nodes + (uint64_t)net->node_count * sizeof(li_node), LI_ALIGNMENT);
+    uint64_t end = net->known_end;
     for (uint32_t i = 0; i < net->node_count; i++) {
         li_node *node = li_node_record(net, i);
         if (node->state_bytes != 0) {
@@ -117,7 +119,8 @@ static uint64_t li_place_state(li_net *net)
             end = li_size_add(end, t->bytes);
         }
     }
-    const uint64_t planning = li_work_bytes(net->tensor_count, net->node_count);
+    const uint64_t planning = li_work_bytes(net->tensor_count, net->node_count) +
+                              li_known_capacity(li_file(net), net->tensor_count);
     return end > planning ? end : planning;
 }
 

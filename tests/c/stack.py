@@ -6,6 +6,7 @@ Every source is compiled with -fcallgraph-info=su. Frames and calls give the lon
 liteinterp.h. Calls through pointers are resolved by the expression that the source has at the call:
 
     ...plan(, ...prepare(, ...run(     any operator's function of that kind
+    ..._known(                         those of the operators that li_known.c names
     hook(, parallel(                   the caller's own function: not counted
     a member of a struct               any function that some source gives a member of this name
     anything else, a parameter         any function that nothing calls by name and no member has in the files that lead
@@ -35,6 +36,8 @@ MEMBER = re.compile(r"->(\w+)")
 MEMBER_CALL = re.compile(r"->(\w+)\(")
 MEMBER_VALUE = re.compile(r"[.>](\w+)\s*=\s*&?(li_\w+)\s*(?:[,;}]|$)", re.MULTILINE)
 TABLE_CALL = re.compile(r"\.(plan|prepare|run)\(")
+KNOWN_CALL = re.compile(r"\b(prepare|run)_known\(")
+KNOWN_OPERATOR = re.compile(r"case LI_OP_(\w+):")
 CALLERS_OWN = re.compile(r"\b(hook|parallel)(?:\.\w+)?\(")
 #: The C library's three functions, for compilers that come without one.
 STRING_H = """#include <stddef.h>
@@ -159,6 +162,9 @@ class Graph:
     def _pointed(self, function: Function, text: str) -> Iterable[str]:
         if table := TABLE_CALL.search(text):
             return [f.name for f in self.free if re.fullmatch(rf"li_\w+_{table[1]}", f.name)]
+        if known := KNOWN_CALL.search(text):
+            operators = KNOWN_OPERATOR.findall(function.file.read_text())
+            return [f"li_{operator.lower()}_{known[1]}" for operator in operators]
         if CALLERS_OWN.search(text):
             return []
         if member := MEMBER_CALL.search(text):

@@ -21,7 +21,7 @@ from one_operator import one_operator_models
 from onnx import numpy_helper
 from random_onnx import RandomModel
 from sweeps import build, cases_of
-from tiny_models import chain, every_operator, int8_conv_net
+from tiny_models import chain, every_operator, int8_conv_net, shape_chains
 
 from converter.frontends.onnx import supported_operators
 from converter.gen.ops import OPS
@@ -32,7 +32,13 @@ LARGEST = 6000
 
 def tflite_models() -> Iterator[bytes]:
     """Every operator in every combination of element types, in each way through it."""
-    for maker in (*one_operator_models().values(), every_operator(True), every_operator(False), int8_conv_net()):
+    for maker in (
+        *one_operator_models().values(),
+        every_operator(True),
+        every_operator(False),
+        int8_conv_net(),
+        shape_chains(),
+    ):
         yield maker.bytes()
     yield chain("RELU", "RESHAPE", "LOGISTIC", "RELU6").plan([0, 64, 64, 128, 0]).bytes()
     for op in OPS:

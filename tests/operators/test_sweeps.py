@@ -15,6 +15,7 @@ from converter.gen.ops import OPS
 Array = npt.NDArray[Any]
 CASES = [case for op in OPS for case in cases_of(op)]
 
+
 def name_of(case: Case) -> str:
     return f"{case.op}-{case.name}"
 
