@@ -253,7 +253,7 @@ LI_NOT_INLINE static void li_conv_run_packed_s8(const li_net *net, const li_node
                                          &shape, &rescale, 0, w->out_h);
 }
 
-static void li_conv_run_packed_f32(const li_net *net, const li_node *node, const li_conv_state *s)
+LI_NOT_INLINE static void li_conv_run_packed_f32(const li_net *net, const li_node *node, const li_conv_state *s)
 {
     const li_window *w = &s->window;
     const size_t in_floats = (size_t)w->in_h * (size_t)w->in_w * (size_t)s->in_c;
@@ -261,11 +261,13 @@ static void li_conv_run_packed_f32(const li_net *net, const li_node *node, const
     const li_layer_f32 layer = li_conv_layer(net, s);
     const float *x = li_tensor_data(li_node_input(net, node, 0));
     float *out = li_tensor_data(li_node_output(net, node, 0));
+    const li_layer_kernels_f32 *kernels = li_kernels_of(net)->conv_f32;
+    void *scratch;
+    const void *packed = li_weights_packed_f32(net, node, kernels, &layer, &scratch);
     int32_t b;
 
     for (b = 0; b < w->batches; ++b, x += in_floats, out += out_floats)
-        li_kernels_of(net)->conv_f32->run(out, x, li_optional_data(net, node, 2), li_node_packed(net, node), li_scratch(net), &layer, 0,
-                                          w->out_h);
+        kernels->run(out, x, li_optional_data(net, node, 2), packed, scratch, &layer, 0, w->out_h);
 }
 
 li_status li_conv_2d_run(li_net *net, const li_node *node)
@@ -287,8 +289,12 @@ li_status li_conv_2d_run(li_net *net, const li_node *node)
     int32_t b, oy, ox;
 
     if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return LI_OK;    /* the other dimensions may be huge */
-    if (packed != NULL && (input->type == LI_INT8 || (input->type == LI_FLOAT32 && kernels->conv_f32 != NULL))) {
-        (input->type == LI_INT8 ? li_conv_run_packed_s8 : li_conv_run_packed_f32)(net, node, s);
+    if (packed != NULL && input->type == LI_INT8) {
+        li_conv_run_packed_s8(net, node, s);
+        return LI_OK;
+    }
+    if (li_weights_are_taken_f32(net, node)) {
+        li_conv_run_packed_f32(net, node, s);
         return LI_OK;
     }
     for (b = 0; b < w->batches; ++b) {

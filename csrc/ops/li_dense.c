@@ -175,9 +175,12 @@ li_status li_fully_connected_run(li_net *net, const li_node *node)
         li_kernels_of(net)->dense_s8->run(out, x, filter, packed, li_scratch(net), &shape, &rescale, 0, 1);
         return LI_OK;
     }
-    if (packed != NULL && input->type == LI_FLOAT32 && li_kernels_of(net)->conv_f32 != NULL) {
+    if (li_weights_are_taken_f32(net, node)) {
         const li_layer_f32 layer = li_dense_layer(net, s);
-        li_kernels_of(net)->conv_f32->run(out, x, bias, packed, li_scratch(net), &layer, 0, 1);
+        const li_layer_kernels_f32 *kernels = li_kernels_of(net)->conv_f32;
+        void *scratch;
+        const void *weights = li_weights_packed_f32(net, node, kernels, &layer, &scratch);
+        kernels->run(out, x, bias, weights, scratch, &layer, 0, 1);
         return LI_OK;
     }
     for (row = 0; row < (size_t)s->rows; ++row) {

@@ -77,15 +77,33 @@ void li_weights_plan_layer(const li_net *net, li_node *node, const li_layer_kern
     node->scratch_bytes = packed != 0 ? (uint32_t)scratch : 0;
 }
 
+/* Output pixels from which packing in every run is worth it: it costs about what one pixel does. */
+enum { LI_PACK_FROM_PIXELS = 8 };
+
 void li_weights_plan_f32(const li_net *net, li_node *node, const li_layer_kernels_f32 *kernels, const li_layer_f32 *layer)
 {
     size_t packed, scratch;
-    if (kernels == NULL || (net->flags & LI_NO_PACK) != 0 || li_node_input(net, node, 1)->home != LI_HOME_MODEL) return;
+    if (kernels == NULL || (net->flags & LI_NO_PACK) != 0) return;
     packed = kernels->packed_bytes(layer);
     scratch = kernels->scratch_bytes(layer);
-    if (packed > INT32_MAX || scratch > INT32_MAX) return;      /* too large: used in place */
-    node->packed_bytes = (uint32_t)packed;
-    node->scratch_bytes = packed != 0 ? (uint32_t)scratch : 0;
+    if (packed == 0 || packed > INT32_MAX / 2 || scratch > INT32_MAX / 2) return;       /* too large: used in place */
+    if (li_node_input(net, node, 1)->home == LI_HOME_MODEL) {
+        node->packed_bytes = (uint32_t)packed;
+        node->scratch_bytes = (uint32_t)scratch;
+    } else if ((int64_t)layer->out_h * layer->out_w >= LI_PACK_FROM_PIXELS) {
+        node->scratch_bytes = (uint32_t)(packed + scratch);
+    }
+}
+
+const void *li_weights_packed_f32(const li_net *net, const li_node *node, const li_layer_kernels_f32 *kernels,
+                                  const li_layer_f32 *layer, void **scratch)
+{
+    char *const own = li_scratch(net);
+    *scratch = own;
+    if (node->packed_bytes != 0) return li_node_packed(net, node);
+    kernels->pack(own, layer, li_tensor_data(li_node_input(net, node, 1)));
+    *scratch = own + kernels->packed_bytes(layer);
+    return own;
 }
 
 void li_epilogue_prepare(li_net *net, const li_node *node, int32_t activation, uint32_t channels, li_epilogue *e,

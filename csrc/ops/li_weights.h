@@ -59,8 +59,16 @@ static inline int li_weights_may_pack_s8(const li_net *net, const li_node *node,
 /* Sets the node's packed and scratch bytes when the layer is taken; the state stays what it is without. */
 void li_weights_plan_layer(const li_net *net, li_node *node, const li_layer_kernels *layer, const li_conv_shape *shape);
 
-/* The same for float layers, whose weights alone have to be known. */
+/* The same for float layers. Weights that the run computes are packed in scratch, by every run: li_weights_packed_f32 gives
+   them, and in *scratch what the kernel works in, where li_weights_are_taken_f32. */
 void li_weights_plan_f32(const li_net *net, li_node *node, const li_layer_kernels_f32 *kernels, const li_layer_f32 *layer);
+static inline int li_weights_are_taken_f32(const li_net *net, const li_node *node)
+{
+    return li_kernels_of(net)->conv_f32 != NULL && node->scratch_bytes != 0 && !li_weights_are_hybrid(net, node)
+        && li_node_input(net, node, 0)->type == LI_FLOAT32;
+}
+const void *li_weights_packed_f32(const li_net *net, const li_node *node, const li_layer_kernels_f32 *kernels,
+                                  const li_layer_f32 *layer, void **scratch);
 
 /* What happens to a sum of products before it is stored: in int8 requantization, in float32 the limits alone. Under hybrid
    arithmetic the input's zero point and scale are those of the row at hand. */

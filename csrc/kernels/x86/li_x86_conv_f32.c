@@ -117,17 +117,20 @@ void li_x86_conv_f32_pack(const li_x86_tiles_f32 *tiles, void *packed, const li_
     const size_t taps = li_x86_taps_f32(s), group_c = (size_t)(s->out_c / s->groups);
     float *to = (float *)(void *)((char *)packed + LI_X86_F32_HEAD);
     uint32_t finite = 1;
-    size_t g, c, width, lane, k;
+    size_t g, c, width, lanes, lane, k;
     for (g = 0; g < (size_t)s->groups; ++g)
         for (c = 0; c < group_c; c += width) {
             width = tiles->width(group_c - c, li_x86_is_single_f32(s));
-            li_fill(to, 0, li_x86_panel_floats(taps, width) * 4);
-            for (lane = 0; lane < width && c + lane < group_c; ++lane) {
+            lanes = group_c - c < width ? group_c - c : width;
+            if (lanes < width || taps * width % 16 != 0) li_fill(to, 0, li_x86_panel_floats(taps, width) * 4);
+            for (lane = 0; lane < lanes; ++lane) {
                 const float *from = w + (g * group_c + c + lane) * taps;
+                float rest = 0;      /* stays 0 where all weights are finite */
                 for (k = 0; k < taps; ++k) {
                     to[k * width + lane] = from[k];
-                    if (!(from[k] - from[k] == 0.0f)) finite = 0;
+                    rest += from[k] - from[k];
                 }
+                if (!(rest == 0.0f)) finite = 0;
             }
             to += li_x86_panel_floats(taps, width);
         }
