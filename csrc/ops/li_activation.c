@@ -121,6 +121,10 @@ static void li_limit_run(li_net *net, const li_node *node, int32_t activation)
         float *out = li_tensor_data(li_node_output(net, node, 0));
         const uint32_t n = li_tensor_elements(input);
         uint32_t i;
+        if (n != 0 && li_kernels_of(net)->limit_f32 != NULL) {
+            li_kernels_of(net)->limit_f32(out, x, range.low, range.high, n);
+            return;
+        }
         for (i = 0; i < n; ++i) out[i] = li_clamp_f32(x[i], range.low, range.high);
     }
 }

@@ -106,10 +106,10 @@ static void li_sum_run_whole(li_net *net, const li_node *node, const li_pair_sta
                                li_tensor_data(li_node_input(net, node, 1)), &sum, li_tensor_elements(li_node_output(net, node, 0)));
 }
 
-static void li_addition_run(li_net *net, const li_node *node, li_pair_line line_f32)
+static void li_addition_run(li_net *net, const li_node *node, int32_t operation, li_pair_line line_f32)
 {
     const li_pair_state *s = li_node_state_const(net, node);
-    if (s->kind == LI_PAIR_FLOAT) li_pair_run(net, node, sizeof(float), line_f32);
+    if (s->kind == LI_PAIR_FLOAT) li_pair_run_f32(net, node, operation, line_f32);
     else if (s->kind == LI_PAIR_DIRECT && s->rank == 1 && s->step_a[0] == 1 && s->step_b[0] == 1) li_sum_run_whole(net, node, s);
     else li_pair_run(net, node, 1, s->kind == LI_PAIR_DIRECT ? li_sum_line_s8 : li_sum_line_fixed);
 }
@@ -128,7 +128,7 @@ LI_PAIR_LINE_F32(li_add_line_f32, *x + *y)
 
 li_status li_add_run(li_net *net, const li_node *node)
 {
-    li_addition_run(net, node, li_add_line_f32);
+    li_addition_run(net, node, LI_PAIR_ADD, li_add_line_f32);
     return LI_OK;
 }
 
@@ -146,7 +146,7 @@ LI_PAIR_LINE_F32(li_sub_line_f32, *x - *y)
 
 li_status li_sub_run(li_net *net, const li_node *node)
 {
-    li_addition_run(net, node, li_sub_line_f32);
+    li_addition_run(net, node, LI_PAIR_SUB, li_sub_line_f32);
     return LI_OK;
 }
 
@@ -206,7 +206,7 @@ LI_PAIR_LINE_S8(li_mul_line_fixed, li_fixed_multiply((*x - s->zero_a) * (*y - s-
 li_status li_mul_run(li_net *net, const li_node *node)
 {
     const li_pair_state *s = li_node_state_const(net, node);
-    if (s->kind == LI_PAIR_FLOAT) li_pair_run(net, node, sizeof(float), li_mul_line_f32);
+    if (s->kind == LI_PAIR_FLOAT) li_pair_run_f32(net, node, LI_PAIR_MUL, li_mul_line_f32);
     else if (s->kind == LI_PAIR_SQUARE) li_pair_run(net, node, 1, li_mul_line_square);
     else li_pair_run(net, node, 1, s->kind == LI_PAIR_DIRECT ? li_mul_line_s8 : li_mul_line_fixed);
     return LI_OK;
@@ -249,7 +249,7 @@ LI_PAIR_LINE_S8(li_div_line_s8, li_div_s8(s, *x, *y))
 li_status li_div_run(li_net *net, const li_node *node)
 {
     const li_pair_state *s = li_node_state_const(net, node);
-    if (s->kind == LI_PAIR_FLOAT) li_pair_run(net, node, sizeof(float), li_div_line_f32);
+    if (s->kind == LI_PAIR_FLOAT) li_pair_run_f32(net, node, LI_PAIR_DIV, li_div_line_f32);
     else li_pair_run(net, node, 1, li_div_line_s8);
     return LI_OK;
 }

@@ -88,6 +88,21 @@ void li_pair_run(li_net *net, const li_node *node, size_t element, li_pair_line 
     li_pair_run_to(net, node, element, element, line);
 }
 
+/* Moves to the next run along the innermost dimension; false behind the last. */
+static int li_pair_next(const li_pair_state *s, int32_t *index, size_t *at_a, size_t *at_b)
+{
+    uint32_t d;
+    for (d = s->rank - 1; d-- > 0;) {
+        *at_a += (size_t)s->step_a[d];
+        *at_b += (size_t)s->step_b[d];
+        if (++index[d] < s->dims[d]) return 1;
+        *at_a -= (size_t)s->step_a[d] * (size_t)s->dims[d];
+        *at_b -= (size_t)s->step_b[d] * (size_t)s->dims[d];
+        index[d] = 0;
+    }
+    return 0;
+}
+
 void li_pair_run_to(li_net *net, const li_node *node, size_t element, size_t out_element, li_pair_line line)
 {
     const li_pair_state *s = li_node_state_const(net, node);
@@ -96,20 +111,32 @@ void li_pair_run_to(li_net *net, const li_node *node, size_t element, size_t out
     const uint32_t last = s->rank - 1;
     int32_t index[LI_MAX_RANK] = { 0 };
     size_t at_a = 0, at_b = 0;
-    uint32_t d;
 
     if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return;
-    for (;;) {
+    do {
         line(s, out, a + at_a * element, b + at_b * element, s->dims[last], s->step_a[last], s->step_b[last]);
         out += (size_t)s->dims[last] * out_element;
-        for (d = last; d-- > 0;) {
-            at_a += (size_t)s->step_a[d];
-            at_b += (size_t)s->step_b[d];
-            if (++index[d] < s->dims[d]) break;
-            at_a -= (size_t)s->step_a[d] * (size_t)s->dims[d];
-            at_b -= (size_t)s->step_b[d] * (size_t)s->dims[d];
-            index[d] = 0;
-        }
-        if (d == UINT32_MAX) return;
+    } while (li_pair_next(s, index, &at_a, &at_b));
+}
+
+void li_pair_run_f32(li_net *net, const li_node *node, int32_t operation, li_pair_line line)
+{
+    const li_pair_state *s = li_node_state_const(net, node);
+    const li_kernels *kernels = li_kernels_of(net);
+    const float *a = li_tensor_data(li_node_input(net, node, 0)), *b = li_tensor_data(li_node_input(net, node, 1));
+    float *out = li_tensor_data(li_node_output(net, node, 0));
+    const uint32_t last = s->rank - 1;
+    const size_t n = (size_t)s->dims[last], step_a = (size_t)s->step_a[last], step_b = (size_t)s->step_b[last];
+    int32_t index[LI_MAX_RANK] = { 0 };
+    size_t at_a = 0, at_b = 0;
+
+    if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return;
+    if (kernels->pair_f32 == NULL || step_a > 1 || step_b > 1) {
+        li_pair_run(net, node, sizeof(float), line);
+        return;
     }
+    do {
+        kernels->pair_f32(operation, out, a + at_a, step_a, b + at_b, step_b, s->low_f32, s->high_f32, n);
+        out += n;
+    } while (li_pair_next(s, index, &at_a, &at_b));
 }

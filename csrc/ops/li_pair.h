@@ -37,6 +37,9 @@ typedef void (*li_pair_line)(const li_pair_state *s, void *out, const void *a, c
 /* Calls `line` for every run; `element` is the size of one in bytes. */
 void li_pair_run(li_net *net, const li_node *node, size_t element, li_pair_line line);
 
+/* The same by the kernels of float32, LI_PAIR_ADD and so on, or by `line` where the set has none. */
+void li_pair_run_f32(li_net *net, const li_node *node, int32_t operation, li_pair_line line);
+
 /* The same for an output whose elements have another size. */
 void li_pair_run_to(li_net *net, const li_node *node, size_t element, size_t out_element, li_pair_line line);
 

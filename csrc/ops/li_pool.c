@@ -89,6 +89,32 @@ static void li_pool_run_f32(li_net *net, const li_node *node, li_pool_pixel pixe
             }
 }
 
+/* Windows of the float kernels, where the set has them: max_f32 or average_f32. */
+typedef void (*li_pool_kernel_f32)(float *out, const float *x, const li_tap_grid *grid, float low, float high, size_t n);
+
+static void li_pool_run_windows_f32(li_net *net, const li_node *node, li_pool_kernel_f32 kernel)
+{
+    const li_pool_state *s = li_node_state_const(net, node);
+    const li_window *w = &s->window;
+    const float *image = li_tensor_data(li_node_input(net, node, 0));
+    float *out = li_tensor_data(li_node_output(net, node, 0));
+    li_tap_grid grid = { 0, 0, li_pool_offset(s, 1, 0), li_pool_offset(s, 0, 1), 0, 0 };
+    int32_t b, oy, ox;
+
+    if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return;       /* the other dimensions may be huge */
+    for (b = 0; b < w->batches; ++b, image += li_pool_offset(s, w->in_h, 0))
+        for (oy = 0; oy < w->out_h; ++oy)
+            for (ox = 0; ox < w->out_w; ++ox, out += s->channels) {
+                const int32_t y0 = oy * w->stride_h - w->pad_top, x0 = ox * w->stride_w - w->pad_left;
+                const li_taps rows = li_taps_inside(y0, w->in_h, w->filter_h, 1), columns = li_taps_inside(x0, w->in_w, w->filter_w, 1);
+                grid.rows = (size_t)(rows.end - rows.begin);
+                grid.columns = (size_t)(columns.end - columns.begin);
+                if (grid.rows == 0 || grid.columns == 0) continue;           /* geometry gives every window a tap */
+                kernel(out, image + li_pool_offset(s, y0 + rows.begin, x0 + columns.begin), &grid, s->low_f32, s->high_f32,
+                       (size_t)s->channels);
+            }
+}
+
 /* In int8 the kernels' windows: max_s8 or average_s8. */
 typedef void (*li_pool_kernel)(int8_t *out, const int8_t *x, const li_tap_grid *grid, int32_t low, int32_t high, size_t n);
 
@@ -179,6 +205,7 @@ li_status li_average_pool_2d_run(li_net *net, const li_node *node)
     const li_tensor *input = li_node_input(net, node, 0);
     const int is_unsigned = li_tensor_shift(input) != 0;
     if (input->type == LI_INT8) li_pool_run_s8(net, node, is_unsigned ? li_average_u8 : li_kernels_of(net)->average_s8);
+    else if (li_kernels_of(net)->average_f32 != NULL) li_pool_run_windows_f32(net, node, li_kernels_of(net)->average_f32);
     else li_pool_run_f32(net, node, li_average_pixel_f32);
     return LI_OK;
 }
@@ -215,6 +242,7 @@ static void li_max_pixel_f32(const li_pool_state *s, float *out, const float *im
 li_status li_max_pool_2d_run(li_net *net, const li_node *node)
 {
     if (li_node_input(net, node, 0)->type == LI_INT8) li_pool_run_s8(net, node, li_kernels_of(net)->max_s8);
+    else if (li_kernels_of(net)->max_f32 != NULL) li_pool_run_windows_f32(net, node, li_kernels_of(net)->max_f32);
     else li_pool_run_f32(net, node, li_max_pixel_f32);
     return LI_OK;
 }

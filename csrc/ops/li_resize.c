@@ -175,6 +175,7 @@ li_status li_resize_bilinear_run(li_net *net, const li_node *node)
     void *out = li_tensor_data(output);
     const size_t image = (size_t)s->in_h * (size_t)s->in_w * (size_t)s->channels;
     const uint8_t flip = input->type == LI_UINT8 ? 0x80 : 0;
+    const li_kernels *kernels = li_kernels_of(net);
     size_t to = 0;
     int32_t b, oy, ox;
 
@@ -183,7 +184,12 @@ li_status li_resize_bilinear_run(li_net *net, const li_node *node)
         for (oy = 0; oy < s->out_h; ++oy)
             for (ox = 0; ox < s->out_w; ++ox, to += (size_t)s->channels) {
                 const li_resize_corners at = li_resize_corners_of(s, &rows[oy], &columns[ox]);
-                if (input->type == LI_FLOAT32)
+                if (input->type == LI_FLOAT32 && s->channels >= 4 && kernels->blend_f32 != NULL) {
+                    const float *image_f32 = (const float *)x + (size_t)b * image;
+                    const float *const corners[4] = { image_f32 + at.top_left, image_f32 + at.top_right, image_f32 + at.bottom_left,
+                                                      image_f32 + at.bottom_right };
+                    kernels->blend_f32((float *)out + to, corners, columns[ox].distance, rows[oy].distance, (size_t)s->channels);
+                } else if (input->type == LI_FLOAT32)
                     li_resize_pixel_f32((float *)out + to, (const float *)x + (size_t)b * image, at, rows[oy].distance,
                                         columns[ox].distance, s->channels);
                 else

@@ -77,6 +77,9 @@ typedef struct li_layer_kernels_f32 {
                 int32_t first, int32_t rows);
 } li_layer_kernels_f32;
 
+/* Operations of pair_f32. */
+enum { LI_PAIR_ADD, LI_PAIR_SUB, LI_PAIR_MUL, LI_PAIR_DIV };
+
 typedef struct li_kernels {
     const char *name;
     int32_t isa;                     /* LI_ISA_... */
@@ -131,6 +134,20 @@ typedef struct li_kernels {
        and out_c are equal, block is 0. */
     void (*depthwise_f32)(float *out, const float *x, const float *w, const float *bias, const li_layer_f32 *layer, int32_t first,
                           int32_t rows);
+
+    /* The rest is NULL in sets that gain nothing. Limits are li_clamp_f32's: NaN passes, and -0 that of 0.
+       out[i] = limits of (a[i * step_a] operation b[i * step_b]), LI_PAIR_...; steps are 0 or 1; `out` may be `a`, `b` or both. */
+    void (*pair_f32)(int32_t operation, float *out, const float *a, size_t step_a, const float *b, size_t step_b, float low,
+                     float high, size_t n);
+    /* out[i] = limits of x[i]; `out` may be `x`. */
+    void (*limit_f32)(float *out, const float *x, float low, float high, size_t n);
+    /* Pooling windows, as max_s8 and average_s8: the sum in order from 0, divided by the number of taps; the first tap, replaced
+       by each later one that compares greater. */
+    void (*average_f32)(float *out, const float *x, const li_tap_grid *grid, float low, float high, size_t n);
+    void (*max_f32)(float *out, const float *x, const li_tap_grid *grid, float low, float high, size_t n);
+    /* Of the corners top left, top right, bottom left, bottom right: top = tl + (tr - tl) * across, bottom likewise,
+       out[c] = top + (bottom - top) * down. */
+    void (*blend_f32)(float *out, const float *const corners[4], float across, float down, size_t n);
 } li_kernels;
 
 extern const li_kernels li_kernels_ref;

@@ -40,6 +40,12 @@ static void check_length(const li_kernels *k, size_t n, uint64_t seed)
             if (k->depthwise_f32 != NULL && n < 68) {
                 run_check(check_depthwise_f32, "depthwise_f32", k, s);
             }
+            if (k->pair_f32 != NULL) {    /* a set has these four together */
+                run_check(check_pair_f32, "pair_f32", k, s);
+                run_check(check_limit_f32, "limit_f32", k, s);
+                run_check(check_windows_f32, "average_f32 or max_f32", k, s);
+                run_check(check_blend_f32, "blend_f32", k, s);
+            }
             if (k->conv_s8 != NULL && n < 68) {
                 run_check(check_conv_s8, "conv_s8", k, s);
             }

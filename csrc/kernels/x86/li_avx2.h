@@ -34,6 +34,13 @@ void li_avx2_add_s8(int8_t *out, const int8_t *a, const int8_t *b, const li_sum_
 void li_avx2_max_s8(int8_t *out, const int8_t *x, const li_tap_grid *grid, int32_t low, int32_t high, size_t n);
 void li_avx2_average_s8(int8_t *out, const int8_t *x, const li_tap_grid *grid, int32_t low, int32_t high, size_t n);
 
+void li_avx2_pair_f32(int32_t operation, float *out, const float *a, size_t step_a, const float *b, size_t step_b, float low,
+                      float high, size_t n);
+void li_avx2_limit_f32(float *out, const float *x, float low, float high, size_t n);
+void li_avx2_average_f32(float *out, const float *x, const li_tap_grid *grid, float low, float high, size_t n);
+void li_avx2_max_f32(float *out, const float *x, const li_tap_grid *grid, float low, float high, size_t n);
+void li_avx2_blend_f32(float *out, const float *const corners[4], float across, float down, size_t n);
+
 extern const li_layer_kernels li_avx2_conv_s8, li_avx2_depthwise_s8, li_avx2_dense_s8;
 extern const li_layer_kernels_f32 li_avx2_conv_f32;
 void li_avx2_depthwise_f32(float *out, const float *x, const float *w, const float *bias, const li_layer_f32 *layer,
