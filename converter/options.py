@@ -27,6 +27,9 @@ class Options:
     quantize: QuantizeMode = "int8"
     #: Element type of the graph's inputs and outputs in an int8 model.
     io: IoType = "float32"
+    #: Factors and summands of (factor * byte + summand), the numbers that the model was trained on; the input then
+    #: takes bytes: uint8, or int8 with io int8. One of each, or one a channel. None: the input stays as it is.
+    fold_input: tuple[Sequence[float], Sequence[float]] | None = None
     #: How much is tried for accuracy: 0 min-max ranges and bias correction, 1 also searched ranges and weight scales,
     #: 2 also second-order rounding. What does not help on held-out samples is taken back.
     effort: int = 1

@@ -22,6 +22,7 @@ from .execute import CExecutor, state_bytes
 from .files import check_writable, write_whole
 from .ir.executor import Executor
 from .ir.graph import Graph
+from .ir.statistics import pin_range
 from .ir.types import DType
 from .ledger import measure_layers
 from .options import EFFORTS, QUANTIZE_MODES, Options
@@ -119,10 +120,21 @@ def convert(
         say("passes", 0, None)
         history.passes = passes.optimize(graph, executor)
         dump = _dump_after("passes", graph, options, dump)
-        budget = _budget(graph, options, evaluation, executor)
+        folded = None if options.fold_input is None else passes.fold_input(graph, *options.fold_input)
+        history.folded = folded
+        budget = _budget(graph, options, evaluation, executor, folded)
         if options.quantize == "int8":
             rows = _open_samples(graph, samples)
-            calibration = collect(graph, rows, executor, limit=options.calib_n, progress=partial(say, "calibrate"))
+            calibration = collect(
+                graph,
+                rows,
+                executor,
+                limit=options.calib_n,
+                prepare={} if folded is None else {folded.name: folded.prepare},
+                progress=partial(say, "calibrate"),
+            )
+            if folded is not None:
+                calibration = pin_range(calibration, folded.value, folded.range)
             history.calibration = calibration
             if budget is not None and budget.evaluator is not None and calibration.manifest is not None:
                 budget.evaluator.refuse(calibration.manifest)
@@ -132,6 +144,7 @@ def convert(
                 history.quantized, history.budget = keep_budget(graph, calibration, options, budget, executor, say)
             history.layer_errors = measure_layers(history.quantized, calibration, options, executor)
             graph = history.quantized.graph
+            _check_folded(graph, folded)
             dump = _dump_after("quantize", graph, options, dump)
         elif options.quantize in WEIGHT_TYPES:
             kind: WeightType = options.quantize
@@ -153,7 +166,7 @@ def convert(
     say("plan", 0, None)
     plan = plan_memory(graph)
     say("write", 0, None)
-    content = backend.write(graph, plan, _calibration_entry(history))
+    content = backend.write(graph, plan, _metadata(history))
     state = state_bytes(content)
     if budget is not None and history.budget is None:
         history.budget = weigh(budget, graph, len(content), plan.arena_bytes + state.total)
@@ -175,19 +188,53 @@ def input_needs(graph: Graph) -> tuple[InputNeed, ...]:
     )
 
 
-def _calibration_entry(history: History) -> dict[str, bytes]:
-    """What the file tells of the samples that calibrated it."""
+def _metadata(history: History) -> dict[str, bytes]:
+    """What the file tells of the samples that calibrated it, and of an input that takes bytes."""
     manifest = None if history.calibration is None else history.calibration.manifest
-    return {} if manifest is None else {backend.CALIBRATION: backend.calibration(manifest)}
+    found = {} if manifest is None else {backend.CALIBRATION: backend.calibration(manifest)}
+    if (folded := history.folded) is not None:
+        entry = backend.folded_input(folded.name, folded.factors, folded.summands, folded.axis)
+        found[backend.FOLDED_INPUT] = entry
+    return found
 
 
-def _budget(graph: Graph, options: Options, evaluation: Evaluation | None, executor: Executor) -> Budget | None:
+def _check_folded(graph: Graph, folded: passes.FoldedInput | None) -> None:
+    """An input that stayed float32 takes no bytes. Raises UsageError."""
+    if folded is not None and any(v.name == folded.value and v.dtype is DType.FLOAT32 for v in graph.inputs):
+        raise UsageError.at(
+            "convert",
+            "fold_input",
+            f"input {folded.name!r} stays float32: operators that read it have no int8 form, or were kept in float32",
+            "Convert without it, and normalise in front of the model",
+        )
+
+
+class _Folded:
+    """Samples of the source model as the graph takes them. Re-iterable as they are."""
+
+    def __init__(self, rows: Iterable[Sample], folded: passes.FoldedInput) -> None:
+        self._rows, self._folded = rows, folded
+
+    def __iter__(self) -> Iterator[Sample]:
+        for row in self._rows:
+            x = np.asarray(row[self._folded.name], np.float32)
+            yield {**row, self._folded.name: self._folded.prepare(x)}
+
+
+def _budget(
+    graph: Graph,
+    options: Options,
+    evaluation: Evaluation | None,
+    executor: Executor,
+    folded: passes.FoldedInput | None = None,
+) -> Budget | None:
     """What the conversion has to keep within; None where nothing is asked."""
     if evaluation is None and options.max_size is None and options.max_memory is None:
         return None
     judge = None
     if evaluation is not None:
-        judge = Evaluator(graph, evaluation.open(input_needs(graph)), evaluation, executor)
+        rows = evaluation.open(input_needs(graph))
+        judge = Evaluator(graph, rows if folded is None else _Folded(rows, folded), evaluation, executor)
     return Budget(options.max_size, options.max_memory, judge)
 
 
@@ -209,6 +256,8 @@ def _check_options(options: Options) -> None:
     if options.quantize in (*WEIGHT_TYPES, "float32") and options.io != "float32":
         found = f"is {options.io!r} for a {options.quantize} model"
         wrong.append(Blocker("io", found, "Integer inputs need quantize='int8'"))
+    if options.fold_input is not None and options.quantize != "int8":
+        wrong.append(Blocker("fold_input", f"is given for {options.quantize}", "Integer inputs need quantize='int8'"))
     if options.effort not in EFFORTS:
         wrong.append(Blocker("effort", f"is {options.effort!r}", "It can be 0, 1 or 2"))
     if options.calib_n is not None and options.calib_n < 1:

@@ -17,7 +17,7 @@ from .errors import BudgetError, MissingExtraError, UsageError
 from .evaluation import Evaluation
 from .files import check_writable, write_whole
 from .gate import parse_bytes
-from .samples import InputSpec, Samples, open_samples
+from .samples import InputSpec, Samples, open_samples, preprocessing
 
 if TYPE_CHECKING:
     import onnx
@@ -43,6 +43,7 @@ def convert(
     input_shape: Mapping[str, Sequence[int]] | None = None,
     calib_n: int | None = None,
     preprocess: Any = None,
+    fold_input: Any = None,
     report: str | os.PathLike[str] | None = None,
     dump_after: str | None = None,
     output: str | os.PathLike[str] | None = None,
@@ -55,9 +56,10 @@ def convert(
 
     `calib` is a SRC (`liteinterp.samples`), a dict of input name to array (axis 0 is samples), or an iterable of dicts;
     int8 needs it. `effort` is 0, 1 or 2 (docs/QUANTIZATION.md). `calib_n` is the most samples to read.
-    `preprocess` is a preset's name or a mapping of options (`liteinterp.preprocessing`). `report` is a
-    path for the report as JSON, `output` a path that is only checked, so that one that cannot be written is found
-    before the work.
+    `preprocess` is a preset's name or a mapping of options (`liteinterp.preprocessing`). `fold_input` makes the input
+    take bytes, uint8 or with io int8 less 128: True folds the numbers of `preprocess` into the model, a preset or a
+    mapping its own. `report` is a path for the report as JSON, `output` a path that is only checked, so that one that
+    cannot be written is found before the work.
 
     `keep_float` are globs: operators with these names in the source, or whose results have them, stay in float32.
 
@@ -86,6 +88,7 @@ def convert(
         effort=effort,
         input_shape=dict(input_shape or {}),
         calib_n=calib_n,
+        fold_input=_folded_numbers(fold_input, preprocess),
         dump_after=dump_after,
         keep_float=(keep_float,) if isinstance(keep_float, str) else tuple(keep_float),
         max_size=parse_bytes(max_size, "max_size"),
@@ -130,6 +133,19 @@ def _evaluation(quantize: str, max_drop: Any, src: Any, labels: Any, metric: Any
     if quantize == "float32":
         raise UsageError("max_drop is for quantized models: float32 loses nothing")
     return Evaluation(src, max_drop, labels, metric, preprocess)
+
+
+def _folded_numbers(given: Any, preprocess: Any) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Factors and summands of the normalisation that goes into the model. Raises UsageError where there is none."""
+    if given is None or given is False:
+        return None
+    how = preprocessing(preprocess if given is True else given)
+    if not how.normalises:
+        raise UsageError(
+            "fold_input (--fold-input) puts mean and std into the model: say which, by preset (--preset) or mean, std "
+            "and scale (--mean, --std, --scale)"
+        )
+    return how.affine()
 
 
 def onnx_operators() -> Iterable[str]:

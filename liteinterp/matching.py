@@ -13,6 +13,7 @@ from .element_types import dequantized, quantized
 from .engines import Engine
 from .errors import UsageError
 from .fitting import InputSpec, reshape
+from .folded_input import read_folded_input
 
 Array = npt.NDArray[Any]
 
@@ -123,6 +124,9 @@ class InputBridge:
                 f"the models have different inputs: {', '.join(by_name)} and "
                 f"{', '.join(spec.name for spec in test.inputs)}; they are not the same network"
             )
+        self._bytes = read_folded_input(getattr(test, "file", None))
+        if read_folded_input(getattr(ref, "file", None)) is not None and self._bytes is None:
+            raise UsageError("the reference takes bytes, the test model numbers: give the source as the reference")
         origins = dict(test.provenance)
         #: By input name. Other tensors of the file may hold the same source tensor in another order.
         self._permutations: Mapping[str, tuple[int, ...] | None] = {
@@ -132,12 +136,21 @@ class InputBridge:
     def __call__(self, sample: Mapping[str, Array]) -> dict[str, Array]:
         return {to.name: self._translate(sample[given.name], given, to) for given, to in self._pairs}
 
+    def _folded(self, moved: Array, given: InputSpec, to: InputSpec) -> Array | None:
+        """For inputs of which one takes bytes, and the other the numbers that they stand for."""
+        if self._bytes is None or self._bytes.name != to.name or given.dtype.kind != "f" or to.dtype.kind not in "iu":
+            return None
+        return self._bytes.stored(moved, to)
+
     def _translate(self, array: Array, given: InputSpec, to: InputSpec) -> Array:
         pair = Pair(to.name, given.name, to.name, self._permutations.get(to.name))
         moved = pair.aligned(array, to.shape)
         if moved is None:
             raise UsageError(f"{given} of the reference does not fit {to} of the test model")
         same = given.dtype == to.dtype and (given.scale, given.zero_point) == (to.scale, to.zero_point)
+        folded = self._folded(moved, given, to)
+        if folded is not None:
+            return np.ascontiguousarray(folded)
         if same or (given.dtype == to.dtype and given.dtype.kind == "f"):
             return np.ascontiguousarray(moved)
         if given.scale is not None:

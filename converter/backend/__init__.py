@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .metadata import CALIBRATION, calibration
+from .metadata import CALIBRATION, FOLDED_INPUT, calibration, folded_input
 from .write import tensor_order, write
 
-__all__ = ["CALIBRATION", "calibration", "tensor_order", "write"]
+__all__ = ["CALIBRATION", "FOLDED_INPUT", "calibration", "folded_input", "tensor_order", "write"]

@@ -17,6 +17,7 @@ MEMORY_PLAN = "OfflineMemoryAllocation"
 PROVENANCE = "liteinterp.provenance"
 MIN_RUNTIME = "min_runtime_version"
 CALIBRATION = "liteinterp.calibration"
+FOLDED_INPUT = "liteinterp.folded_input"
 
 
 def memory_plan(values: Sequence[Value], plan: MemoryPlan) -> bytes:
@@ -53,6 +54,12 @@ def calibration(manifest: Manifest) -> bytes:
         "digests": base64.b64encode(b"".join(manifest.digests)).decode(),
     }
     return json.dumps(entry, separators=(",", ":")).encode()
+
+
+def folded_input(name: str, factors: Sequence[float], summands: Sequence[float], axis: int) -> bytes:
+    """JSON: the source's input is factor * byte + summand, along an axis of it."""
+    entry = {"input": name, "factors": list(factors), "summands": list(summands), "axis": axis}
+    return json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def entries(

@@ -22,7 +22,7 @@ from ..ir.taps import positions, tap_sums
 from ..ir.types import DType
 from ..ir.weighted import WEIGHTED, source_of
 from .histogram import HistogramBuilder
-from .samples import STAGE, CheckedSamples
+from .samples import STAGE, CheckedSamples, Prepare
 from .selection import Role, Selection
 
 #: Told after each sample: how many are done, and how many there are where that is known.
@@ -35,13 +35,14 @@ def collect(
     executor: Executor,
     *,
     limit: int | None = None,
+    prepare: Mapping[str, Prepare] | None = None,
     progress: Progress | None = None,
 ) -> Calibration:
     """Statistics of a float graph. `samples` maps the source's input names to arrays and is read once.
 
     Raises UsageError for data that does not fit the inputs, and where NaN or infinity appears in a tensor.
     """
-    checked = CheckedSamples(graph, samples, limit)
+    checked = CheckedSamples(graph, samples, limit, prepare)
     total = _count(samples, limit)
     judged = judged_values(graph)
     selection = _select(graph, judged, total)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,14 +21,26 @@ LARGE_VALUE = 1e4
 IMPLAUSIBLE_VALUE = 1e8
 
 
+#: What happens to an input's numbers after they were checked.
+Prepare = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
+
+
 class CheckedSamples:
     """Iterates over samples as arrays by Value name, in the graph's shapes and types; raises UsageError otherwise.
 
     Each sample maps the source's input names to arrays with the batch dimension. `warnings` fills while iterating.
+    `prepare` changes inputs, by their source names, after they were checked and listed in the manifest.
     """
 
-    def __init__(self, graph: Graph, samples: Iterable[Mapping[str, npt.ArrayLike]], limit: int | None = None) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        samples: Iterable[Mapping[str, npt.ArrayLike]],
+        limit: int | None = None,
+        prepare: Mapping[str, Prepare] | None = None,
+    ) -> None:
         self._graph = graph
+        self._prepare = prepare or {}
         self._samples = samples
         self._limit = limit
         names = graph.input_names or [value.name for value in graph.inputs]
@@ -45,6 +57,8 @@ class CheckedSamples:
             arrays = self._check(sample)
             self.manifest.add({name: arrays[value.name] for name, value in self._inputs.items()})
             self.count += 1
+            for name, change in self._prepare.items():
+                arrays[self._inputs[name].name] = change(arrays[self._inputs[name].name])
             yield arrays
         if self.count == 0:
             raise UsageError.at(STAGE, "calibration data", "holds no sample", "Give at least one, better 100 or more")
@@ -72,7 +86,7 @@ class CheckedSamples:
                 found.append(f"input {name!r} ranges over [{low:g}, {high:g}]: is it preprocessed as in training?")
         return tuple(found)
 
-    def _check(self, sample: Mapping[str, npt.ArrayLike]) -> Arrays:
+    def _check(self, sample: Mapping[str, npt.ArrayLike]) -> dict[str, npt.NDArray[Any]]:
         blockers = [
             Blocker(f"sample {self.count}", f"has no array for input {name!r}", f"It has {_names(sample)}")
             for name in self._inputs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .ranges import Ranges
+from .ranges import Range, Ranges
 
 #: Arrays by the name of a graph's input or output Value.
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -94,3 +95,10 @@ class Calibration:
     manifest: Manifest | None = None
     #: Of tensors that have channels: two dimensions at least.
     channels: Mapping[str, ChannelRange] = field(default_factory=dict)
+
+
+def pin_range(calibration: Calibration, name: str, found: Range) -> Calibration:
+    """With a prescribed range of a tensor, and no histogram that would let anyone search for another."""
+    ranges = Ranges({**calibration.ranges.by_name, name: found}, calibration.ranges.samples)
+    histograms = {key: value for key, value in calibration.histograms.items() if key != name}
+    return dataclasses.replace(calibration, ranges=ranges, histograms=histograms)

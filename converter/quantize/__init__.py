@@ -10,7 +10,7 @@ from ..ir.executor import Executor
 from ..ir.graph import Graph, Node, Value
 from ..ir.ranges import Ranges
 from ..ir.statistics import Calibration
-from ..options import Options
+from ..options import IoType, Options
 from .apply import Layer, QuantizedGraph, apply
 from .bias_correction import correct_biases
 from .borders import set_border_types
@@ -62,6 +62,11 @@ class Step:
     accepted: bool
     #: What the task's metric says of the graph with the step, where there is one to evaluate.
     task: float | None = None
+
+
+def input_type(options: Options) -> IoType:
+    """Element type of inputs: those that take bytes are never float32."""
+    return "uint8" if options.fold_input is not None and options.io == "float32" else options.io
 
 
 @dataclass(frozen=True)
@@ -145,7 +150,7 @@ def quantize(
     if sizes:
         ledger.offer("tables", f"{sum(sizes)} elementwise operators became {len(sizes)} look-ups", merged, WORSE_DB)
     best = ledger.best if options.io == "float32" else copied(ledger.best)
-    notes = set_border_types(best.graph, options.io)
+    notes = set_border_types(best.graph, options.io, input_type(options))
     return Quantized(
         graph=best.graph,
         layers=best.layers,

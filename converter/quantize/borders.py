@@ -11,16 +11,18 @@ from ..ir.types import DType, Quantization
 from ..options import IoType
 
 
-def set_border_types(graph: Graph, io: IoType) -> tuple[str, ...]:
-    """Change a graph with float32 borders in place. Returns notes on borders that stay float32, and why."""
-    if io == "float32":
-        return ()
+def set_border_types(graph: Graph, io: IoType, input_io: IoType | None = None) -> tuple[str, ...]:
+    """Change a graph with float32 borders in place. Returns notes on borders that stay float32, and why.
+
+    `input_io` is the type of inputs where it is not that of outputs.
+    """
+    input_io = io if input_io is None else input_io
     notes = []
-    for i, value in enumerate(graph.inputs):
-        if value.dtype is DType.FLOAT32 and not _replace_input(graph, i, io):
+    for i, value in enumerate(graph.inputs) if input_io != "float32" else ():
+        if value.dtype is DType.FLOAT32 and not _replace_input(graph, i, input_io):
             why = "float32 operators read it" if graph.consumers()[value] else "nothing reads it"
             notes.append(f"input {value.name!r} stays float32: {why}")
-    for i, value in enumerate(graph.outputs):
+    for i, value in enumerate(graph.outputs) if io != "float32" else ():
         if value.dtype is DType.FLOAT32 and not _replace_output(graph, i, io):
             notes.append(f"output {value.name!r} stays float32: a float32 operator makes it")
     return tuple(notes)

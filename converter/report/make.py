@@ -17,7 +17,7 @@ from ..ir.weighted import WEIGHTED, filter_of, source_of
 from ..ledger import LayerError
 from ..ops.registry import macs
 from ..options import Options
-from ..passes import PassRecord
+from ..passes import FoldedInput, PassRecord
 from ..quantize import KeptFloat, Quantized, Step, StoredWeights
 from .rows import (
     Border,
@@ -44,6 +44,7 @@ class History:
     source_operators: Counter[str]
     passes: tuple[PassRecord, ...] = ()
     calibration: Calibration | None = None
+    folded: FoldedInput | None = None
     quantized: Quantized | None = None
     layer_errors: tuple[LayerError, ...] = ()
     stored: StoredWeights | None = None
@@ -88,6 +89,8 @@ def _warnings(history: History, graph: Graph) -> tuple[str, ...]:
         found += history.calibration.warnings
     if history.quantized is not None:
         found += history.quantized.notes
+    if history.folded is not None:
+        found += [f"input {history.folded.name!r} takes bytes: {history.folded.how}"]
     transposes = [node for node in graph.nodes if node.op == "TRANSPOSE"]
     if transposes:
         moved = sum(node.output.size_bytes for node in transposes)

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..files import check_writable
+from ..preprocessing import PRESETS
 from .console import Console
 from .preprocessing import add_preprocessing, given_preprocessing
 
@@ -64,6 +65,14 @@ def add(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument("--report", metavar="FILE.json", help="write what was done as JSON; - for stdout")
     parser.add_argument(
         "--dump-after", metavar="STAGE", help="also write the graph as it is after load, passes or quantize"
+    )
+    parser.add_argument(
+        "--fold-input",
+        nargs="?",
+        const="mean,std",
+        choices=("mean,std", *PRESETS),
+        help="the model takes the camera's bytes, uint8, or with --io int8 less 128: mean, std and scale as given "
+        "below, or those of a preset, go into its first layer",
     )
     add_preprocessing(parser)
     parser.set_defaults(run=run)
@@ -125,6 +134,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             keep_best=args.keep_best,
             input_shape=dict(parse_shape(text) for text in args.input_shape),
             calib_n=args.calib_n,
+            fold_input=True if args.fold_input == "mean,std" else args.fold_input,
             preprocess=given_preprocessing(args),
             report=None if to_stdout else args.report,
             dump_after=args.dump_after,
