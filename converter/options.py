@@ -39,6 +39,10 @@ class Options:
     calib_n: int | None = None
     #: Globs: operators with these names in the source stay in float32.
     keep_float: Sequence[str] = ()
+    #: Processes that run calibration samples, or whatever joblib.parallel_config says; any number makes the same file.
+    workers: int = 1
+    #: Folder that keeps statistics for the next run on the same model and samples; "" is the user's cache folder.
+    cache: str | None = None
     #: The most bytes that the file, and that arena and state together, may take; None: no limit.
     max_size: int | None = None
     max_memory: int | None = None

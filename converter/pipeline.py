@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from . import backend, frontends, passes
 from .budget import Budget, Evaluation, Evaluator, keep_budget, weigh
-from .calibrate import collect
+from .calibrate import Cache, Effort, collect, default_folder
 from .errors import Blocker, InvalidModelError, UsageError
 from .execute import CExecutor, state_bytes
 from .files import check_writable, write_whole
@@ -131,6 +132,7 @@ def convert(
                 executor,
                 limit=options.calib_n,
                 prepare={} if folded is None else {folded.name: folded.prepare},
+                effort=Effort(options.workers, _cache(graph, options, folded)),
                 progress=partial(say, "calibrate"),
             )
             if folded is not None:
@@ -154,9 +156,7 @@ def convert(
                     graph, rows, executor, limit=options.calib_n, progress=partial(say, "calibrate")
                 )
             say("quantize", 0, None)
-            history.stored, history.storing = quantize_weights(
-                graph, kind, history.calibration, options, executor
-            )
+            history.stored, history.storing = quantize_weights(graph, kind, history.calibration, options, executor)
             graph = history.stored.graph
             dump = _dump_after("quantize", graph, options, dump)
         if samples is not None and history.calibration is None:
@@ -186,6 +186,14 @@ def input_needs(graph: Graph) -> tuple[InputNeed, ...]:
     return tuple(
         InputNeed(name, value.shape, value.dtype.numpy) for name, value in zip(names, graph.inputs, strict=True)
     )
+
+
+def _cache(graph: Graph, options: Options, folded: passes.FoldedInput | None) -> Cache | None:
+    """Where statistics of this float graph are kept."""
+    if options.cache is None:
+        return None
+    model = hashlib.sha256(backend.write(graph) + repr(folded).encode()).hexdigest()
+    return Cache(Path(options.cache) if options.cache else default_folder(), model)
 
 
 def _metadata(history: History) -> dict[str, bytes]:
@@ -262,6 +270,8 @@ def _check_options(options: Options) -> None:
         wrong.append(Blocker("effort", f"is {options.effort!r}", "It can be 0, 1 or 2"))
     if options.calib_n is not None and options.calib_n < 1:
         wrong.append(Blocker("calib_n", f"is {options.calib_n}", "It must be at least 1"))
+    if options.workers == 0 or options.workers < -1:
+        wrong.append(Blocker("workers", f"is {options.workers}", "It can be 1 or more, or -1 for every core"))
     for name, limit in (("max_size", options.max_size), ("max_memory", options.max_memory)):
         if limit is not None and limit < 1:
             wrong.append(Blocker(name, f"is {limit}", "It must be at least 1 byte"))

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from converter.pipeline import Conversion, InputNeed, Progress
 
 
+#: From more samples than this the converter takes no more than it needs (converter/calibrate/stopping.py).
+SETTLED_EARLIEST = 256
+
+
 def convert(
     model: str | os.PathLike[str] | onnx.ModelProto,
     *,
@@ -44,6 +48,8 @@ def convert(
     calib_n: int | None = None,
     preprocess: Any = None,
     fold_input: Any = None,
+    workers: int = 1,
+    cache: bool | str | os.PathLike[str] = False,
     report: str | os.PathLike[str] | None = None,
     dump_after: str | None = None,
     output: str | os.PathLike[str] | None = None,
@@ -58,8 +64,10 @@ def convert(
     int8 needs it. `effort` is 0, 1 or 2 (docs/QUANTIZATION.md). `calib_n` is the most samples to read.
     `preprocess` is a preset's name or a mapping of options (`liteinterp.preprocessing`). `fold_input` makes the input
     take bytes, uint8 or with io int8 less 128: True folds the numbers of `preprocess` into the model, a preset or a
-    mapping its own. `report` is a path for the report as JSON, `output` a path that is only checked, so that one that
-    cannot be written is found before the work.
+    mapping its own. `workers` processes run the calibration samples (joblib). `cache` keeps their statistics for the
+    next conversion of the same model with the same samples: True in the user's cache folder, or a folder. `report` is a
+    path for the report as JSON, `output` a path that is only checked, so that one that cannot be written is found
+    before the work.
 
     `keep_float` are globs: operators with these names in the source, or whose results have them, stay in float32.
 
@@ -89,6 +97,8 @@ def convert(
         input_shape=dict(input_shape or {}),
         calib_n=calib_n,
         fold_input=_folded_numbers(fold_input, preprocess),
+        workers=workers,
+        cache=None if cache is False else "" if cache is True else os.fspath(cache),
         dump_after=dump_after,
         keep_float=(keep_float,) if isinstance(keep_float, str) else tuple(keep_float),
         max_size=parse_bytes(max_size, "max_size"),
@@ -97,7 +107,8 @@ def convert(
 
     def samples(needs: Sequence[InputNeed]) -> Samples:
         specs = [InputSpec(need.name, tuple(need.shape), np.dtype(need.dtype)) for need in needs]
-        return open_samples(calib, specs, calib_n, preprocess)
+        samples = open_samples(calib, specs, calib_n, preprocess)
+        return samples if calib_n is not None else samples.evenly(SETTLED_EARLIEST)
 
     source = Path(model) if isinstance(model, str | os.PathLike) else model
     if isinstance(source, Path) and not source.is_file():

@@ -8,8 +8,10 @@ brought to it. Files are read sample by sample. docs/DATA.md is the user's page.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import logging
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,7 +20,7 @@ import numpy.typing as npt
 from .errors import UsageError
 from .fitting import InputSpec, fit
 from .preprocessing import PRESETS, Preprocessing, preprocessing
-from .sample_rows import RandomRows, Source
+from .sample_rows import RandomRows, Source, row_reader
 from .sources import open_source
 
 log = logging.getLogger("liteinterp")
@@ -26,6 +28,9 @@ log = logging.getLogger("liteinterp")
 Array = npt.NDArray[Any]
 Sample = dict[str, Array]
 SourceLike = str | Sequence[str] | Mapping[str, Any] | Iterable[Any]
+
+#: Multiples of it, less their whole parts, fill [0, 1) more evenly than those of any other number.
+_GOLDEN = 0.6180339887498949
 
 __all__ = ["PRESETS", "InputSpec", "Preprocessing", "Sample", "Samples", "open_samples", "preprocessing"]
 
@@ -47,14 +52,36 @@ class Samples:
         self.count = source.count if limit is None or source.count is None else min(limit, source.count)
         #: Whether the samples are random numbers.
         self.random = isinstance(source, RandomRows)
+        #: Whether samples come in an order in which any number of the first ones stands for all.
+        self.spread = False
         self._first = next(iter(self), None)
         if self._first is None:
             raise UsageError(f"{title} holds no sample")
 
     def __iter__(self) -> Iterator[Sample]:
-        rows = itertools.islice(self._source.rows(), self._limit)
-        for number, row in enumerate(rows):
+        for number, row in self._rows():
             yield {spec.name: fit(row[spec.name], spec, self._where(number), self._note) for spec in self._known(row)}
+
+    def _rows(self) -> Iterator[tuple[int, Mapping[str, Array]]]:
+        """Numbers and rows, in order or evenly spread."""
+        reader = row_reader(self._source) if self.spread else None
+        if reader is None or self.count is None:
+            yield from enumerate(itertools.islice(self._source.rows(), self._limit))
+            return
+        step = max(1, int(self.count * _GOLDEN))
+        while math.gcd(step, self.count) > 1:
+            step += 1
+        for i in range(self.count):
+            number = i * step % self.count
+            yield number, reader(number)
+
+    def evenly(self, more_than: int) -> Samples:
+        """These samples; where there are more than that and any can be read, each prefix of them spread over all."""
+        if self.count is None or self.count <= more_than or row_reader(self._source) is None:
+            return self
+        other = copy.copy(self)
+        other.spread = True
+        return other
 
     def _known(self, row: Mapping[str, Array]) -> tuple[InputSpec, ...]:
         missing = [spec.name for spec in self.inputs if spec.name not in row]

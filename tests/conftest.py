@@ -27,6 +27,18 @@ def _note_opened_model(event: str, arguments: tuple[Any, ...]) -> None:
             opened_models.add(str(path.relative_to(ZOO)))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Generator[None, None, None]:
+    """No test sees statistics that another version of the code left in the user's cache, or leaves any there."""
+    before = os.environ.get("XDG_CACHE_HOME")
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    if before is None:
+        del os.environ["XDG_CACHE_HOME"]
+    else:
+        os.environ["XDG_CACHE_HOME"] = before
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The root of the work tree."""

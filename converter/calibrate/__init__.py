@@ -1,5 +1,6 @@
 """One pass over the calibration data: ranges, histograms, and the means that bias correction needs."""
 
-from .collect import collect
+from .cache import Cache, default_folder
+from .collect import Effort, collect
 
-__all__ = ["collect"]
+__all__ = ["Cache", "Effort", "collect", "default_folder"]

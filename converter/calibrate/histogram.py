@@ -35,13 +35,26 @@ class HistogramBuilder:
         self._counts += np.bincount(indices, minlength=len(self._counts))
         self.zeros += int(array.size - np.count_nonzero(array))
 
+    def merge(self, other: HistogramBuilder) -> None:
+        """Count what another one has counted: the same as if all elements had come here."""
+        last = other._first + len(other._counts) - 1
+        width = math.ldexp(1.0, other.exponent)
+        if other.exponent > self.exponent:
+            self._widen(other._first * width, last * width, other.exponent)
+        else:
+            self._widen(other._first * width, last * width)
+        bins = np.arange(other._first, last + 1, dtype=np.int64) >> min(self.exponent - other.exponent, 62)
+        np.add.at(self._counts, bins - self._first, other._counts)
+        self.zeros += other.zeros
+
     def result(self) -> Histogram:
         return Histogram(self._first, math.ldexp(1.0, self.exponent), self._counts.copy(), self.zeros)
 
-    def _widen(self, low: float, high: float) -> None:
-        """Make [low, high] fit: double the width as often as needed, then reach out to both sides."""
-        exponent = self.exponent
-        first, last = self._first, self._first + len(self._counts) - 1
+    def _widen(self, low: float, high: float, least: int = SMALLEST_EXPONENT) -> None:
+        """Make [low, high] fit: double the width as often as needed, to 2^least at least, then reach to both sides."""
+        exponent = max(self.exponent, least)
+        shift = min(exponent - self.exponent, 62)
+        first, last = self._first >> shift, (self._first + len(self._counts) - 1) >> shift
         while True:
             wanted_first = min(first, _bin(low, exponent))
             wanted_last = max(last, _bin(high, exponent))

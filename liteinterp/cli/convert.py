@@ -62,6 +62,12 @@ def add(verbs: Any, common: argparse.ArgumentParser) -> None:
         metavar="NAME=1,3,224,224",
         help="shape of an input whose dimensions the model leaves open",
     )
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="processes that run calibration samples (1); -1: every core"
+    )
+    parser.add_argument(
+        "--no-cache", action="store_true", help="neither use nor keep statistics of earlier runs in ~/.cache/liteinterp"
+    )
     parser.add_argument("--report", metavar="FILE.json", help="write what was done as JSON; - for stdout")
     parser.add_argument(
         "--dump-after", metavar="STAGE", help="also write the graph as it is after load, passes or quantize"
@@ -135,6 +141,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
             input_shape=dict(parse_shape(text) for text in args.input_shape),
             calib_n=args.calib_n,
             fold_input=True if args.fold_input == "mean,std" else args.fold_input,
+            workers=args.workers,
+            cache=not args.no_cache,
             preprocess=given_preprocessing(args),
             report=None if to_stdout else args.report,
             dump_after=args.dump_after,
