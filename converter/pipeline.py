@@ -7,7 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from . import backend, frontends, passes
 from .budget import Budget, Evaluation, Evaluator, keep_budget, weigh
-from .calibrate import Cache, Effort, collect, default_folder
+from .calibrate import Cache, Effort, collect, default_folder, suspicion
 from .errors import Blocker, InvalidModelError, UsageError
 from .execute import CExecutor, state_bytes
 from .files import check_writable, write_whole
@@ -135,6 +135,8 @@ def convert(
                 effort=Effort(options.workers, _cache(graph, options, folded)),
                 progress=partial(say, "calibrate"),
             )
+            if folded is None and (suspected := suspicion(graph, calibration, executor)) is not None:
+                calibration = replace(calibration, warnings=(*calibration.warnings, suspected))
             if folded is not None:
                 calibration = pin_range(calibration, folded.value, folded.range)
             history.calibration = calibration

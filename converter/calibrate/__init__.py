@@ -2,5 +2,6 @@
 
 from .cache import Cache, default_folder
 from .collect import Effort, collect
+from .suspicion import suspicion
 
-__all__ = ["Cache", "Effort", "collect", "default_folder"]
+__all__ = ["Cache", "Effort", "collect", "default_folder", "suspicion"]

@@ -15,6 +15,8 @@ from ..ir.statistics import Manifest
 DIGEST_BYTES = 6
 #: Digests kept at most: the smallest, so that which ones they are depends on the data alone. Any overlap of size shows.
 MAX_DIGESTS = 256
+#: Samples that later ones are compared with.
+MAX_REMEMBERED = 4096
 
 
 def digest(sample: Mapping[str, npt.NDArray[Any]]) -> bytes:
@@ -38,10 +40,16 @@ class ManifestBuilder:
         self._all = hashlib.sha256()
         self._kept: list[bytes] = []
         self._count = 0
+        self._seen: set[bytes] = set()
+        #: Samples that came before already, as far as MAX_REMEMBERED tells.
+        self.repeated = 0
 
     def add(self, sample: Mapping[str, npt.NDArray[Any]]) -> None:
         found = digest(sample)
         self._all.update(found)
+        self.repeated += found[:DIGEST_BYTES] in self._seen
+        if len(self._seen) < MAX_REMEMBERED:
+            self._seen.add(found[:DIGEST_BYTES])
         self._count += 1
         self._kept.append(found[:DIGEST_BYTES])
         if len(self._kept) > 2 * MAX_DIGESTS:

@@ -77,6 +77,8 @@ class CheckedSamples:
         found = []
         if self.count < 8:
             found.append(f"only {self.count} calibration samples: ranges may be too narrow; 100 or more are usual")
+        if self.manifest.repeated:
+            found.append(f"{self.manifest.repeated} of {self.count} calibration samples are the same as others")
         for name, (low, high) in self._spread.items():
             if low == high:
                 found.append(f"input {name!r} is {low:g} everywhere in the calibration data")
