@@ -15,7 +15,7 @@ from ..options import Options
 from ..plan import plan_memory
 from ..quantize import Quantized, quantize
 from .evaluation import Evaluator, Judgement
-from .search import Candidate, Workshop, search
+from .search import Candidate, Found, Workshop, search
 from .splice import output_errors
 from .units import Mixture, quantized_nodes
 
@@ -105,6 +105,7 @@ def keep_budget(
     limited = budget.max_file_bytes is not None or budget.max_memory_bytes is not None
     if limited and status != "met" and not excess:
         sentence += "; higher precision would exceed the limits of size"
+    sentence += _about_int8(found)
     kept = {row.node.outputs[0].name: row.node for row in best.quantized.kept_float}
     raised = [
         Raised(_title(node), node.op, precision)
@@ -205,6 +206,16 @@ def _verdict(judgement: Judgement | None, excess: str, file_bytes: int, memory_b
     if judgement is None:
         return "met", f"the file takes {file_bytes:,} bytes, arena and state {memory_bytes:,}"
     return judgement.status, judgement.sentence
+
+
+def _about_int8(found: Found) -> str:
+    """What more samples might have spared: precision that was bought because these could not show that int8 does."""
+    first = found.trials[0]
+    plain = first.judgement
+    if found.best.mixture == {} or plain is None or plain.status != "undecided" or not first.within:
+        return ""
+    count = "more" if plain.samples_needed is None else f"some {plain.samples_needed:,}"
+    return f"; int8 throughout loses {plain.drop:.3g}, which {count} samples might show to be enough"
 
 
 def _row(candidate: Candidate) -> TrialRow:
