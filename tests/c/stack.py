@@ -7,6 +7,7 @@ liteinterp.h. Calls through pointers are resolved by the expression that the sou
 
     ...plan(, ...prepare(, ...run(     any operator's function of that kind
     ..._known(                         those of the operators that li_known.c names
+    (... ? one : other)(               the two functions named there
     hook(, parallel(                   the caller's own function: not counted
     a member of a struct               any function that some source gives a member of this name
     anything else, a parameter         any function that nothing calls by name and no member has in the files that lead
@@ -38,6 +39,7 @@ MEMBER_VALUE = re.compile(r"[.>](\w+)\s*=\s*&?(li_\w+)\s*(?:[,;}]|$)", re.MULTIL
 TABLE_CALL = re.compile(r"\.(plan|prepare|run)\(")
 KNOWN_CALL = re.compile(r"\b(prepare|run)_known\(")
 KNOWN_OPERATOR = re.compile(r"case LI_OP_(\w+):")
+CHOICE = re.compile(r"\? (li_\w+) : (li_\w+)\)\(")
 CALLERS_OWN = re.compile(r"\b(hook|parallel)(?:\.\w+)?\(")
 #: The C library's three functions, for compilers that come without one.
 STRING_H = """#include <stddef.h>
@@ -165,6 +167,8 @@ class Graph:
         if known := KNOWN_CALL.search(text):
             operators = KNOWN_OPERATOR.findall(function.file.read_text())
             return [f"li_{operator.lower()}_{known[1]}" for operator in operators]
+        if choice := CHOICE.search(text):
+            return [f.name for f in self.free if f.file == function.file and f.plain in choice.groups()]
         if CALLERS_OWN.search(text):
             return []
         if member := MEMBER_CALL.search(text):

@@ -85,7 +85,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (c.twice) {
         const uint64_t first = hash_outputs(net);
         CHECK(run_filled(net, c.seed) == LI_OK && hash_outputs(net) == first);
-        compare_kept(&c, data, size, hash_values(net));
+        if ((c.options.flags & LI_EXACT) != 0) {    /* fast float kernels round as they like */
+            compare_kept(&c, data, size, hash_values(net));
+        }
     }
     return 0;
 }

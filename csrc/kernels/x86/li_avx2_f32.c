@@ -96,7 +96,10 @@ static void li_avx2_conv_f32_run(float *out, const float *x, const float *bias, 
 }
 
 const li_layer_kernels_f32 li_avx2_conv_f32 = {
-    li_avx2_conv_f32_packed_bytes, li_x86_conv_f32_scratch_bytes, li_avx2_conv_f32_pack, li_avx2_conv_f32_run
+    .packed_bytes = li_avx2_conv_f32_packed_bytes,
+    .scratch_bytes = li_x86_conv_f32_scratch_bytes,
+    .pack = li_avx2_conv_f32_pack,
+    .run = li_avx2_conv_f32_run,
 };
 
 /* ---- depthwise: 8 or 4 pixels, or one, by 8 channels ---- */
