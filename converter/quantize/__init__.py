@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -19,13 +19,16 @@ from .equalize import equalize
 from .evaluate import output_sqnr_db
 from .kept import kept_outputs
 from .layer_fit import fit_layers
+from .mask_constants import clamp_mask_constants
 from .range_search import search_ranges
 from .scheme import KeptFloat, Scheme, decide
 from .stored_fit import fit_stored
 from .stored_weights import WEIGHT_TYPES, KeptConstant, StoredWeights, WeightType, store_weights
 from .tables import merge_tables
+from .unlike_outputs import unlike_outputs
 
 __all__ = [
+    "EFFORT_STEPS",
     "WEIGHT_TYPES",
     "KeptFloat",
     "Layer",
@@ -48,6 +51,14 @@ Task = Callable[[Graph], float]
 WORSE_DB = 0.5
 #: Fitted layers have to gain this: less is chance on 20 samples, and cost keyword spotting 0.1 points over ten draws.
 WORTHWHILE_DB = 0.3
+
+#: The steps behind min-max ranges, in order, by the effort from which on they are tried.
+EFFORT_STEPS: tuple[tuple[str, ...], ...] = (
+    ("mask constants", "bias correction"),
+    ("separate outputs", "equalization", "searched ranges", "weight scales"),
+    ("second-order rounding",),
+)
+ALL_STEPS = tuple(step for steps in EFFORT_STEPS for step in steps)
 
 
 @dataclass(frozen=True)
@@ -103,46 +114,68 @@ def quantize(
     *,
     mixture: Mapping[str, str] | None = None,
     task: Task | None = None,
+    only: Collection[str] = ALL_STEPS,
 ) -> Quantized:
     """An int8 graph from a float one, which stays as it is. `options.effort` says which steps are tried.
 
-    `mixture` gives operators, by the name of their first output, another precision than int8; `task` measures steps.
+    Those that `only` leaves out are not, to see what they are worth. `mixture` gives operators, by the name of their
+    first output, another precision than int8; `task` measures steps.
     """
     ledger = _Ledger(calibration, executor, task)
-    chosen = partial(
-        decide,
-        float_borders=options.io == "float32",
-        float_outputs={
-            **{name: "the budget asks for it" for name, precision in (mixture or {}).items() if precision == "float32"},
-            **kept_outputs(graph, options.keep_float),
-        },
-    )
+    floats = {
+        **{name: "the budget asks for it" for name, precision in (mixture or {}).items() if precision == "float32"},
+        **kept_outputs(graph, options.keep_float),
+    }
+    chosen = partial(decide, float_borders=options.io == "float32", float_outputs=floats)
     scheme, ranges = chosen(graph, calibration.ranges), calibration.ranges
     plain = apply(graph, scheme)
     ledger.offer("min-max ranges", f"{len(scheme.int8_nodes)} operators in int8, weights per channel", plain)
-    correctable = bool(plain.layers and calibration.fit)
-    if correctable:
+    steps = {step for steps in EFFORT_STEPS[: options.effort + 1] for step in steps if step in only}
+    corrected = "bias correction" in steps
+    if not plain.layers or not calibration.fit:
+        steps &= {"searched ranges"} if calibration.fit else set()
+
+    def applied(graph: Graph, scheme: Scheme, calibration: Calibration) -> tuple[QuantizedGraph, int]:
         made = apply(graph, scheme)
-        changed = correct_biases(made, calibration, executor, progress)
+        return made, correct_biases(made, calibration, executor, progress) if corrected else 0
+
+    if "mask constants" in steps:
+        clamped, statistics, changed = clamp_mask_constants(graph, calibration)
+        if changed:
+            tried = chosen(clamped, statistics.ranges)
+            made = apply(clamped, tried)
+            if ledger.offer("mask constants", f"{changed} clamped to what the softmax or pooling can tell", made):
+                graph, calibration, scheme, ranges = clamped, statistics, tried, statistics.ranges
+    if "bias correction" in steps:
+        made, changed = applied(graph, scheme, calibration)
         ledger.offer("bias correction", f"{changed} of {len(made.layers)} layers", made)
-    if options.effort >= 1 and correctable:
+    if "separate outputs" in steps and options.io == "float32" and (unlike := unlike_outputs(graph, scheme, ranges)):
+        separated = partial(chosen, float_outputs={**floats, **unlike})
+        tried = separated(graph, ranges)
+        made, _ = applied(graph, tried, calibration)
+        if ledger.offer("separate outputs", f"{len(unlike)} operators join parts of unlike ranges in float32", made):
+            chosen, scheme = separated, tried
+    if "equalization" in steps:
         equal, statistics, changed = equalize(graph, scheme, calibration, executor)
         rescaled = chosen(equal, statistics.ranges)
-        made = apply(equal, rescaled)
-        correct_biases(made, statistics, executor, progress)
+        made, _ = applied(equal, rescaled, statistics)
         if changed and ledger.offer("equalization", f"channels of {changed} tensors rescaled", made):
             graph, calibration, scheme, ranges = equal, statistics, rescaled, statistics.ranges
-    if options.effort >= 1 and calibration.fit:
+    if "searched ranges" in steps:
         narrowed, changed = search_ranges(graph, scheme, calibration, executor, progress)
         searched = chosen(graph, narrowed)
-        made = apply(graph, searched)
-        correct_biases(made, calibration, executor, progress)
+        made, _ = applied(graph, searched, calibration)
         if changed and ledger.offer("searched ranges", f"{changed} tensors narrowed", made):
             scheme, ranges = searched, narrowed
-    for name, second_order in (("weight scales", False), ("second-order rounding", True))[: options.effort]:
-        if correctable:
+    for name in ("weight scales", "second-order rounding"):
+        if name in steps:
             made, changed = fit_layers(
-                apply(graph, scheme), calibration, executor, second_order=second_order, progress=progress
+                apply(graph, scheme),
+                calibration,
+                executor,
+                second_order=name == "second-order rounding",
+                correct=corrected,
+                progress=progress,
             )
             ledger.offer(name, f"{changed} of {len(made.layers)} layers", made, -WORTHWHILE_DB)
     unmerged = ledger.best

@@ -42,6 +42,9 @@ Array = npt.NDArray[np.float64]
 
 #: No channel grows by more: one that is so small matters little.
 LARGEST_FACTOR = 64.0
+#: A channel seen less often has no extreme to go by: the next sample goes beyond it in one of so many cases. Without
+#: this limit the autoencoder, calibrated on 20 rows, lost 1 dB on rows that it had not seen.
+FEWEST = 64
 #: The weights' steps depend on the factors and the other way round; this often each follows the other.
 ROUNDS = 3
 #: Variances are counted in steps of so small a part of the largest element, as integers: their sums are exact.
@@ -97,7 +100,10 @@ def _headroom(graph: Graph, ties: ChannelTies, scheme: Scheme, calibration: Cali
         above, below = np.full(len(low), np.inf), np.full(len(low), np.inf)
         np.divide(min(reach.high, bound), high, out=above, where=high > 0)
         np.divide(max(reach.low, -bound), low, out=below, where=low < 0)
-        np.minimum.at(headroom, ties.sets(value), np.maximum(np.minimum(above, below), 1.0))
+        room = np.maximum(np.minimum(above, below), 1.0)
+        if calibration.ranges.samples * (value.elements // value.shape[-1]) < FEWEST:
+            room = np.ones(len(low))
+        np.minimum.at(headroom, ties.sets(value), room)
     headroom[np.isinf(headroom)] = 1.0  # nothing but zeros, or in float32
     headroom[ties.fixed()] = 1.0
     limited: Array = np.minimum(headroom, LARGEST_FACTOR)

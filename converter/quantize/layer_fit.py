@@ -19,7 +19,7 @@ from ..ir.statistics import Calibration
 from ..ir.types import Quantization
 from ..ir.weighted import bias_of, filter_of, source_of
 from .apply import Layer, QuantizedGraph
-from .bias import accumulator_units, smallest_weight_scales
+from .bias import accumulator_units, quantize_bias, smallest_weight_scales
 from .bias_correction import Progress, correct_bias
 from .fixed_order import Matrices
 from .layer_windows import channel_stack, layer_windows, unstack, weight_stack
@@ -60,9 +60,13 @@ def fit_layers(
     executor: Executor,
     *,
     second_order: bool,
+    correct: bool = True,
     progress: Progress | None = None,
 ) -> tuple[QuantizedGraph, int]:
-    """Change weights and biases of an int8 graph in place. Returns it with its layers' new units; how many changed."""
+    """Change weights and biases of an int8 graph in place. Returns it with its layers' new units; how many changed.
+
+    Without `correct`, biases stay those of the float graph, in the new units.
+    """
     runner = SegmentRunner(quantized.graph, calibration.fit, executor)
     uses = Counter(filter_of(layer.quantized) for layer in quantized.layers)
     layers, changed = [], 0
@@ -73,11 +77,20 @@ def fit_layers(
             if uses[filter_of(layer.quantized)] == 1:
                 layer, differs = _fit(layer, runner.held(source_of(layer.quantized)), second_order)
                 changed += differs
-            correct_bias(layer, means.means, runner)
+            if correct:
+                correct_bias(layer, means.means, runner)
+            else:
+                _keep_bias(layer)
         layers.append(layer)
         if progress is not None:
             progress(i + 1, len(quantized.layers))
     return replace(quantized, layers=tuple(layers)), changed
+
+
+def _keep_bias(layer: Layer) -> None:
+    source, bias = bias_of(layer.source), bias_of(layer.quantized)
+    if bias is not None and source is not None and source.data is not None:
+        bias.data = quantize_bias(source.data.reshape(-1), layer.units, taps_of(layer.quantized))
 
 
 def _fit(layer: Layer, inputs: Sequence[npt.NDArray[np.generic]], second_order: bool) -> tuple[Layer, bool]:

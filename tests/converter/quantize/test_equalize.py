@@ -51,7 +51,7 @@ def every_way() -> Graph:
     return make.graph(make.op("FULLY_CONNECTED", [dense, make.weights(5, 12)], DENSE))
 
 
-def samples(graph: Graph, count: int = 20) -> list[dict[str, npt.NDArray[Any]]]:
+def samples(graph: Graph, count: int = 80) -> list[dict[str, npt.NDArray[Any]]]:
     random = np.random.default_rng(5)
     return [{"x": random.normal(0, 1, graph.inputs[0].shape).astype(np.float32)} for _ in range(count)]
 
@@ -78,9 +78,13 @@ def test_the_rewritten_graph_answers_the_same_and_its_statistics_are_those_of_a_
             assert reach.low - slack <= found_range.low and found_range.high <= reach.high + slack, value
 
 
-def test_int8_gains_where_channels_differ() -> None:
-    graph, executor = every_way(), CExecutor()
-    calibration = collect(graph, samples(graph, 50), executor)
+def test_int8_gains_where_small_channels_count() -> None:
+    """What the first layer makes small, the second makes large again."""
+    make, executor = GraphMaker((1, 8, 8, 3)), CExecutor()
+    first = make.op("CONV_2D", [make.x, uneven(make, 8, 3, 3, 3)], RELU)
+    back = make.random.normal(0, 0.4, (4, 3, 3, 8)) / np.geomspace(1 / 30, 1, 8)
+    graph = make.graph(make.op("CONV_2D", [first, make.constant(back.astype(np.float32), "back")], CONV))
+    calibration = collect(graph, samples(graph), executor)
     steps = {step.name: step for step in quantize(graph, calibration, Options(effort=1), executor).steps}
     step = steps["equalization"]
     assert step.accepted and step.before_db is not None and step.after_db is not None
@@ -122,3 +126,14 @@ def test_the_origin_of_what_changed_says_by_how_much() -> None:
         evaluate(executor, Graph(g.nodes[:1], g.inputs, [g.nodes[0].output]), samples(graph)[0]) for g in (graph, made)
     )
     assert np.allclose(before * gain_factors(np.array(first.origin.gains)), after, rtol=1e-5, atol=1e-6)
+
+
+def test_channels_seen_a_few_times_stay() -> None:
+    """The pooled tensor's channels are seen once a sample; those of the layer in front share their factors."""
+    make = GraphMaker((1, 8, 8, 3))
+    first = make.op("CONV_2D", [make.x, uneven(make, 8, 3, 3, 3)], RELU)
+    pooled = make.op("AVERAGE_POOL_2D", [first], {**POOL, "filter_height": 8, "filter_width": 8})
+    graph = make.graph(make.op("CONV_2D", [pooled, make.weights(4, 1, 1, 8)], CONV))
+    for count, changed in ((20, 0), (80, 2)):
+        calibration = collect(graph, samples(graph, count), CExecutor())
+        assert equalize(graph, decide(graph, calibration.ranges), calibration, CExecutor())[2] == changed
