@@ -76,7 +76,8 @@ def _op(name: str, row: dict[str, Any], schema: Schema) -> OpSpec:
     if row.get("unsigned"):
         if inputs[-1].variadic:
             raise SchemaError(f"{where}: unsigned operators have a fixed number of inputs")
-        types += tuple(_unsigned(row) for row in types if {"int8"} == {"int8", "int4", "float32"} & set(row.inputs))
+        others = {"int4", "int16", "float32"}
+        types += tuple(_unsigned(row) for row in types if "int8" in row.inputs and not others & set(row.inputs))
     return OpSpec(
         name=name, code=codes[name], family=row["family"], options=row["options"],
         options_tag=tags[row["options"]] if row["options"] else 0, inputs=inputs, outputs=outputs,

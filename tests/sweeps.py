@@ -29,6 +29,9 @@ else:
 Array = npt.NDArray[Any]
 CASES = Path(__file__).parent / "cases"
 QUANTIZED = (DType.INT8, DType.UINT8)
+#: What of int16 data carries a scale; others move it as integers.
+QUANTIZED_INT16 = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "SUB", "MUL", "AVERAGE_POOL_2D",
+                   "MAX_POOL_2D", "QUANTIZE", "DEQUANTIZE")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,13 @@ def random_data(rng: np.random.Generator, shape: Shape, dtype: DType) -> Array:
     return data
 
 
+def is_quantized(op: str, dtype: DType) -> bool:
+    return dtype in QUANTIZED or (dtype is DType.INT16 and op in QUANTIZED_INT16)
+
+
 def any_quantization(rng: np.random.Generator, dtype: DType) -> Quantization:
+    if dtype is DType.INT16:
+        return Quantization.per_tensor(float(rng.uniform(0.0001, 0.001)), 0)
     limits = np.iinfo(dtype.numpy)
     return Quantization.per_tensor(float(rng.uniform(0.01, 0.1)), int(rng.integers(limits.min, limits.max + 1)))
 
@@ -140,7 +149,8 @@ def build(case: Case) -> OneOperator:
     rng = np.random.default_rng(zlib.crc32(f"{case.op} {case.name}".encode()))
     operands: list[Value | None] = []
     inputs: list[Value] = []
-    shared = any_quantization(rng, DType.INT8 if "int8" in case.types.inputs else DType.UINT8)
+    kinds = (DType.INT8, DType.INT16, DType.UINT8)
+    shared = any_quantization(rng, next((kind for kind in kinds if kind.value in case.types.inputs), DType.UINT8))
     for position, operand in enumerate(spec.inputs):
         dtype = DType(case.types.inputs[position])
         shapes = case.shapes.get(operand.name)
@@ -150,7 +160,7 @@ def build(case: Case) -> OneOperator:
             continue
         for i, shape in enumerate(shapes if operand.variadic else [shapes]):
             value = make_operand(rng, spec, operand, f"{operand.name}{i or ''}", shape, dtype, case)
-            if dtype in QUANTIZED and value.quantization is None:
+            if is_quantized(case.op, dtype) and value.quantization is None:
                 value.quantization = shared if spec.quantize == "same" else any_quantization(rng, dtype)
                 if case.not_negative:
                     lowest = int(np.iinfo(dtype.numpy).min)
@@ -165,6 +175,8 @@ def build(case: Case) -> OneOperator:
     node = Node(case.op, operands, outputs, dict(case.options), case.op.lower())
     if case.op == "DEPTHWISE_CONV_2D":  # redundant, but LiteRT leaves its default path where it is not stated
         node.options["depth_multiplier"] = node.input(1).shape[3] // node.input(0).shape[3]
+    if any(field.name == "pot_scale_int16" for field in spec.option_fields):
+        node.options["pot_scale_int16"] = case.types.inputs[0] != "int16"
     if any(field.name == "output_type" for field in spec.option_fields):
         node.options["output_type"] = outputs[0].dtype.name
     for output, shape in zip(outputs, infer_shapes(node), strict=True):
@@ -215,8 +227,8 @@ def make_operand(
     value = Value(name, tuple(shape), dtype)
     if operand.constant:
         value.data = random_data(rng, value.shape, dtype)
-        if operand.name == "bias" and dtype is DType.INT32:
-            value.data = rng.integers(-20000, 20000, value.shape, dtype=np.int32)
+        if operand.name == "bias" and dtype in (DType.INT32, DType.INT64):
+            value.data = rng.integers(-20000, 20000, value.shape).astype(dtype.numpy)
         if operand.name == "filter" and dtype is DType.UINT8:
             value.quantization = Quantization.per_tensor(
                 float(np.float32(rng.uniform(0.005, 0.05))), int(rng.integers(256))
@@ -245,13 +257,13 @@ def scale_bias(spec: OpSpec, operands: list[Value | None]) -> None:
 
 def output_quantization(rng: np.random.Generator, spec: OpSpec, node: Node) -> Quantization | None:
     """What the operator's row asks for; a range that the results of random data about fill where it is free."""
-    if node.outputs[0].dtype not in QUANTIZED:
+    if not is_quantized(node.op, node.outputs[0].dtype):
         return None
     if spec.fixed is not None:
         denominator, zero_point = spec.fixed
         zero_point += 128 if node.output.dtype is DType.UINT8 else 0
         return Quantization.per_tensor(1 / denominator, zero_point)
-    held = [value.quantization for value in node.inputs if value is not None and value.dtype in QUANTIZED]
+    held = [value.quantization for value in node.inputs if value is not None and value.quantization is not None]
     source = source_of(node).quantization if spec.quantize == "weights" else held[0] if held else None
     if spec.quantize == "same":
         return source
@@ -264,6 +276,6 @@ def output_quantization(rng: np.random.Generator, spec: OpSpec, node: Node) -> Q
         return Quantization.per_tensor(float(spread / 50), free.zero_point)
     if node.op == "BATCH_MATMUL" and source is not None:
         return Quantization.per_tensor(source.scale * 70, free.zero_point)
-    if node.op == "MUL" and source is not None:
+    if node.op == "MUL" and source is not None and node.output.dtype is not DType.INT16:
         return Quantization.per_tensor(source.scale * 5, free.zero_point)
     return free

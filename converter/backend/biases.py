@@ -36,4 +36,5 @@ def _zero_bias(node: Node) -> Value:
         return Value(name, (channels,), data=np.zeros(channels, np.float32))
     units = np.float32(source.scale) * np.array(weights.scales, np.float32)
     quantization = Quantization(tuple(float(unit) for unit in units), (0,) * len(units))
-    return Value(name, (channels,), DType.INT32, quantization, np.zeros(channels, np.int32))
+    dtype = DType.INT64 if node.input(0).dtype is DType.INT16 else DType.INT32
+    return Value(name, (channels,), dtype, quantization, np.zeros(channels, dtype.numpy))

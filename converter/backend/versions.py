@@ -80,6 +80,11 @@ def _fully_connected(node: Node) -> int:
     return 5 if bool_option(node, "keep_num_dims") else 1
 
 
+def _quantize(node: Node) -> int:
+    """Version 2 for int16."""
+    return 2 if DType.INT16 in (node.input(0).dtype, node.output.dtype) else 1
+
+
 def _mul(node: Node) -> int:
     """Version 3 where the product is scaled up: input scales / output scale >= 1."""
     scales = [value.quantization.scale for value in (node.input(0), node.input(1), node.output) if value.quantization]
@@ -158,6 +163,7 @@ _RULES: Mapping[str, Callable[[Node], int]] = {
     "MINIMUM": _broadcast(3),
     "MUL": _mul,
     "PAD": _pad,
+    "QUANTIZE": _quantize,
     "RESIZE_BILINEAR": _resize,
     "RESIZE_NEAREST_NEIGHBOR": _resize,
     "SPACE_TO_BATCH_ND": _batches,

@@ -18,6 +18,7 @@ _ZERO_POINTS = {
     DType.UINT8: (0, 255),
     DType.INT16: (-32768, 32767),
     DType.INT32: (0, 0),
+    DType.INT64: (0, 0),
     DType.INT4: (-8, 7),
 }
 

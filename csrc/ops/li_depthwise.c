@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DEPTHWISE_CONV_2D: filter [1, h, w, input channels * multiplier]; output channel = input channel * multiplier + m. */
-#include "li_weights.h"
+#include "li_wide.h"
 #include "li_window.h"
 
 typedef struct li_depthwise_state {   /* with int8 weights one float multiplier per output channel follows */
@@ -171,6 +171,28 @@ static void li_depthwise_pixel_s8(const li_kernels *kernels, const li_depthwise_
 }
 
 LI_NOT_INLINE
+static void li_depthwise_pixel_s16(const li_depthwise_state *s, int16_t *out, const int16_t *image, const int8_t *filter,
+                                   const void *bias, const li_depthwise_taps *t)
+{
+    const uint32_t out_c = (uint32_t)s->out_c, multiplier = (uint32_t)s->multiplier;
+    int64_t sums[LI_WIDE_BLOCK];
+    uint32_t c, count, k;
+    size_t i, j;
+
+    for (c = 0; c < out_c; c += count) {
+        count = out_c - c < LI_WIDE_BLOCK ? out_c - c : LI_WIDE_BLOCK;
+        li_wide_start(sums, bias, c, count);
+        for (i = 0; i < t->grid.rows; ++i)
+            for (j = 0; j < t->grid.columns; ++j) {
+                const int16_t *from = image + t->x + i * t->grid.x_row + j * t->grid.x_column;
+                const int8_t *by = filter + t->w + i * t->grid.w_row + j * t->grid.w_column;
+                for (k = 0; k < count; ++k) sums[k] += from[(c + k) / multiplier] * by[c + k];
+            }
+        li_wide_finish(out, sums, (const li_fixed *)(s + 1), c, count, &s->end);
+    }
+}
+
+LI_NOT_INLINE
 static void li_depthwise_pixel_f32(const li_kernels *kernels, const li_depthwise_state *s, float *out, const float *image,
                                    const float *filter, const float *bias, const li_depthwise_taps *t)
 {
@@ -255,6 +277,8 @@ li_status li_depthwise_conv_2d_run(li_net *net, const li_node *node)
                 const li_depthwise_taps t = li_depthwise_place(s, oy * w->stride_h - w->pad_top, ox * w->stride_w - w->pad_left);
                 if (hybrid)
                     li_depthwise_pixel_s8(kernels, s, &row, (float *)out + at, codes, filter, bias, &t);
+                else if (input->type == LI_INT16)
+                    li_depthwise_pixel_s16(s, (int16_t *)out + at, (const int16_t *)x + (size_t)b * image, filter, bias, &t);
                 else if (input->type == LI_INT8)
                     li_depthwise_pixel_s8(kernels, s, &s->end, (int8_t *)out + at, (const int8_t *)x + (size_t)b * image, filter,
                                           bias, &t);

@@ -2,7 +2,7 @@
 /* ADD, SUB, MUL, DIV, MAXIMUM and MINIMUM with broadcasting. Formulas and their gates: docs/NUMERICS.md. */
 #include "li_pair.h"
 
-enum { LI_PAIR_SHIFT = 20 };   /* ADD and SUB: bits of headroom in both formulas */
+enum { LI_PAIR_SHIFT = 20, LI_PAIR_SHIFT_S16 = 15 };   /* ADD and SUB: bits of headroom in both formulas */
 
 /* The line of one float32 operator: its value of *x and *y, then the fused activation. */
 #define LI_PAIR_LINE_F32(name, value)                                                                                  \
@@ -15,16 +15,18 @@ enum { LI_PAIR_SHIFT = 20 };   /* ADD and SUB: bits of headroom in both formulas
         for (i = 0; i < n; ++i, x += step_a, y += step_b) z[i] = li_clamp_f32(value, s->low_f32, s->high_f32);         \
     }
 
-/* The line of one int8 operator, whose value is clamped to the limits of the output. */
-#define LI_PAIR_LINE_S8(name, value)                                                                                   \
+/* The line of one integer operator, whose value is clamped to the limits of the output. */
+#define LI_PAIR_LINE_INTEGER(name, type, value)                                                                                   \
     static void name(const li_pair_state *s, void *out, const void *a, const void *b, int32_t n, int32_t step_a,       \
                      int32_t step_b)                                                                                   \
     {                                                                                                                  \
-        const int8_t *x = a, *y = b;                                                                                   \
-        int8_t *z = out;                                                                                               \
+        const type *x = a, *y = b;                                                                                     \
+        type *z = out;                                                                                                 \
         int32_t i;                                                                                                     \
-        for (i = 0; i < n; ++i, x += step_a, y += step_b) z[i] = (int8_t)li_clamp(value, s->low, s->high);             \
+        for (i = 0; i < n; ++i, x += step_a, y += step_b) z[i] = (type)li_clamp(value, s->low, s->high);               \
     }
+#define LI_PAIR_LINE_S8(name, value) LI_PAIR_LINE_INTEGER(name, int8_t, value)
+#define LI_PAIR_LINE_S16(name, value) LI_PAIR_LINE_INTEGER(name, int16_t, value)
 
 static int32_t li_pair_activation(const li_net *net, const li_node *node, uint32_t slot)
 {
@@ -33,12 +35,18 @@ static int32_t li_pair_activation(const li_net *net, const li_node *node, uint32
 
 /* ---- ADD, SUB ---- */
 
+static int32_t li_sum_shift(const li_net *net, const li_node *node)
+{
+    return li_node_input(net, node, 0)->type == LI_INT16 ? LI_PAIR_SHIFT_S16 : LI_PAIR_SHIFT;
+}
+
+/* The direct form is for int8. */
 static int li_sum_is_direct(const li_net *net, const li_node *node)
 {
     const float out = li_tensor_scale(net, li_node_output(net, node, 0), 0);
     const float a = li_tensor_scale(net, li_node_input(net, node, 0), 0) / out;
     const float b = li_tensor_scale(net, li_node_input(net, node, 1), 0) / out;
-    return a >= 1.0f / 1024 && a < 256.0f && b >= 1.0f / 1024 && b < 256.0f;
+    return li_node_input(net, node, 0)->type == LI_INT8 && a >= 1.0f / 1024 && a < 256.0f && b >= 1.0f / 1024 && b < 256.0f;
 }
 
 /* The factor by which the fixed formula brings the sum to the output's scale. */
@@ -46,13 +54,16 @@ static double li_sum_fixed_factor(const li_net *net, const li_node *node)
 {
     const float a = li_tensor_scale(net, li_node_input(net, node, 0), 0), b = li_tensor_scale(net, li_node_input(net, node, 1), 0);
     const double out = (double)li_tensor_scale(net, li_node_output(net, node, 0), 0);
-    return 2.0 * (double)(a > b ? a : b) / ((double)(1 << LI_PAIR_SHIFT) * out);
+    return 2.0 * (double)(a > b ? a : b) / ((double)(1 << li_sum_shift(net, node)) * out);
 }
 
-static li_status li_addition_plan(li_net *net, li_node *node, int32_t activation)
+/* `pot_slot`: int16 with scales of powers of two only, in another arithmetic; the format's default. */
+static li_status li_addition_plan(li_net *net, li_node *node, int32_t activation, uint32_t pot_slot)
 {
     LI_TRY(li_pair_plan(net, node, activation));
-    if (li_node_input(net, node, 0)->type == LI_INT8 && !li_sum_is_direct(net, node) && !(li_sum_fixed_factor(net, node) < 1.0))
+    if (li_node_input(net, node, 0)->type == LI_INT16 && li_option_i8(net, node, pot_slot, 1) != 0)
+        return li_fail(net, LI_UNSUPPORTED, LI_RULE_OPTION_RANGE, node, NULL, 0, 1);
+    if (li_node_input(net, node, 0)->type != LI_FLOAT32 && !li_sum_is_direct(net, node) && !(li_sum_fixed_factor(net, node) < 1.0))
         return li_fail(net, LI_UNSUPPORTED, LI_RULE_MULTIPLIER_RANGE, node, li_node_output(net, node, 0), 1, -1);
     return LI_OK;
 }
@@ -63,7 +74,7 @@ static void li_addition_prepare(li_net *net, const li_node *node, int32_t activa
     const li_tensor *input = li_node_input(net, node, 0);
     li_pair_state *s = li_node_state(net, node);
     const int32_t kind =
-        input->type != LI_INT8 ? LI_PAIR_FLOAT : li_sum_is_direct(net, node) ? LI_PAIR_DIRECT : LI_PAIR_FIXED;
+        input->type == LI_FLOAT32 ? LI_PAIR_FLOAT : li_sum_is_direct(net, node) ? LI_PAIR_DIRECT : LI_PAIR_FIXED;
     float scale_a, scale_b, scale_out;
 
     li_pair_prepare(net, node, s, kind, activation);
@@ -82,6 +93,7 @@ static void li_addition_prepare(li_net *net, const li_node *node, int32_t activa
         s->fixed_a = li_fixed_from((double)scale_a / twice);
         s->fixed_b = li_fixed_from((double)scale_b / twice);
         s->factor_b = sign;
+        s->shift = li_sum_shift(net, node);
         s->fixed_out = li_fixed_from(li_sum_fixed_factor(net, node));
     }
 }
@@ -90,12 +102,13 @@ LI_PAIR_LINE_S8(li_sum_line_s8, li_shift_right(s->bias + *x * s->factor_a + *y *
 
 static int32_t li_sum_fixed(const li_pair_state *s, int32_t x, int32_t y)
 {
-    const int32_t p = li_fixed_multiply((x - s->zero_a) * (1 << LI_PAIR_SHIFT), s->fixed_a);
-    const int32_t q = li_fixed_multiply((y - s->zero_b) * (1 << LI_PAIR_SHIFT), s->fixed_b);
+    const int32_t p = li_fixed_multiply((x - s->zero_a) * (1 << s->shift), s->fixed_a);
+    const int32_t q = li_fixed_multiply((y - s->zero_b) * (1 << s->shift), s->fixed_b);
     return li_fixed_multiply(p + q * s->factor_b, s->fixed_out) + s->zero_out;
 }
 
 LI_PAIR_LINE_S8(li_sum_line_fixed, li_sum_fixed(s, *x, *y))
+LI_PAIR_LINE_S16(li_sum_line_s16, li_sum_fixed(s, *x, *y))
 
 /* Two tensors of one shape, which the walk has joined to one line: the usual case, in one call. */
 static void li_sum_run_whole(li_net *net, const li_node *node, const li_pair_state *s)
@@ -110,13 +123,15 @@ static void li_addition_run(li_net *net, const li_node *node, int32_t operation,
 {
     const li_pair_state *s = li_node_state_const(net, node);
     if (s->kind == LI_PAIR_FLOAT) li_pair_run_f32(net, node, operation, line_f32);
+    else if (li_node_input(net, node, 0)->type == LI_INT16) li_pair_run(net, node, sizeof(int16_t), li_sum_line_s16);
     else if (s->kind == LI_PAIR_DIRECT && s->rank == 1 && s->step_a[0] == 1 && s->step_b[0] == 1) li_sum_run_whole(net, node, s);
     else li_pair_run(net, node, 1, s->kind == LI_PAIR_DIRECT ? li_sum_line_s8 : li_sum_line_fixed);
 }
 
 li_status li_add_plan(li_net *net, li_node *node)
 {
-    return li_addition_plan(net, node, li_pair_activation(net, node, LI_SLOT_AddOptions_fused_activation_function));
+    return li_addition_plan(net, node, li_pair_activation(net, node, LI_SLOT_AddOptions_fused_activation_function),
+                            LI_SLOT_AddOptions_pot_scale_int16);
 }
 
 void li_add_prepare(li_net *net, const li_node *node)
@@ -134,7 +149,8 @@ li_status li_add_run(li_net *net, const li_node *node)
 
 li_status li_sub_plan(li_net *net, li_node *node)
 {
-    return li_addition_plan(net, node, li_pair_activation(net, node, LI_SLOT_SubOptions_fused_activation_function));
+    return li_addition_plan(net, node, li_pair_activation(net, node, LI_SLOT_SubOptions_fused_activation_function),
+                            LI_SLOT_SubOptions_pot_scale_int16);
 }
 
 void li_sub_prepare(li_net *net, const li_node *node)
@@ -166,7 +182,7 @@ static int li_mul_is_direct(float multiplier)
 li_status li_mul_plan(li_net *net, li_node *node)
 {
     LI_TRY(li_pair_plan(net, node, li_pair_activation(net, node, LI_SLOT_MulOptions_fused_activation_function)));
-    if (li_node_input(net, node, 0)->type == LI_INT8 && !(li_mul_multiplier(net, node) < 16384.0f))
+    if (li_node_input(net, node, 0)->type != LI_FLOAT32 && !(li_mul_multiplier(net, node) < 16384.0f))
         return li_fail(net, LI_UNSUPPORTED, LI_RULE_MULTIPLIER_RANGE, node, li_node_output(net, node, 0), 16384, -1);
     return LI_OK;
 }
@@ -177,7 +193,7 @@ void li_mul_prepare(li_net *net, const li_node *node)
     const li_tensor *a = li_node_input(net, node, 0);
     li_pair_state *s = li_node_state(net, node);
     int32_t kind = LI_PAIR_FIXED;
-    if (a->type != LI_INT8) {
+    if (a->type == LI_FLOAT32) {
         li_pair_prepare(net, node, s, LI_PAIR_FLOAT, activation);
         return;
     }
@@ -185,7 +201,7 @@ void li_mul_prepare(li_net *net, const li_node *node)
     s->scale = li_tensor_scale(net, a, 0);
     s->inverse = 1.0f / li_tensor_scale(net, li_node_output(net, node, 0), 0);
     s->bias = li_tensor_shift(li_node_output(net, node, 0));
-    if (li_mul_is_direct(s->multiplier)) kind = a == li_node_input(net, node, 1) ? LI_PAIR_SQUARE : LI_PAIR_DIRECT;
+    if (a->type == LI_INT8 && li_mul_is_direct(s->multiplier)) kind = a == li_node_input(net, node, 1) ? LI_PAIR_SQUARE : LI_PAIR_DIRECT;
     li_pair_prepare(net, node, s, kind, activation);
     s->fixed_out = li_fixed_from((double)s->multiplier);
 }
@@ -202,11 +218,13 @@ static int32_t li_mul_square(const li_pair_state *s, int32_t x)
 
 LI_PAIR_LINE_S8(li_mul_line_square, li_mul_square(s, *x))
 LI_PAIR_LINE_S8(li_mul_line_fixed, li_fixed_multiply((*x - s->zero_a) * (*y - s->zero_b), s->fixed_out) + s->zero_out)
+LI_PAIR_LINE_S16(li_mul_line_s16, li_fixed_multiply(*x * *y, s->fixed_out))
 
 li_status li_mul_run(li_net *net, const li_node *node)
 {
     const li_pair_state *s = li_node_state_const(net, node);
     if (s->kind == LI_PAIR_FLOAT) li_pair_run_f32(net, node, LI_PAIR_MUL, li_mul_line_f32);
+    else if (li_node_input(net, node, 0)->type == LI_INT16) li_pair_run(net, node, sizeof(int16_t), li_mul_line_s16);
     else if (s->kind == LI_PAIR_SQUARE) li_pair_run(net, node, 1, li_mul_line_square);
     else li_pair_run(net, node, 1, s->kind == LI_PAIR_DIRECT ? li_mul_line_s8 : li_mul_line_fixed);
     return LI_OK;

@@ -43,9 +43,9 @@ static li_status li_pool_plan(li_net *net, li_node *node, li_pool_state *s)
     dims[3] = s->channels;
     LI_TRY(li_set_shape(net, node, output, 4, dims));
     node->state_bytes = sizeof *s;
-    if (input->type != LI_INT8) return LI_OK;
-    LI_TRY(li_need_quantized(net, node, input));
-    LI_TRY(li_need_quantized(net, node, output));
+    if (input->type == LI_FLOAT32) return LI_OK;
+    LI_TRY(li_need_centred(net, node, input));
+    LI_TRY(li_need_centred(net, node, output));
     return li_need_same_quantization(net, node, input, output);
 }
 
@@ -56,7 +56,7 @@ static void li_pool_prepare(li_net *net, const li_node *node, enum li_limit rule
     li_pool_state *s = li_node_state(net, node);
     li_range_s8 range;
 
-    if (li_pool_decode(net, node, s) != LI_OK || output->type != LI_INT8) return;
+    if (li_pool_decode(net, node, s) != LI_OK || output->type == LI_FLOAT32) return;
     range = li_range_of_s8(net, output, activation, rule);
     s->low = range.low;
     s->high = range.high;
@@ -115,6 +115,17 @@ static void li_pool_run_windows_f32(li_net *net, const li_node *node, li_pool_ke
             }
 }
 
+/* The taps inside the image of an output pixel's window; where they start, in elements. Geometry gives every window a tap. */
+static size_t li_pool_place(const li_pool_state *s, int32_t oy, int32_t ox, li_tap_grid *grid)
+{
+    const li_window *w = &s->window;
+    const int32_t y0 = oy * w->stride_h - w->pad_top, x0 = ox * w->stride_w - w->pad_left;
+    const li_taps rows = li_taps_inside(y0, w->in_h, w->filter_h, 1), columns = li_taps_inside(x0, w->in_w, w->filter_w, 1);
+    grid->rows = (size_t)(rows.end - rows.begin);
+    grid->columns = (size_t)(columns.end - columns.begin);
+    return grid->rows == 0 || grid->columns == 0 ? 0 : li_pool_offset(s, y0 + rows.begin, x0 + columns.begin);
+}
+
 /* In int8 the kernels' windows: max_s8 or average_s8. */
 typedef void (*li_pool_kernel)(int8_t *out, const int8_t *x, const li_tap_grid *grid, int32_t low, int32_t high, size_t n);
 
@@ -131,13 +142,42 @@ static void li_pool_run_s8(li_net *net, const li_node *node, li_pool_kernel kern
     for (b = 0; b < w->batches; ++b, image += li_pool_offset(s, w->in_h, 0))
         for (oy = 0; oy < w->out_h; ++oy)
             for (ox = 0; ox < w->out_w; ++ox, out += s->channels) {
-                const int32_t y0 = oy * w->stride_h - w->pad_top, x0 = ox * w->stride_w - w->pad_left;
-                const li_taps rows = li_taps_inside(y0, w->in_h, w->filter_h, 1), columns = li_taps_inside(x0, w->in_w, w->filter_w, 1);
-                grid.rows = (size_t)(rows.end - rows.begin);
-                grid.columns = (size_t)(columns.end - columns.begin);
-                if (grid.rows == 0 || grid.columns == 0) continue;           /* geometry gives every window a tap */
-                kernel(out, image + li_pool_offset(s, y0 + rows.begin, x0 + columns.begin), &grid, s->low, s->high,
-                       (size_t)s->channels);
+                const size_t start = li_pool_place(s, oy, ox, &grid);
+                if (grid.rows != 0 && grid.columns != 0) kernel(out, image + start, &grid, s->low, s->high, (size_t)s->channels);
+            }
+}
+
+/* One channel of an int16 window: the mean, rounded away from zero at halves, or the largest. */
+static int32_t li_pool_tap_s16(const int16_t *x, const li_tap_grid *grid, int is_mean)
+{
+    const int32_t taps = (int32_t)(grid->rows * grid->columns);
+    int32_t sum = 0, largest = -32768;
+    size_t i, j;
+    for (i = 0; i < grid->rows; ++i)
+        for (j = 0; j < grid->columns; ++j) {
+            const int32_t value = x[i * grid->x_row + j * grid->x_column];
+            sum += value;
+            largest = value > largest ? value : largest;
+        }
+    return is_mean ? (sum > 0 ? sum + taps / 2 : sum - taps / 2) / taps : largest;
+}
+
+static void li_pool_run_s16(li_net *net, const li_node *node, int is_mean)
+{
+    const li_pool_state *s = li_node_state_const(net, node);
+    const li_window *w = &s->window;
+    const int16_t *image = li_tensor_data(li_node_input(net, node, 0));
+    int16_t *out = li_tensor_data(li_node_output(net, node, 0));
+    li_tap_grid grid = { 0, 0, li_pool_offset(s, 1, 0), li_pool_offset(s, 0, 1), 0, 0 };
+    int32_t b, oy, ox, c;
+
+    if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return;       /* the other dimensions may be huge */
+    for (b = 0; b < w->batches; ++b, image += li_pool_offset(s, w->in_h, 0))
+        for (oy = 0; oy < w->out_h; ++oy)
+            for (ox = 0; ox < w->out_w; ++ox, out += s->channels) {
+                const size_t start = li_pool_place(s, oy, ox, &grid);
+                for (c = 0; grid.rows != 0 && grid.columns != 0 && c < s->channels; ++c)
+                    out[c] = (int16_t)li_clamp(li_pool_tap_s16(image + start + c, &grid, is_mean), s->low, s->high);
             }
 }
 
@@ -146,12 +186,12 @@ static void li_pool_run_s8(li_net *net, const li_node *node, li_pool_kernel kern
 li_status li_average_pool_2d_plan(li_net *net, li_node *node)
 {
     const li_tensor *input = li_node_input(net, node, 0);
-    const int32_t most = INT32_MAX / (129 + li_tensor_shift(input));     /* the largest code, and half of one for rounding */
+    const int32_t most = INT32_MAX / (input->type == LI_INT16 ? 32769 : 129 + li_tensor_shift(input));     /* the largest code, and half of one for rounding */
     li_pool_state s;
     int64_t rows, columns;
 
     LI_TRY(li_pool_plan(net, node, &s));
-    if (input->type != LI_INT8) return LI_OK;
+    if (input->type == LI_FLOAT32) return LI_OK;
     rows = s.window.filter_h < s.window.in_h ? s.window.filter_h : s.window.in_h;
     columns = s.window.filter_w < s.window.in_w ? s.window.filter_w : s.window.in_w;
     if (rows * columns > most)
@@ -205,6 +245,7 @@ li_status li_average_pool_2d_run(li_net *net, const li_node *node)
     const li_tensor *input = li_node_input(net, node, 0);
     const int is_unsigned = li_tensor_shift(input) != 0;
     if (input->type == LI_INT8) li_pool_run_s8(net, node, is_unsigned ? li_average_u8 : li_kernels_of(net)->average_s8);
+    else if (input->type == LI_INT16) li_pool_run_s16(net, node, 1);
     else if (li_kernels_of(net)->average_f32 != NULL) li_pool_run_windows_f32(net, node, li_kernels_of(net)->average_f32);
     else li_pool_run_f32(net, node, li_average_pixel_f32);
     return LI_OK;
@@ -241,7 +282,9 @@ static void li_max_pixel_f32(const li_pool_state *s, float *out, const float *im
 
 li_status li_max_pool_2d_run(li_net *net, const li_node *node)
 {
-    if (li_node_input(net, node, 0)->type == LI_INT8) li_pool_run_s8(net, node, li_kernels_of(net)->max_s8);
+    const int32_t type = li_node_input(net, node, 0)->type;
+    if (type == LI_INT8) li_pool_run_s8(net, node, li_kernels_of(net)->max_s8);
+    else if (type == LI_INT16) li_pool_run_s16(net, node, 0);
     else if (li_kernels_of(net)->max_f32 != NULL) li_pool_run_windows_f32(net, node, li_kernels_of(net)->max_f32);
     else li_pool_run_f32(net, node, li_max_pixel_f32);
     return LI_OK;

@@ -17,9 +17,9 @@ li_status li_quantize_plan(li_net *net, li_node *node)
     li_tensor *output = li_node_output(net, node, 0);
 
     LI_TRY(li_set_shape_like(net, node, output, input));
-    LI_TRY(li_need_quantized(net, node, output));
+    LI_TRY(li_need_centred(net, node, output));
     if (input->type != LI_FLOAT32) {
-        LI_TRY(li_need_quantized(net, node, input));
+        LI_TRY(li_need_centred(net, node, input));
         if (!(li_tensor_scale(net, input, 0) / li_tensor_scale(net, output, 0) < 65536.0f))
             return li_fail(net, LI_UNSUPPORTED, LI_RULE_MULTIPLIER_RANGE, node, output, 65536, -1);
     }
@@ -33,8 +33,8 @@ void li_quantize_prepare(li_net *net, const li_node *node)
     li_quantize_state *s = li_node_state(net, node);
     const float scale = li_tensor_scale(net, output, 0);
 
-    s->low = output->type == LI_UINT8 ? 0 : -128;
-    s->high = output->type == LI_UINT8 ? 255 : 127;
+    s->low = output->type == LI_UINT8 ? 0 : output->type == LI_INT16 ? -32768 : -128;
+    s->high = output->type == LI_UINT8 ? 255 : output->type == LI_INT16 ? 32767 : 127;
     s->zero = li_tensor_zero_point(net, output, 0);
     s->inverse = 1.0f / scale;
     if (input->type != LI_FLOAT32) {
@@ -42,7 +42,7 @@ void li_quantize_prepare(li_net *net, const li_node *node)
         s->in_zero = li_tensor_zero_point(net, input, 0);
         s->fixed = li_fixed_from((double)in_scale / (double)scale);
         /* Between int8 and uint8, and outside these limits, LiteRT does not delegate. */
-        s->is_coarse = input->type == output->type && ratio >= 1.0f / 256 && ratio <= 128.0f;
+        s->is_coarse = input->type == output->type && input->type != LI_INT16 && ratio >= 1.0f / 256 && ratio <= 128.0f;
         if (s->is_coarse) {
             s->factor = li_round_even(ratio * 256.0f);
             s->bias = s->zero * 256 - s->factor * s->in_zero + 128;
@@ -57,6 +57,32 @@ static uint8_t li_quantize_again(const li_quantize_state *s, int32_t x)
     return (uint8_t)li_clamp(q, s->low, s->high);
 }
 
+/* Where either side is int16. */
+static int32_t li_quantize_wide(const li_quantize_state *s, const li_tensor *input, const void *x, uint32_t i)
+{
+    int32_t from;
+    if (input->type == LI_FLOAT32) {
+        const float scaled = ((const float *)x)[i] * s->inverse;
+        return li_quantize(scaled, s->zero, s->low, s->high);
+    }
+    from = input->type == LI_INT16 ? ((const int16_t *)x)[i] : ((const int8_t *)x)[i];
+    return li_clamp(li_fixed_multiply(from - s->in_zero, s->fixed) + s->zero, s->low, s->high);
+}
+
+static void li_quantize_run_wide(const li_quantize_state *s, const li_tensor *input, const li_tensor *output)
+{
+    const void *x = li_tensor_data(input);
+    int16_t *wide = li_tensor_data(output);
+    int8_t *narrow = li_tensor_data(output);
+    const uint32_t n = li_tensor_elements(input);
+    uint32_t i;
+    for (i = 0; i < n; ++i) {
+        const int32_t code = li_quantize_wide(s, input, x, i);
+        if (output->type == LI_INT16) wide[i] = (int16_t)code;
+        else narrow[i] = (int8_t)code;
+    }
+}
+
 /* In place too: element i is read before byte i is written, and no later element starts at or before byte i. */
 li_status li_quantize_run(li_net *net, const li_node *node)
 {
@@ -67,7 +93,9 @@ li_status li_quantize_run(li_net *net, const li_node *node)
     const uint32_t n = li_tensor_elements(input);
     uint32_t i;
 
-    if (input->type == LI_FLOAT32) {
+    if (input->type == LI_INT16 || li_node_output(net, node, 0)->type == LI_INT16) {
+        li_quantize_run_wide(s, input, li_node_output(net, node, 0));
+    } else if (input->type == LI_FLOAT32) {
         for (i = 0; i < n; ++i) {
             const float scaled = ((const float *)x)[i] * s->inverse;
             out[i] = (uint8_t)li_quantize(scaled, s->zero, s->low, s->high);
@@ -111,12 +139,15 @@ static void li_dequantize_codes(float *out, const void *x, int32_t type, uint32_
 {
     const int8_t *codes = x;
     const uint8_t *bytes = x;
+    const int16_t *wide = x;
     uint32_t i;
 
     if (type == LI_INT8)
         for (i = from; i < end; ++i) out[i] = (float)(codes[i] - zero) * scale;
     else if (type == LI_UINT8)
         for (i = from; i < end; ++i) out[i] = (float)(bytes[i] - zero) * scale;
+    else if (type == LI_INT16)
+        for (i = from; i < end; ++i) out[i] = (float)(wide[i] - zero) * scale;
     else
         for (i = from; i < end; ++i) out[i] = (float)((((bytes[i / 2] >> (i % 2 * 4)) & 15) ^ 8) - 8 - zero) * scale;
 }

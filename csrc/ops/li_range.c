@@ -40,6 +40,7 @@ static int32_t li_range_limit(const li_net *net, const li_tensor *output, float 
 {
     const float ratio = limit / li_tensor_scale(net, output, 0);
     const int32_t shift = li_tensor_shift(output), zero_point = li_tensor_zero_point(net, output, 0) + shift;
+    if (output->type == LI_INT16) return li_clamp(li_round_away(li_clamp_f32(ratio, -65536.0f, 65536.0f)), -32768, 32767);
     if (rule == LI_LIMIT_EVEN)
         return li_round_even(li_clamp_f32(ratio + (float)zero_point, (float)(shift - 128), (float)(shift + 127))) - shift;
     return li_clamp(zero_point + li_round_away(li_clamp_f32(ratio, -1024.0f, 1024.0f)) - shift, -128, 127);
@@ -49,6 +50,10 @@ li_range_s8 li_range_of_s8(const li_net *net, const li_tensor *output, int32_t a
 {
     const li_range_f32 real = li_range_of_f32(activation);
     li_range_s8 range = { -128, 127 };
+    if (output->type == LI_INT16) {
+        range.low = -32768;
+        range.high = 32767;
+    }
     if (activation == LI_ACTIVATION_NONE) return range;
     range.low = li_range_limit(net, output, real.low, rule);
     range.high = li_range_limit(net, output, real.high, rule);

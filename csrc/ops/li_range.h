@@ -16,7 +16,7 @@ enum li_limit {
 
 /* NONE, RELU, RELU_N1_TO_1 and RELU6 are supported, the others refused. */
 li_status li_range_check(li_net *net, const li_node *node, int32_t activation);
-/* Of an int8 output, or of a uint8 one that is shown as int8. */
+/* Of an int8 output, of a uint8 one that is shown as int8, or of an int16 one, which LiteRT's own kernels make. */
 li_range_s8 li_range_of_s8(const li_net *net, const li_tensor *output, int32_t activation, enum li_limit rule);
 li_range_f32 li_range_of_f32(int32_t activation);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "li_weights.h"
+#include "li_wide.h"
 
 static float li_weights_multiplier(const li_net *net, const li_node *node, uint32_t channel)
 {
@@ -10,7 +10,7 @@ static float li_weights_multiplier(const li_net *net, const li_node *node, uint3
     return product / li_tensor_scale(net, li_node_output(net, node, 0), 0);
 }
 
-/* The largest magnitude in a constant int32 tensor; the planner sees constants where they lie in the file. */
+/* The largest magnitude in a constant int32 or int64 tensor; the planner sees constants where they lie in the file. */
 static uint64_t li_weights_largest(const li_net *net, const li_tensor *bias)
 {
     const uint8_t *p = li_file(net) + bias->data;
@@ -18,8 +18,8 @@ static uint64_t li_weights_largest(const li_net *net, const li_tensor *bias)
     uint64_t largest = 0;
     uint32_t i;
     for (i = 0; i < count; ++i) {
-        const int64_t value = li_load_i32(p + (size_t)i * 4);
-        const uint64_t magnitude = (uint64_t)(value < 0 ? -value : value);
+        const int64_t value = bias->type == LI_INT64 ? li_load_i64(p + (size_t)i * 8) : li_load_i32(p + (size_t)i * 4);
+        const uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
         if (magnitude > largest) largest = magnitude;
     }
     return largest;
@@ -44,6 +44,7 @@ li_status li_weights_check(li_net *net, const li_node *node, uint32_t axis, uint
     }
     LI_TRY(li_need_weight_scales(net, node, filter, axis));
     if (bias != NULL && !hybrid) largest = li_weights_largest(net, bias);
+    if (li_weights_are_wide(net, node)) return li_wide_check(net, node, channels, taps, largest);
     if (taps > INT32_MAX || taps * product + largest > INT32_MAX)
         return li_fail(net, LI_UNSUPPORTED, LI_RULE_ACCUMULATOR_RANGE, node, filter, INT32_MAX,
                        taps > INT32_MAX ? INT64_MAX : (int64_t)(taps * product + largest));
@@ -58,7 +59,7 @@ li_status li_weights_check(li_net *net, const li_node *node, uint32_t axis, uint
 
 li_status li_weights_state(li_net *net, li_node *node, size_t fixed, uint32_t channels)
 {
-    const uint64_t per_channel = li_weights_are_s8(net, node) ? sizeof(float) : 0;
+    const uint64_t per_channel = li_weights_are_wide(net, node) ? sizeof(li_fixed) : li_weights_are_s8(net, node) ? sizeof(float) : 0;
     const uint64_t bytes = li_size_add(fixed, li_size_mul(channels, per_channel));
     if (!li_size_fits(bytes))
         return li_fail(net, LI_UNSUPPORTED, LI_RULE_PART_LIMIT, node, li_node_input(net, node, 1), (int64_t)LI_BYTES_MAX, (int64_t)bytes);
@@ -126,6 +127,10 @@ void li_epilogue_prepare(li_net *net, const li_node *node, int32_t activation, u
         e->out_zero = out_zero;
         e->low = range.low;
         e->high = range.high;
+    }
+    if (li_weights_are_wide(net, node)) {
+        li_wide_prepare(net, node, channels, (li_fixed *)(void *)multipliers);
+        return;
     }
     for (c = 0; li_weights_are_s8(net, node) && c < channels; ++c) multipliers[c] = li_weights_multiplier(net, node, c);
 }

@@ -281,6 +281,15 @@ li_status li_need_quantized(li_net *net, const li_node *node, const li_tensor *t
     return LI_OK;
 }
 
+li_status li_need_centred(li_net *net, const li_node *node, const li_tensor *t)
+{
+    LI_TRY(li_need_quantized(net, node, t));
+    if (t->type == LI_INT16 && li_tensor_zero_point(net, t, 0) != 0) {
+        return li_fail(net, LI_UNSUPPORTED, LI_RULE_QUANTIZATION_ZERO_POINT, node, t, 0, li_tensor_zero_point(net, t, 0));
+    }
+    return LI_OK;
+}
+
 li_status li_need_weight_scales(li_net *net, const li_node *node, const li_tensor *t, uint32_t axis)
 {
     int64_t low, high;

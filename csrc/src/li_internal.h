@@ -149,6 +149,8 @@ int64_t li_known_int(const li_net *net, const li_tensor *t, uint32_t i);
 
 /* Per tensor quantization: exactly one finite positive scale and a zero point inside the type's range. */
 li_status li_need_quantized(li_net *net, const li_node *node, const li_tensor *t);
+/* As li_need_quantized; int16 has the zero point 0. */
+li_status li_need_centred(li_net *net, const li_node *node, const li_tensor *t);
 /* Weights: one scale or one per element of `axis`; all zero points 0. uint8: one scale, any zero point. */
 li_status li_need_weight_scales(li_net *net, const li_node *node, const li_tensor *t, uint32_t axis);
 /* Both per tensor, with equal scale and zero point. */

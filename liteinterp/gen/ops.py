@@ -178,6 +178,6 @@ DOCS: Mapping[str, str] = {
     "MIRROR_PAD": "continues the input as in a mirror",
     "CAST": "the nearest number of another element type toward zero; from float32 it saturates",
     "SHAPE": "the dimensions of a tensor",
-    "QUANTIZE": "float32 to int8 or uint8, or one quantization to another",
-    "DEQUANTIZE": "int8, uint8, float16 or int4 constants to float32, one scale or one per channel",
+    "QUANTIZE": "float32 to int8, uint8 or int16, or one quantization to another",
+    "DEQUANTIZE": "int8, uint8, int16, float16 or int4 constants to float32, one scale or one per channel",
 }
