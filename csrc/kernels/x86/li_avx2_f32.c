@@ -64,20 +64,22 @@ static size_t li_avx2_width_f32(size_t channels, int single)
 static void li_avx2_fast(const li_x86_panel_f32 *p)
 {
     const int single = p->pixels <= 2;
-    if (p->width == 8) (single ? li_avx2_single8 : li_avx2_fast8)(p);
-    else if (p->width == 16) (single ? li_avx2_single16 : li_avx2_fast16)(p);
+    if (p->width == 8) single ? li_avx2_single8(p) : li_avx2_fast8(p);
+    else if (p->width == 16) single ? li_avx2_single16(p) : li_avx2_fast16(p);
     else li_avx2_single32(p);
 }
 
 static void li_avx2_exact(const li_x86_panel_f32 *p)
 {
     const int blocks = p->block != 0;
-    if (p->width == 8) (blocks ? li_avx2_blocks8 : li_avx2_exact8)(p);
-    else if (p->width == 16) (blocks ? li_avx2_blocks16 : li_avx2_exact16)(p);
-    else (blocks ? li_avx2_blocks32 : li_avx2_exact32)(p);
+    if (p->width == 8) blocks ? li_avx2_blocks8(p) : li_avx2_exact8(p);
+    else if (p->width == 16) blocks ? li_avx2_blocks16(p) : li_avx2_exact16(p);
+    else blocks ? li_avx2_blocks32(p) : li_avx2_exact32(p);
 }
 
-static const li_x86_tiles_f32 li_avx2_tiles_f32 = { li_avx2_width_f32, li_avx2_fast, li_avx2_exact };
+static const li_x86_tiles_f32 li_avx2_tiles_f32 = {
+    .width = li_avx2_width_f32, .fast = li_avx2_fast, .exact = li_avx2_exact,
+};
 
 static size_t li_avx2_conv_f32_packed_bytes(const li_layer_f32 *layer)
 {
@@ -114,8 +116,8 @@ LI_F32_WINDOW(li_avx2_exact_eight, LI_AVX2, LI_F32_LIST8, 8, LI_F32_TWICE)
 void li_avx2_depthwise_f32(float *out, const float *x, const float *w, const float *bias, const li_layer_f32 *layer,
                            int32_t first, int32_t rows)
 {
-    const li_x86_windows_f32 fast = { li_avx2_fast_one, li_avx2_fast_four, li_avx2_fast_eight };
-    const li_x86_windows_f32 exact = { li_avx2_exact_one, li_avx2_exact_four, li_avx2_exact_eight };
+    const li_x86_windows_f32 fast = { .one = li_avx2_fast_one, .four = li_avx2_fast_four, .eight = li_avx2_fast_eight };
+    const li_x86_windows_f32 exact = { .one = li_avx2_exact_one, .four = li_avx2_exact_four, .eight = li_avx2_exact_eight };
     li_x86_depthwise_f32(layer->exact ? &exact : &fast, out, x, w, bias, layer, first, rows);
 }
 

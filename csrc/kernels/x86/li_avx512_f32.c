@@ -57,22 +57,24 @@ static size_t li_avx512_width_f32(size_t channels, int single)
 static void li_avx512_fast(const li_x86_panel_f32 *p)
 {
     const int single = p->pixels <= 2;
-    if (p->width == 16) (single ? li_avx512_single16 : li_avx512_fast16)(p);
-    else if (p->width == 32) (single ? li_avx512_single32 : li_avx512_fast32)(p);
-    else if (p->width == 48) (single ? li_avx512_single48 : li_avx512_fast48)(p);
-    else (single ? li_avx512_single64 : li_avx512_fast64)(p);
+    if (p->width == 16) single ? li_avx512_single16(p) : li_avx512_fast16(p);
+    else if (p->width == 32) single ? li_avx512_single32(p) : li_avx512_fast32(p);
+    else if (p->width == 48) single ? li_avx512_single48(p) : li_avx512_fast48(p);
+    else single ? li_avx512_single64(p) : li_avx512_fast64(p);
 }
 
 static void li_avx512_exact(const li_x86_panel_f32 *p)
 {
     const int blocks = p->block != 0;
-    if (p->width == 16) (blocks ? li_avx512_blocks16 : li_avx512_exact16)(p);
-    else if (p->width == 32) (blocks ? li_avx512_blocks32 : li_avx512_exact32)(p);
-    else if (p->width == 48) (blocks ? li_avx512_blocks48 : li_avx512_exact48)(p);
-    else (blocks ? li_avx512_blocks64 : li_avx512_exact64)(p);
+    if (p->width == 16) blocks ? li_avx512_blocks16(p) : li_avx512_exact16(p);
+    else if (p->width == 32) blocks ? li_avx512_blocks32(p) : li_avx512_exact32(p);
+    else if (p->width == 48) blocks ? li_avx512_blocks48(p) : li_avx512_exact48(p);
+    else blocks ? li_avx512_blocks64(p) : li_avx512_exact64(p);
 }
 
-static const li_x86_tiles_f32 li_avx512_tiles_f32 = { li_avx512_width_f32, li_avx512_fast, li_avx512_exact };
+static const li_x86_tiles_f32 li_avx512_tiles_f32 = {
+    .width = li_avx512_width_f32, .fast = li_avx512_fast, .exact = li_avx512_exact,
+};
 
 static size_t li_avx512_conv_f32_packed_bytes(const li_layer_f32 *layer)
 {
@@ -109,8 +111,8 @@ LI_F32_WINDOW(li_avx512_exact_eight, LI_AVX512, LI_F32_LIST8, 8, LI_F32_TWICE)
 void li_avx512_depthwise_f32(float *out, const float *x, const float *w, const float *bias, const li_layer_f32 *layer,
                              int32_t first, int32_t rows)
 {
-    const li_x86_windows_f32 fast = { li_avx512_fast_one, li_avx512_fast_four, li_avx512_fast_eight };
-    const li_x86_windows_f32 exact = { li_avx512_exact_one, li_avx512_exact_four, li_avx512_exact_eight };
+    const li_x86_windows_f32 fast = { .one = li_avx512_fast_one, .four = li_avx512_fast_four, .eight = li_avx512_fast_eight };
+    const li_x86_windows_f32 exact = { .one = li_avx512_exact_one, .four = li_avx512_exact_four, .eight = li_avx512_exact_eight };
     li_x86_depthwise_f32(layer->exact ? &exact : &fast, out, x, w, bias, layer, first, rows);
 }
 

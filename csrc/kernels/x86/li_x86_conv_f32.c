@@ -222,7 +222,8 @@ static void li_x86_panels_f32(const li_x86_tiles_f32 *tiles, li_x86_panel_f32 *p
             panel->bias = bias != NULL ? bias + g * group_c + c : NULL;
             panel->w = w;
             panel->out = out + g * group_c + c;
-            (s->exact ? tiles->exact : tiles->fast)(panel);
+            if (s->exact) tiles->exact(panel);
+            else tiles->fast(panel);
             w += li_x86_panel_floats(taps, panel->width);
         }
 }
