@@ -223,7 +223,10 @@ class _OpenVino:
         }
         try:
             core = openvino.Core()
-            compiled = core.compile_model(core.read_model(str(path)), "CPU", options)
+            model = core.read_model(str(path))
+            if len(model.inputs) == len(drawn.specs) and any(port.partial_shape.is_dynamic for port in model.inputs):
+                model.reshape({i: list(spec.shape) for i, spec in enumerate(drawn.specs)})
+            compiled = core.compile_model(model, "CPU", options)
         except RuntimeError as error:
             raise UsageError(f"OpenVINO does not load {path.name}: {error}") from error
         wanted = [

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* MEAN, SUM, REDUCE_MAX and REDUCE_MIN over constant axes. Formulas: docs/NUMERICS.md, "MEAN, SUM". */
-#include "li_ops.h"
+#include "li_range.h"
 
 /*
  * The input's dimensions, neighbours of the same kind joined, as two loops: over what is kept (the outputs, in order)
@@ -220,6 +220,25 @@ static void li_reduce_run(li_net *net, const li_node *node, li_reduce_block bloc
     } while (li_reduce_next(s->kept, s->kept_dims, s->kept_steps, index, &at));
 }
 
+/* Means over up to two dimensions are pooling windows, one for each run of neighbouring outputs. */
+static void li_mean_run_windows(const li_net *net, const li_node *node, const li_reduce_state *s)
+{
+    const li_range_f32 any = li_range_of_f32(LI_ACTIVATION_NONE);
+    const uint32_t inner = s->reduced - 1, outer = s->reduced - 2;
+    const li_tap_grid grid = {
+        s->reduced == 2 ? (size_t)s->reduced_dims[outer] : 1, (size_t)s->reduced_dims[inner],
+        s->reduced == 2 ? (size_t)s->reduced_steps[outer] : 0, (size_t)s->reduced_steps[inner], 0, 0,
+    };
+    const float *x = li_tensor_data(li_node_input(net, node, 0));
+    float *out = li_tensor_data(li_node_output(net, node, 0));
+    int32_t index[LI_MAX_RANK] = { 0 };
+    size_t at = 0;
+    do {
+        li_kernels_of(net)->average_f32(out, x + at, &grid, any.low, any.high, (size_t)s->run);
+        out += s->run;
+    } while (li_reduce_next(s->kept, s->kept_dims, s->kept_steps, index, &at));
+}
+
 li_status li_mean_plan(li_net *net, li_node *node)
 {
     return li_reduce_plan(net, node);
@@ -232,7 +251,13 @@ void li_mean_prepare(li_net *net, const li_node *node)
 
 li_status li_mean_run(li_net *net, const li_node *node)
 {
-    li_reduce_run(net, node, li_reduce_block_s8, li_mean_block_f32);
+    const li_reduce_state *s = li_node_state_const(net, node);
+    const int windows = s->reduced == 1 || s->reduced == 2;
+    if (li_node_input(net, node, 0)->type == LI_FLOAT32 && windows && s->run >= 4 && li_kernels_of(net)->average_f32 != NULL
+        && li_tensor_elements(li_node_output(net, node, 0)) != 0)
+        li_mean_run_windows(net, node, s);
+    else
+        li_reduce_run(net, node, li_reduce_block_s8, li_mean_block_f32);
     return LI_OK;
 }
 

@@ -8,9 +8,10 @@ Engines that are not installed leave their columns empty, and are said.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -25,6 +26,7 @@ from liteinterp.net import ISA, ModelBytes, Net, Request
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BEGIN, END = "<!-- latency: written by `make bench` -->", "<!-- latency: end -->"
+FLOAT_BEGIN, FLOAT_END = "<!-- float latency: written by `make bench` -->", "<!-- float latency: end -->"
 TITLES = {"litert": "LiteRT", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
 
 
@@ -46,9 +48,19 @@ NETWORKS = (
     Network("person_detect_int8", "person.qdq", "person.litert"),
     Network("speed_mobilenet_v2_int8", "mobilenetv2.qdq"),
     Network("mnist_conv_fc_int8_ref"),
+)
+#: float32; OpenVINO reads their `.tflite` where there is no ONNX file.
+FLOAT_NETWORKS = (
     Network("mlperf_ic_resnet8", "ic.float"),
     Network("mlperf_vww_96", "vww.float"),
     Network("mlperf_ad01_fp32", "ad.float"),
+    Network("mobilenet_v1_0.25_224"),
+    Network("mnist_conv_fc"),
+    Network("blazeface_short"),
+    Network("deeplabv3_257"),
+    Network("portrait_mnv3_seg"),
+    Network("movie_review"),
+    Network("keypoint_classifier"),
 )
 
 
@@ -57,6 +69,8 @@ def peers(zoo: Path, network: Network, engines: Sequence[str]) -> str:
     files = {"litert": None if network.litert is None else zoo / "bench" / f"{network.litert}.tflite"}
     if network.onnx is not None:
         files |= dict.fromkeys(("onnxruntime", "openvino"), zoo / "bench" / f"{network.onnx}.onnx")
+    elif network in FLOAT_NETWORKS:
+        files["openvino"] = None
     return ",".join(
         engine if files[engine] is None else f"{engine}={files[engine]}" for engine in engines if engine in files
     )
@@ -105,6 +119,36 @@ def table(results: Sequence[tuple[Network, Benchmark]]) -> str:
     return "\n".join(lines)
 
 
+def float_row(network: Network, found: Benchmark, peak: float) -> str:
+    """A line of the float table: least microseconds, share of `peak` (GMAC/s), our best over the fastest peer."""
+    own = [line for line in found.engines if line.engine not in PEERS]
+    peers = {line.engine: line for line in found.engines if line.engine in PEERS}
+    cells = [network.model, *(_microseconds(line.time.minimum_us) for line in reversed(own))]
+    cells += [f"{2 * own[0].gmacs_per_second:.0f}", f"{100 * own[0].gmacs_per_second / peak:.0f} %"]
+    cells += [_microseconds(peers[engine].time.minimum_us) if engine in peers else "" for engine in PEERS]
+    return f"| {' | '.join((*cells, f'{_fastest(found):.2f}'))} |"
+
+
+def float_table(results: Sequence[tuple[Network, Benchmark]], peak: float) -> str:
+    """Markdown of the float networks."""
+    kernels = [line.engine.partition(" ")[2] for line in results[0][1].engines if line.engine not in PEERS]
+    head = ["model", *(f"`{name}`" for name in reversed(kernels)), "GFLOP/s", "of peak", *TITLES.values(), "ratio"]
+    mean = math.exp(sum(math.log(_fastest(found)) for _, found in results) / len(results))
+    lines = [
+        f"{results[0][1].machine.processor}; peak: {2 * peak:.0f} GFLOP/s, products and sums in registers alone. "
+        f"The ratio is that of `{kernels[0]}` to the fastest other engine; geometric mean {mean:.2f}.",
+        "",
+        f"| {' | '.join(head)} |",
+        f"|{'---|' * len(head)}",
+        *(float_row(network, found, peak) for network, found in results),
+    ]
+    return "\n".join(lines)
+
+
+def _fastest(found: Benchmark) -> float:
+    return max(line.ratio_minimum for line in found.engines if line.engine in PEERS)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     default = os.environ.get("LITEINTERP_ZOO", str(REPOSITORY.parent / "shared" / "zoo"))
@@ -113,6 +157,8 @@ def main() -> None:
     parser.add_argument("--docs", type=Path, help="page whose table is written anew")
     parser.add_argument("--seconds", type=float, default=4.0, help="for each engine on each network")
     parser.add_argument("--only", default="", help="networks whose names hold this")
+    parser.add_argument("--floats", action="store_true", help="only float networks")
+    parser.add_argument("--peak", type=float, default=123.5, help="GMAC/s of float32 in registers on this machine")
     arguments = parser.parse_args()
     if not (arguments.zoo / "models").is_dir():
         raise SystemExit(f"the zoo of real models is absent from {arguments.zoo}; set LITEINTERP_ZOO to its directory")
@@ -121,17 +167,31 @@ def main() -> None:
         print(f"{engine} is not installed (pip install {PEERS[engine][0]}): its columns stay empty", file=sys.stderr)
     arguments.out.mkdir(parents=True, exist_ok=True)
     results = []
-    for network in NETWORKS:
+    for network in FLOAT_NETWORKS if arguments.floats else (*NETWORKS, *FLOAT_NETWORKS):
         if arguments.only in network.model:
             path = arguments.zoo / "models" / f"{network.model}.tflite"
             vs = peers(arguments.zoo, network, engines)
-            found = bench(path, vs=vs, isa=kernel_sets(path), seconds=arguments.seconds, with_profile=True)
+            sets = kernel_sets(path)
+            isa = sets if network in NETWORKS else sets[:-1]  # the portable set takes seconds in large float networks
+            found = bench(path, vs=vs, isa=isa, seconds=arguments.seconds, with_profile=True)
             (arguments.out / f"{network.model}.json").write_text(found.to_json(), "utf-8")
             results.append((network, found))
-            print(row(network, found), file=sys.stderr, flush=True)
-    print(table(results))
-    if arguments.docs:
-        write_between(arguments.docs, BEGIN, END, table(results))
+            line = row(network, found) if network in NETWORKS else float_row(network, found, arguments.peak)
+            print(line, file=sys.stderr, flush=True)
+    for group, text in _tables(results, arguments.peak):
+        print(text)
+        if arguments.docs:
+            write_between(arguments.docs, *group, text)
+
+
+def _tables(results: Sequence[tuple[Network, Benchmark]], peak: float) -> Iterator[tuple[tuple[str, str], str]]:
+    """Markers and text of each group of which networks were measured."""
+    quantized = [row for row in results if row[0] in NETWORKS]
+    floats = [row for row in results if row[0] in FLOAT_NETWORKS]
+    if quantized:
+        yield (BEGIN, END), table(quantized)
+    if floats:
+        yield (FLOAT_BEGIN, FLOAT_END), float_table(floats, peak)
 
 
 def _microseconds(time: float) -> str:

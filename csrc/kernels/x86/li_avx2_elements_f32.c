@@ -76,8 +76,20 @@ LI_AVX2 void li_avx2_average_f32(float *out, const float *x, const li_tap_grid *
 {
     const __m256 lowest = _mm256_set1_ps(low), highest = _mm256_set1_ps(high);
     const __m256 taps = _mm256_set1_ps((float)(int32_t)(grid->rows * grid->columns));
-    size_t c, i, j;
-    for (c = 0; c < n; c += 8) {
+    size_t c = 0, i, j;
+    for (; c + 16 <= n; c += 16) {           /* two sums, which do not wait for each other */
+        __m256 sum = _mm256_setzero_ps(), next = sum;
+        for (i = 0; i < grid->rows; ++i) {
+            const float *from = x + i * grid->x_row + c;
+            for (j = 0; j < grid->columns; ++j, from += grid->x_column) {
+                sum = _mm256_add_ps(sum, _mm256_loadu_ps(from));
+                next = _mm256_add_ps(next, _mm256_loadu_ps(from + 8));
+            }
+        }
+        _mm256_storeu_ps(out + c, li_avx2_limited(_mm256_div_ps(sum, taps), lowest, highest));
+        _mm256_storeu_ps(out + c + 8, li_avx2_limited(_mm256_div_ps(next, taps), lowest, highest));
+    }
+    for (; c < n; c += 8) {
         const __m256i lanes = li_avx2_first(n - c);
         __m256 sum = _mm256_setzero_ps();
         for (i = 0; i < grid->rows; ++i)

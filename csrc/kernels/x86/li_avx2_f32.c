@@ -61,7 +61,7 @@ static size_t li_avx2_width_f32(size_t channels, int single)
     return single && channels > 16 ? 32 : channels > 8 ? 16 : 8;
 }
 
-static void li_avx2_fast(const li_x86_panel_f32 *p)
+void li_avx2_fast_panel_f32(const li_x86_panel_f32 *p)
 {
     const int single = p->pixels <= 2;
     if (p->width == 8) single ? li_avx2_single8(p) : li_avx2_fast8(p);
@@ -69,7 +69,7 @@ static void li_avx2_fast(const li_x86_panel_f32 *p)
     else li_avx2_single32(p);
 }
 
-static void li_avx2_exact(const li_x86_panel_f32 *p)
+void li_avx2_exact_panel_f32(const li_x86_panel_f32 *p)
 {
     const int blocks = p->block != 0;
     if (p->width == 8) blocks ? li_avx2_blocks8(p) : li_avx2_exact8(p);
@@ -78,7 +78,7 @@ static void li_avx2_exact(const li_x86_panel_f32 *p)
 }
 
 static const li_x86_tiles_f32 li_avx2_tiles_f32 = {
-    .width = li_avx2_width_f32, .fast = li_avx2_fast, .exact = li_avx2_exact,
+    .width = li_avx2_width_f32, .fast = li_avx2_fast_panel_f32, .exact = li_avx2_exact_panel_f32,
 };
 
 static size_t li_avx2_conv_f32_packed_bytes(const li_layer_f32 *layer)

@@ -2,7 +2,8 @@
 /*
  * float32 convolution, depthwise and fully connected layers in AVX-512: 8 pixels x
  * 16, 32 or 48 channels or 6 x 64, up to 24 registers of sums, 4 of weights, one broadcast element. Two products per cycle
- * wait four cycles each, so 8 sums are enough; the addresses of more pixels than 8 do not fit the registers. The walk is li_x86_conv_f32.h's, the loops are li_x86_tile_f32.h's.
+ * wait four cycles each, so 8 sums are enough; the addresses of more pixels than 8 do not fit the registers. Up to 8 channels are
+ * left to AVX2. The walk is li_x86_conv_f32.h's, the loops are li_x86_tile_f32.h's.
  */
 #include "li_avx2.h"
 
@@ -51,13 +52,14 @@ LI_F32_BLOCKS(li_avx512_blocks64, LI_AVX512, LI_F32_EACH4, 4)
 static size_t li_avx512_width_f32(size_t channels, int single)
 {
     (void)single;
-    return channels < 64 ? (channels + 15) / 16 * 16 : 64;
+    return channels <= 8 ? 8 : channels < 64 ? (channels + 15) / 16 * 16 : 64;
 }
 
 static void li_avx512_fast(const li_x86_panel_f32 *p)
 {
     const int single = p->pixels <= 2;
-    if (p->width == 16) single ? li_avx512_single16(p) : li_avx512_fast16(p);
+    if (p->width == 8) li_avx2_fast_panel_f32(p);
+    else if (p->width == 16) single ? li_avx512_single16(p) : li_avx512_fast16(p);
     else if (p->width == 32) single ? li_avx512_single32(p) : li_avx512_fast32(p);
     else if (p->width == 48) single ? li_avx512_single48(p) : li_avx512_fast48(p);
     else single ? li_avx512_single64(p) : li_avx512_fast64(p);
@@ -66,7 +68,8 @@ static void li_avx512_fast(const li_x86_panel_f32 *p)
 static void li_avx512_exact(const li_x86_panel_f32 *p)
 {
     const int blocks = p->block != 0;
-    if (p->width == 16) blocks ? li_avx512_blocks16(p) : li_avx512_exact16(p);
+    if (p->width == 8) li_avx2_exact_panel_f32(p);
+    else if (p->width == 16) blocks ? li_avx512_blocks16(p) : li_avx512_exact16(p);
     else if (p->width == 32) blocks ? li_avx512_blocks32(p) : li_avx512_exact32(p);
     else if (p->width == 48) blocks ? li_avx512_blocks48(p) : li_avx512_exact48(p);
     else blocks ? li_avx512_blocks64(p) : li_avx512_exact64(p);
@@ -113,6 +116,10 @@ void li_avx512_depthwise_f32(float *out, const float *x, const float *w, const f
 {
     const li_x86_windows_f32 fast = { .one = li_avx512_fast_one, .four = li_avx512_fast_four, .eight = li_avx512_fast_eight };
     const li_x86_windows_f32 exact = { .one = li_avx512_exact_one, .four = li_avx512_exact_four, .eight = li_avx512_exact_eight };
+    if (layer->in_c <= 8) {      /* half the lanes would be void */
+        li_avx2_depthwise_f32(out, x, w, bias, layer, first, rows);
+        return;
+    }
     li_x86_depthwise_f32(layer->exact ? &exact : &fast, out, x, w, bias, layer, first, rows);
 }
 

@@ -38,6 +38,10 @@ typedef struct li_x86_tiles_f32 {
     void (*exact)(const li_x86_panel_f32 *panel);
 } li_x86_tiles_f32;
 
+/* AVX2's loops, which AVX-512 takes for few channels. */
+void li_avx2_fast_panel_f32(const li_x86_panel_f32 *panel);
+void li_avx2_exact_panel_f32(const li_x86_panel_f32 *panel);
+
 size_t li_x86_conv_f32_packed_bytes(const li_x86_tiles_f32 *tiles, const li_layer_f32 *layer);
 size_t li_x86_conv_f32_scratch_bytes(const li_layer_f32 *layer);
 void li_x86_conv_f32_pack(const li_x86_tiles_f32 *tiles, void *packed, const li_layer_f32 *layer, const float *w);
