@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-QuantizeMode = Literal["int8", "dynamic", "int8-weights", "int4-weights", "float16", "float32"]
+QuantizeMode = Literal["int8", "int16x8", "dynamic", "int8-weights", "int4-weights", "float16", "float32"]
 IoType = Literal["float32", "int8", "uint8"]
 
 
@@ -39,6 +39,8 @@ class Options:
     calib_n: int | None = None
     #: Globs: operators with these names in the source stay in float32.
     keep_float: Sequence[str] = ()
+    #: The same for int16 activations, in an int8 model; without an int16 form an operator stays in float32.
+    keep_int16: Sequence[str] = ()
     #: Processes that run calibration samples, or whatever joblib.parallel_config says; any number makes the same file.
     workers: int = 1
     #: Folder that keeps statistics for the next run on the same model and samples; "" is the user's cache folder.

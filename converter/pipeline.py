@@ -124,7 +124,7 @@ def convert(
         folded = None if options.fold_input is None else passes.fold_input(graph, *options.fold_input)
         history.folded = folded
         budget = _budget(graph, options, evaluation, executor, folded)
-        if options.quantize == "int8":
+        if options.quantize in ("int8", "int16x8"):
             rows = _open_samples(graph, samples)
             calibration = collect(
                 graph,
@@ -268,6 +268,10 @@ def _check_options(options: Options) -> None:
         wrong.append(Blocker("io", found, "Integer inputs need quantize='int8'"))
     if options.fold_input is not None and options.quantize != "int8":
         wrong.append(Blocker("fold_input", f"is given for {options.quantize}", "Integer inputs need quantize='int8'"))
+    if options.quantize == "int16x8" and options.io != "float32":
+        wrong.append(Blocker("io", f"is {options.io!r} for an int16x8 model", "Its inputs and outputs are float32"))
+    if options.quantize != "int8" and options.keep_int16:
+        wrong.append(Blocker("keep_int16", f"is given for {options.quantize}", "It belongs to quantize='int8'"))
     if options.effort not in EFFORTS:
         wrong.append(Blocker("effort", f"is {options.effort!r}", "It can be 0, 1 or 2"))
     if options.calib_n is not None and options.calib_n < 1:

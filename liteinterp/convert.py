@@ -32,11 +32,12 @@ SETTLED_EARLIEST = 256
 def convert(
     model: str | os.PathLike[str] | onnx.ModelProto,
     *,
-    quantize: Literal["int8", "dynamic", "int8-weights", "int4-weights", "float16", "float32"] = "int8",
+    quantize: Literal["int8", "int16x8", "dynamic", "int8-weights", "int4-weights", "float16", "float32"] = "int8",
     calib: Any = None,
     io: Literal["float32", "int8", "uint8"] = "float32",
     effort: int = 1,
     keep_float: Sequence[str] = (),
+    keep_int16: Sequence[str] = (),
     max_drop: str | float | None = None,
     eval: Any = None,
     labels: Any = None,
@@ -69,6 +70,7 @@ def convert(
     path for the report as JSON, `output` a path that is only checked, so that one that cannot be written is found
     before the work.
 
+    `keep_int16` names operators of an int8 model that compute with int16 activations in the same way.
     `keep_float` are globs: operators with these names in the source, or whose results have them, stay in float32.
 
     `max_drop` (1 is one point of the metric, "1%" one per cent of the float model's figure) is measured on `eval`, a
@@ -81,7 +83,7 @@ def convert(
     The result has `.model` (bytes), `.report` and `.save(path)`. Raises UsageError (exit status 2) and
     the converter's errors, which carry `exit_status` too.
     """
-    if quantize == "int8" and calib is None:
+    if quantize in ("int8", "int16x8") and calib is None:
         raise UsageError(
             "int8 needs calibration data: give calib (--calib SRC), some 100 samples of what the model will see; or "
             "quantize='float32' (--quantize float32) to convert without quantizing"
@@ -100,6 +102,7 @@ def convert(
         workers=workers,
         cache=None if cache is False else "" if cache is True else os.fspath(cache),
         dump_after=dump_after,
+        keep_int16=(keep_int16,) if isinstance(keep_int16, str) else tuple(keep_int16),
         keep_float=(keep_float,) if isinstance(keep_float, str) else tuple(keep_float),
         max_size=parse_bytes(max_size, "max_size"),
         max_memory=parse_bytes(max_memory, "max_memory"),

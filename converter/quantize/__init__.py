@@ -126,10 +126,17 @@ def quantize(
         **{name: "the budget asks for it" for name, precision in (mixture or {}).items() if precision == "float32"},
         **kept_outputs(graph, options.keep_float),
     }
-    chosen = partial(decide, float_borders=options.io == "float32", float_outputs=floats)
+    wide = {name for name, precision in (mixture or {}).items() if precision == "int16"}
+    wide |= set(kept_outputs(graph, options.keep_int16, "--keep-int16"))
+    chosen = partial(
+        decide,
+        float_borders=options.io == "float32",
+        float_outputs=floats,
+        wide_outputs=None if options.quantize == "int16x8" else wide,
+    )
     scheme, ranges = chosen(graph, calibration.ranges), calibration.ranges
     plain = apply(graph, scheme)
-    ledger.offer("min-max ranges", f"{len(scheme.int8_nodes)} operators in int8, weights per channel", plain)
+    ledger.offer("min-max ranges", _counted(scheme), plain)
     steps = {step for steps in EFFORT_STEPS[: options.effort + 1] for step in steps if step in only}
     corrected = "bias correction" in steps
     if not plain.layers or not calibration.fit:
@@ -233,6 +240,12 @@ def quantize_weights(
             if accepted:
                 best, before = made, after
     return replace(best, kept=asked + best.kept), tuple(steps)
+
+
+def _counted(scheme: Scheme) -> str:
+    counts = ((len(scheme.int8_nodes), "int8"), (len(scheme.int16_nodes), "int16"))
+    text = " and ".join(f"{count} operators in {name}" for count, name in counts if count)
+    return f"{text or 'no operators in int8'}, weights per channel"
 
 
 class _Ledger:

@@ -16,9 +16,9 @@ from ..gen.ops import OPS
 from ..ir.graph import Graph, Node, Value
 from ..ir.types import DType, Quantization
 from ..ir.weighted import bias_of, filter_of, source_of
-from .activations import quantize_array
-from .bias import accumulator_units, quantize_bias, smallest_weight_scales
-from .scheme import Scheme, float_operands, taps_of
+from .activations import quantize_array, quantize_wide
+from .bias import accumulator_units, bias_limit, quantize_bias, smallest_weight_scales, wide_bias_limit
+from .scheme import BIASES, Scheme, float_operands, taps_of
 from .weights import quantize_weights
 
 
@@ -43,11 +43,11 @@ class QuantizedGraph:
 
 
 def apply(graph: Graph, scheme: Scheme) -> QuantizedGraph:
-    """A new graph in which the scheme's int8 nodes compute in int8."""
+    """A new graph in which the scheme's integer nodes compute in their types."""
     builder = _Builder(graph, scheme)
     for node in graph.nodes:
-        if node in scheme.int8_nodes:
-            builder.add_int8(node)
+        if node in scheme.integer_nodes:
+            builder.add_integer(node)
         else:
             builder.add_float(node)
     return builder.finish()
@@ -66,7 +66,9 @@ class _Builder:
         self._nodes: list[Node] = []
         self._layers: list[Layer] = []
         self._plain: dict[Value, Value] = {}
-        self._int8: dict[tuple[Value, Quantization], Value] = {}
+        self._integer: dict[tuple[Value, DType, Quantization], Value] = {}
+        #: What an integer node made, as it made it.
+        self._home: dict[Value, Value] = {}
         self._filters: dict[tuple[Value, tuple[float, ...]], Value] = {}
         for value in graph.inputs:
             touched = value in scheme.quantizations and value.dtype is DType.FLOAT32
@@ -79,26 +81,31 @@ class _Builder:
         outputs = [self._copy(value) for value in node.outputs]
         self._nodes.append(Node(node.op, inputs, outputs, dict(node.options), node.name))
 
-    def add_int8(self, node: Node) -> None:
-        """The int8 form of a node."""
+    def add_integer(self, node: Node) -> None:
+        """The integer form of a node."""
         spec = OPS[node.op]
         if spec.quantize == "weights":
             self._add_layer(node)
             return
         operands = set(float_operands(node))
-        shared = self._quantizations.get(node.outputs[0]) if spec.quantize == "same" else None
+        dtype = self._scheme.dtype_of(node)
+        shared = self._scheme.held.get((node.outputs[0], dtype)) if spec.quantize == "same" else None
         inputs: list[Value | None] = []
         for value in node.inputs:
             if value is None:
                 inputs.append(None)
             elif value in operands:
-                inputs.append(self._as_int8(value, shared or self._quantizations[value]))
+                inputs.append(self._as_integer(value, dtype, shared or self._scheme.held[value, dtype]))
             else:
                 inputs.append(self._as_plain(value))
         outputs = [
-            self._int8_output(value) if value.dtype is DType.FLOAT32 else self._copy(value) for value in node.outputs
+            self._integer_output(value, dtype) if value.dtype is DType.FLOAT32 else self._copy(value)
+            for value in node.outputs
         ]
-        self._nodes.append(Node(node.op, inputs, outputs, dict(node.options), node.name))
+        options = dict(node.options)
+        if dtype is DType.INT16 and any(field.name == "pot_scale_int16" for field in spec.option_fields):
+            options["pot_scale_int16"] = False
+        self._nodes.append(Node(node.op, inputs, outputs, options, node.name))
 
     def finish(self) -> QuantizedGraph:
         outputs = [self._as_plain(value) for value in self._source.outputs]
@@ -111,7 +118,7 @@ class _Builder:
             list(self._source.output_names),
             dict(self._source.metadata),
         )
-        sources = {made: source for (source, _), made in self._int8.items() if not made.is_constant}
+        sources = {made: source for (source, _, _), made in self._integer.items() if not made.is_constant}
         return QuantizedGraph(graph, tuple(self._layers), sources)
 
     def _add_layer(self, node: Node) -> None:
@@ -121,25 +128,27 @@ class _Builder:
         channels = weights.shape[axis]
         bias_value = bias_of(node)
         bias = np.zeros(channels, np.float32) if bias_value is None else np.asarray(bias_value.data).reshape(-1)
-        before, after = self._quantizations[source_of(node)], self._quantizations[node.output]
+        dtype = self._scheme.dtype_of(node)
+        before, after = self._scheme.held[source_of(node), dtype], self._scheme.held[node.output, dtype]
         taps = taps_of(node)
-        codes, scales = quantize_weights(weights, axis, smallest_weight_scales(bias, taps, before.scale, after.scale))
+        limit = wide_bias_limit(taps) if dtype is DType.INT16 else bias_limit(taps)
+        codes, scales = quantize_weights(weights, axis, smallest_weight_scales(bias, limit, before.scale, after.scale))
         units = accumulator_units(before.scale, scales)
         filter_int8 = self._filter(filter_of(node), codes, scales, axis)
         bias_name = bias_value.name if bias_value is not None else f"{node.output.name}_bias"
-        bias_int32 = Value(
+        bias_codes = Value(
             self._unique(bias_name),
             (channels,),
-            DType.INT32,
+            BIASES[dtype],
             Quantization(tuple(units.tolist()), (0,) * channels, 0),
-            quantize_bias(bias, units, taps),
+            quantize_bias(bias, units, limit).astype(BIASES[dtype].numpy),
         )
-        made = {"input": self._as_int8(source_of(node), before), "filter": filter_int8, "bias": bias_int32}
+        made = {"input": self._as_integer(source_of(node), dtype, before), "filter": filter_int8, "bias": bias_codes}
         inputs: list[Value | None] = [
             made[operand.name] if operand.name in made else self._as_plain(node.input(i))
             for i, operand in enumerate(spec.inputs)
         ]
-        quantized = Node(node.op, inputs, [self._int8_output(node.output)], dict(node.options), node.name)
+        quantized = Node(node.op, inputs, [self._integer_output(node.output, dtype)], dict(node.options), node.name)
         self._nodes.append(quantized)
         self._layers.append(Layer(node, quantized, units))
 
@@ -153,23 +162,25 @@ class _Builder:
             )
         return self._filters[key]
 
-    def _as_int8(self, value: Value, quantization: Quantization) -> Value:
-        """The int8 form of a float value under a quantization, made where it does not exist yet."""
-        key = (value, quantization)
-        if key in self._int8:
-            return self._int8[key]
+    def _as_integer(self, value: Value, dtype: DType, quantization: Quantization) -> Value:
+        """The form of a float value in an integer type under a quantization, made where it does not exist yet."""
+        key = (value, dtype, quantization)
+        if key in self._integer:
+            return self._integer[key]
         if value.data is not None:
-            made = Value(self._unique(value.name), value.shape, DType.INT8, quantization,
-                         quantize_array(value.data, quantization), value.origin)  # fmt: skip
+            codes = (quantize_wide if dtype is DType.INT16 else quantize_array)(value.data, quantization)
+            made = Value(self._unique(value.name), value.shape, dtype, quantization, codes, value.origin)
         else:
-            own = self._quantizations.get(value)
-            held = self._int8.get((value, own)) if own is not None else None
-            source = held if held is not None else self._plain[value]
-            # The int8 form stands for the source's tensor only where this is how the value is held.
-            origin = value.origin if quantization == own and value in self._source.inputs else None
-            made = Value(self._unique(f"{value.name}_int8"), value.shape, DType.INT8, quantization, None, origin)
+            own = self._scheme.held.get((value, dtype))
+            held = self._integer.get((value, dtype, own)) if own is not None else None
+            source = held or self._home.get(value) or self._plain[value]
+            # The integer form stands for the source's tensor only where this is how the value is held.
+            is_held = quantization == own and quantization == self._quantizations.get(value)
+            origin = value.origin if is_held and value in self._source.inputs else None
+            name = self._unique(f"{value.name}_{dtype.value}")
+            made = Value(name, value.shape, dtype, quantization, None, origin)
             self._nodes.append(Node("QUANTIZE", [source], [made], {}, made.name))
-        self._int8[key] = made
+        self._integer[key] = made
         return made
 
     def _as_plain(self, value: Value) -> Value:
@@ -182,19 +193,20 @@ class _Builder:
             )
             self._plain[value] = made
             return made
-        held = self._int8[value, self._quantizations[value]]
+        held = self._home[value]
         name = value.name if value in self._outputs else self._unique(f"{value.name}_float32")
         made = Value(name, value.shape, value.dtype)
         self._nodes.append(Node("DEQUANTIZE", [held], [made], {}, made.name))
         self._plain[value] = made
         return made
 
-    def _int8_output(self, value: Value) -> Value:
-        quantization = self._quantizations[value]
+    def _integer_output(self, value: Value, dtype: DType) -> Value:
+        quantization = self._scheme.held[value, dtype]
         # A graph output's name belongs to its float form.
-        name = self._unique(f"{value.name}_int8") if value in self._outputs else value.name
-        made = Value(name, value.shape, DType.INT8, quantization, None, value.origin)
-        self._int8[value, quantization] = made
+        name = self._unique(f"{value.name}_{dtype.value}") if value in self._outputs else value.name
+        made = Value(name, value.shape, dtype, quantization, None, value.origin)
+        self._integer[value, dtype, quantization] = made
+        self._home[value] = made
         return made
 
     def _copy(self, value: Value) -> Value:

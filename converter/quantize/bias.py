@@ -25,11 +25,16 @@ def bias_limit(taps: int) -> int:
     return ACCUMULATOR_LIMIT - taps * LARGEST_PRODUCT
 
 
+def wide_bias_limit(taps: int) -> int:
+    """The same under int16 activations, whose sums stay below 2^47: the bias is int64, half of that range is its."""
+    return 2**46 - taps * 2**22
+
+
 def smallest_weight_scales(
-    bias: npt.NDArray[np.float32], taps: int, input_scale: float, output_scale: float
+    bias: npt.NDArray[np.float32], limit: int, input_scale: float, output_scale: float
 ) -> npt.NDArray[np.float64]:
-    """Smallest legal weight scale of each channel; half of `bias_limit` is left as room for bias correction."""
-    for_bias = np.abs(bias).astype(np.float64) / (bias_limit(taps) / 2)
+    """Smallest legal weight scale of each channel; half of the bias's `limit` is left as room for bias correction."""
+    for_bias = np.abs(bias).astype(np.float64) / (limit / 2)
     smallest: npt.NDArray[np.float64] = np.maximum(for_bias, output_scale * SMALLEST_FACTOR) / input_scale
     return smallest
 
@@ -45,7 +50,8 @@ def accumulator_units(input_scale: float, weight_scales: tuple[float, ...]) -> n
     return units.astype(np.float64)
 
 
-def quantize_bias(bias: npt.NDArray[np.float32], units: npt.NDArray[np.float64], taps: int) -> npt.NDArray[np.int32]:
-    """The nearest codes, ties to even, within `bias_limit`."""
-    limit = bias_limit(taps)
-    return np.clip(np.rint(bias.astype(np.float64) / units), -limit, limit).astype(np.int32)
+def quantize_bias(
+    bias: npt.NDArray[np.float32], units: npt.NDArray[np.float64], limit: int
+) -> npt.NDArray[np.int64]:
+    """The nearest codes, ties to even, within `limit`."""
+    return np.clip(np.rint(bias.astype(np.float64) / units), -limit, limit).astype(np.int64)

@@ -19,8 +19,7 @@ from ..ir.statistics import Calibration
 from ..ir.taps import output_means, positions, tap_products, tap_sums
 from ..ir.weighted import bias_of, filter_of, source_of
 from .apply import Layer, QuantizedGraph
-from .bias import bias_limit
-from .scheme import taps_of
+from .scheme import limit_of
 from .segments import SegmentRunner
 
 #: Told after each layer: how many are done, and how many there are.
@@ -61,8 +60,8 @@ def correct_bias(
     wanted = output_means(layer.source, source_filter.astype(np.float64), float_taps)
     if source_bias is not None and source_bias.data is not None:
         wanted += source_bias.data.reshape(-1)
-    limit = bias_limit(taps_of(node))
-    corrected = np.clip(np.rint(wanted / layer.units - is_mean), -limit, limit).astype(np.int32)
+    limit = limit_of(node)
+    corrected = np.clip(np.rint(wanted / layer.units - is_mean), -limit, limit).astype(bias.dtype.numpy)
     changed = not np.array_equal(corrected, bias.data)
     bias.data = corrected
     return changed

@@ -35,6 +35,8 @@ def _replace_input(graph: Graph, i: int, io: IoType) -> bool:
         return False
     (reader,) = readers
     inner = reader.output
+    if inner.dtype is not DType.INT8:
+        return False
     if io == "int8":
         graph.remove([reader])
         inner.name = value.name
@@ -51,6 +53,8 @@ def _replace_output(graph: Graph, i: int, io: IoType) -> bool:
     if producer is None or producer.op != "DEQUANTIZE" or any(value in node.inputs for node in graph.nodes):
         return False
     inner = producer.input(0)
+    if inner.dtype is not DType.INT8:
+        return False
     # An int8 value that is an input or an output already keeps that name; here it is copied by a QUANTIZE.
     if io == "int8" and inner not in graph.outputs and inner not in graph.inputs and graph.outputs.count(value) == 1:
         graph.remove([producer])

@@ -1,4 +1,4 @@
-"""Operators that the user wants in float32, by their names in the source model."""
+"""Operators that the user wants in float32 or int16, by their names in the source model."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ REASON = "--keep-float asks for it"
 MOST_NAMED = 8
 
 
-def kept_outputs(graph: Graph, globs: Sequence[str]) -> dict[str, str]:
-    """The first output of each operator that a glob names, and the reason.
+def kept_outputs(graph: Graph, globs: Sequence[str], option: str = "--keep-float") -> dict[str, str]:
+    """The first output of each operator that a glob of the option names, and the reason.
 
     A glob is compared with the operator's own name and with the names of its outputs in the source. A name that holds
     `[` or `*` itself is found as it stands. Raises UsageError for a glob that names nothing.
@@ -23,14 +23,14 @@ def kept_outputs(graph: Graph, globs: Sequence[str]) -> dict[str, str]:
     unknown = []
     for glob in globs:
         named = [node for node in graph.nodes if any(name == glob or fnmatchcase(name, glob) for name in _names(node))]
-        found.update((node.outputs[0].name, REASON) for node in named if node.outputs)
+        found.update((node.outputs[0].name, f"{option} asks for it") for node in named if node.outputs)
         if not named:
             unknown.append(glob)
     if unknown:
         some = ", ".join(_names(node)[0] for node in graph.nodes[:MOST_NAMED])
         raise UsageError(
             "quantize",
-            [Blocker(f"--keep-float {glob}", "names no operator", f"There are {some}, …") for glob in unknown],
+            [Blocker(f"{option} {glob}", "names no operator", f"There are {some}, …") for glob in unknown],
         )
     return found
 

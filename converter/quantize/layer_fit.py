@@ -23,7 +23,7 @@ from .bias import accumulator_units, quantize_bias, smallest_weight_scales
 from .bias_correction import Progress, correct_bias
 from .fixed_order import Matrices
 from .layer_windows import channel_stack, layer_windows, unstack, weight_stack
-from .scheme import taps_of
+from .scheme import limit_of
 from .second_order import output_error, round_codes
 from .segments import SegmentRunner
 from .weights import WEIGHT_LIMIT
@@ -90,7 +90,8 @@ def fit_layers(
 def _keep_bias(layer: Layer) -> None:
     source, bias = bias_of(layer.source), bias_of(layer.quantized)
     if bias is not None and source is not None and source.data is not None:
-        bias.data = quantize_bias(source.data.reshape(-1), layer.units, taps_of(layer.quantized))
+        codes = quantize_bias(source.data.reshape(-1), layer.units, limit_of(layer.quantized))
+        bias.data = codes.astype(bias.dtype.numpy)
 
 
 def _fit(layer: Layer, inputs: Sequence[npt.NDArray[np.generic]], second_order: bool) -> tuple[Layer, bool]:
@@ -139,7 +140,10 @@ def _moments(layer: Layer, inputs: Sequence[npt.NDArray[np.generic]]) -> tuple[M
     wanted = max(1, WINDOWS // len(inputs))
     sums: list[tuple[float, Matrices | float, Matrices | float]] = [(0.0, 0.0, 0.0), (0.0, 0.0, 0.0)]
     for i, codes in enumerate(inputs):
-        x = layer_windows(layer.quantized, codes.astype(np.float64) - quantization.zero_point, wanted)
+        steps = codes.astype(np.float64) - quantization.zero_point
+        if codes.dtype == np.int16:  # their upper bits: sums of squares stay exact
+            steps = np.rint(steps / 256.0)
+        x = layer_windows(layer.quantized, steps, wanted)
         into = i % CHECK_EVERY == CHECK_EVERY - 1
         count, total, squares = sums[into]
         sums[into] = count + x.shape[1], total + x.sum(axis=1), squares + x.transpose(0, 2, 1) @ x
@@ -155,7 +159,7 @@ def _smallest_scales(layer: Layer, weights: npt.NDArray[np.float32]) -> npt.NDAr
     assert before is not None and after is not None
     bias = bias_of(layer.source)
     values = np.zeros(len(_scales(layer)), np.float32) if bias is None or bias.data is None else bias.data.reshape(-1)
-    return smallest_weight_scales(values, taps_of(layer.quantized), before.scale, after.scale)
+    return smallest_weight_scales(values, limit_of(layer.quantized), before.scale, after.scale)
 
 
 def _scales(layer: Layer) -> tuple[float, ...]:

@@ -27,8 +27,9 @@ def add(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", required=True, metavar="OUT.tflite", help="the file to write")
     parser.add_argument(
         "--quantize",
-        choices=("int8", "dynamic", "int8-weights", "int4-weights", "float16", "float32"),
-        help="int8 (default where --calib is given) needs --calib; the others need no data: dynamic (int8 weights, "
+        choices=("int8", "int16x8", "dynamic", "int8-weights", "int4-weights", "float16", "float32"),
+        help="int8 (default where --calib is given) and int16x8 (int16 activations, int8 weights) need --calib; the "
+        "others need no data: dynamic (int8 weights, "
         "activations quantized at run time), int8-weights, int4-weights and float16 (weights in fewer bits, float32 "
         "arithmetic), float32",
     )
@@ -53,6 +54,13 @@ def add(verbs: Any, common: argparse.ArgumentParser) -> None:
         default=[],
         metavar="GLOB",
         help="operators that stay in float32, by their names in the source model; can be given several times",
+    )
+    parser.add_argument(
+        "--keep-int16",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="operators of an int8 model that get int16 activations, or float32 where they have no int16 form",
     )
     _add_budget(parser)
     parser.add_argument(
@@ -131,6 +139,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             io=args.io,
             effort=args.effort,
             keep_float=args.keep_float,
+            keep_int16=args.keep_int16,
             max_drop=args.max_drop,
             eval=args.eval,
             labels=args.labels,

@@ -56,10 +56,10 @@ def test_dead_channels_stay_legal(
 ) -> None:
     """The bias fits beside the worst sum, and the requantization factor stays above what the runtimes refuse."""
     weights, biases = np.full((1, 2), largest, np.float32), np.array([bias], np.float32)
-    smallest = smallest_weight_scales(biases, taps, input_scale, output_scale)
+    smallest = smallest_weight_scales(biases, bias_limit(taps), input_scale, output_scale)
     _, scales = quantize_weights(weights, 0, smallest)
     units = accumulator_units(input_scale, scales)
-    quantized = quantize_bias(biases, units, taps)
+    quantized = quantize_bias(biases, units, bias_limit(taps))
     assert np.float32(units[0]) / np.float32(output_scale) >= np.float32(SMALLEST_FACTOR) * 0.9999
     assert abs(int(quantized[0])) + taps * LARGEST_PRODUCT < 2**31
     assert abs(int(quantized[0])) <= bias_limit(taps) * 0.51
