@@ -125,12 +125,13 @@ void li_pair_run_f32(li_net *net, const li_node *node, int32_t operation, li_pai
     const li_kernels *kernels = li_kernels_of(net);
     const float *a = li_tensor_data(li_node_input(net, node, 0)), *b = li_tensor_data(li_node_input(net, node, 1));
     float *out = li_tensor_data(li_node_output(net, node, 0));
-    const uint32_t last = s->rank - 1;
-    const size_t n = (size_t)s->dims[last], step_a = (size_t)s->step_a[last], step_b = (size_t)s->step_b[last];
     int32_t index[LI_MAX_RANK] = { 0 };
-    size_t at_a = 0, at_b = 0;
+    size_t at_a = 0, at_b = 0, n, step_a, step_b;
 
-    if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return;
+    if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return;      /* then there is no walk either */
+    n = (size_t)s->dims[s->rank - 1];
+    step_a = (size_t)s->step_a[s->rank - 1];
+    step_b = (size_t)s->step_b[s->rank - 1];
     if (kernels->pair_f32 == NULL || step_a > 1 || step_b > 1) {
         li_pair_run(net, node, sizeof(float), line);
         return;

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 KEEP_TENSORS, KEEP_INPUTS, EXACT, IGNORE_PLAN, NO_PACK = 1, 2, 4, 8, 16
 Bytes = npt.NDArray[np.uint8]
-MODELS = {name: maker.bytes() for name, maker in one_operator_models().items()}
+MAKERS = one_operator_models()
+MODELS = {name: maker.bytes() for name, maker in MAKERS.items()}
 
 
 def view(net: Net, tensor: Any) -> Bytes:
@@ -78,6 +79,21 @@ def test_a_batch_equals_single_runs(core: Core, name: str, kind: str, flags: int
     samples = [moderate(random, single) for _ in range(5)]
     expected = np.concatenate([outputs(single, sample)[0] for sample in samples])
     np.testing.assert_array_equal(outputs(batch, np.concatenate(samples))[0], expected)
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_nothing_runs_or_is_refused(core: Core, name: str) -> None:
+    """Every operator, with its first input or all of them without elements."""
+    whole = core.open(MODELS[name])
+    inputs = [whole.dims(int(tensor)) for tensor in MAKERS[name].graph.inputs]
+    empty = {i: (0, *shape[1:]) for i, shape in enumerate(inputs) if shape}
+    for dims in ({i: shape for i, shape in empty.items() if i == 0}, empty):
+        try:
+            net = core.open(MODELS[name], dims=dims)
+        except Exception as fault:
+            assert type(fault).__name__ == "Fault", repr(fault)
+            continue
+        assert net.lib.li_run(net.net) in (0, whole.lib.li_run(whole.net)), "an index without a row, at most"
 
 
 @pytest.mark.parametrize("maker", [int8_conv_net(), every_operator(True)], ids=["conv", "every"])
