@@ -30,7 +30,7 @@ def fold_float16(graph: Graph) -> None:
             node.output.origin = source.origin
             folded.append(node)
         for value in node.inputs:
-            if value is not None and value.dtype is DType.INT32 and id(value) not in biases:
+            if value is not None and value.dtype in (DType.INT32, DType.INT64) and id(value) not in biases:
                 value.quantization = None
     graph.remove(folded)
 

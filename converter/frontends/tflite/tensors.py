@@ -14,7 +14,7 @@ from ...ir.types import DType, Origin, Quantization
 from .errors import STAGE
 
 #: Types whose integers can stand for real numbers.
-_QUANTIZED = (DType.INT8, DType.UINT8, DType.INT16, DType.INT32, DType.INT4)
+_QUANTIZED = (DType.INT8, DType.UINT8, DType.INT16, DType.INT32, DType.INT64, DType.INT4)
 _TYPES = {int(tflite.TensorType[dtype.name]): dtype for dtype in DType}
 
 
