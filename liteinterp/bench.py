@@ -85,8 +85,6 @@ class Benchmark:
                 f"ratio: least time of {first} over that of the row, below 1 {first} is faster; dB: how near the row's "
                 "outputs are to its outputs on random data"
             )
-        if self.threads > 1:
-            yield f"liteinterp runs on one thread, the others on {self.threads}"
         if self.machine.busy:
             load = f"{self.machine.load:.1f}"
             yield f"other work was going on (load {load} before the start): trust the least figures, not the medians"
@@ -108,7 +106,7 @@ def bench(
     """Time one call of `invoke` of a `.tflite`, here and in the engines that `vs` names
     ("litert,onnxruntime=FILE.onnx,openvino=FILE.onnx"), all in turns of random order on the same cores.
 
-    `isa` names one or several kernel sets, `threads` counts those of the other engines, `runs` calls of each engine are
+    `isa` names one or several kernel sets, `threads` counts those of each engine, `runs` calls of each engine are
     measured, or those of `seconds`. `with_profile` adds the time of each operator. Raises UsageError, also for engines
     that are not installed, and what opening the model raises.
     """
@@ -123,7 +121,7 @@ def bench(
     here = machine()
     with pinned(threads, cores) as used:
         progress("load")
-        contenders = [open_own(path, name, drawn) for name in kernel_sets]
+        contenders = [open_own(path, name, threads, drawn) for name in kernel_sets]
         contenders += [open_peer(peer, threads, drawn) for peer in peers]
         for contender in contenders:
             contender.invoke()
@@ -159,7 +157,7 @@ def _open(path: Path, isa: str | None) -> tuple[Net, ModelFile]:
         file = ModelFile(content)
     except ValueError as error:
         raise InvalidFileError(f"The model is not a valid Flatbuffer buffer: {error}") from error
-    return Net(model, Request(KEEP_INPUTS, isa, said_open_dims(file))), file
+    return Net(model, Request(KEEP_INPUTS, isa, input_dims=said_open_dims(file))), file
 
 
 def _flat(contender: Contender) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -58,8 +58,9 @@ def load_delegate(library: Any, options: Mapping[str, Any] | None = None) -> Any
 class Interpreter:
     """One model, ready to run. Not to be used by two threads at a time; `invoke` releases the interpreter lock.
 
-    `model_content` may be any buffer. `num_threads` is checked and at present one thread runs whatever it says. `isa`
-    names the kernels (default: LITEINTERP_ISA, else the fastest that the machine has); they all give the same bytes.
+    `model_content` may be any buffer. `num_threads` threads share the work of large operators; outputs do not depend on
+    their number. `isa` names the kernels (default: LITEINTERP_ISA, else the fastest that the machine has); they all give
+    the same bytes.
     Raises ValueError (`errors.InvalidFileError`, `errors.UsageError`) for a missing or malformed file and for bad
     arguments.
     """
@@ -95,9 +96,10 @@ class Interpreter:
             raise InvalidFileError(f"The model is not a valid Flatbuffer buffer: {error}") from error
         self._flags = KEEP_INPUTS | (KEEP_TENSORS if experimental_preserve_all_tensors else 0)
         self._isa = "ref" if experimental_op_resolver_type is OpResolverType.BUILTIN_REF else isa
+        self._threads = num_threads or 1
         self._net: Net | None = None
         self._resized: dict[int, tuple[int, ...]] = {}
-        self._views: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._views: dict[int, weakref.ref[Any]] = {}  # a dictionary, since `invoke` asks whether it is empty
         self.experimental_compress_quantization_zero_points = experimental_compress_quantization_zero_points
 
     def __enter__(self) -> Interpreter:
@@ -130,7 +132,7 @@ class Interpreter:
             )
         dims = self._file.open_input_dims()
         dims |= {i: self._resized[index] for i, index in enumerate(self._file.inputs) if index in self._resized}
-        self._net = Net(self._model, Request(self._flags, self._isa, dims))
+        self._net = Net(self._model, Request(self._flags, self._isa, self._threads, dims))
 
     @property
     def kernels(self) -> str:
@@ -142,10 +144,12 @@ class Interpreter:
     def invoke(self) -> None:
         """Run the model once. Inputs keep their values. Raises RuntimeError when it is not allocated, or a `tensor()`
         array is still alive."""
-        self._ensure_safe()
-        if self._net is None:
+        if self._views:
+            raise InterpreterStateError(_VIEW_ALIVE)
+        net = self._net
+        if net is None:
             raise InterpreterStateError("Invoke called on model that is not ready.")
-        self._net.run()
+        net.run()
 
     def reset_all_variables(self) -> None:
         """State tensors back to their start."""
@@ -229,10 +233,14 @@ class Interpreter:
             assert self._net is not None
             exporter = self._net.export(tensor_index)
             if not isinstance(exporter, np.ndarray):
-                self._views.add(exporter)
+                self._watch(exporter)
             return np.asarray(exporter)
 
         return view
+
+    def _watch(self, exporter: object) -> None:
+        key, views = id(exporter), self._views
+        views[key] = weakref.ref(exporter, lambda _: views.pop(key, None))
 
     def _readable(self, index: int) -> npt.NDArray[Any]:
         if self._net is None:
@@ -247,7 +255,7 @@ class Interpreter:
             raise UsageError(f"{_NOT_ALLOCATED}: {error}") from error
 
     def _ensure_safe(self) -> None:
-        if len(self._views):
+        if self._views:
             raise InterpreterStateError(_VIEW_ALIVE)
 
     def _checked(self, index: int) -> Any:

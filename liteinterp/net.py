@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +41,7 @@ ISA: Mapping[str, int] = {
 Hook = Callable[[int, bool], int | None]
 
 _ALIGNMENT = 64
+_MOST_THREADS = 256
 _MODEL_ALIGNMENT = 4
 
 
@@ -75,12 +76,34 @@ class OperatorBytes:
     scratch: int
 
 
+class _Pool:
+    """The threads that help a net, which end with it. Where the system gives none, the caller works alone."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads, self.pointer = 1, ffi.NULL
+        count = min(threads, _MOST_THREADS)
+        if count < 2 or not hasattr(lib, "li_pool_open"):  # a library built without POSIX threads
+            return
+        self._memory = _aligned(int(lib.li_pool_bytes(count)))
+        pointer = ffi.cast("void *", self._memory.ctypes.data)
+        if lib.li_pool_open(pointer, count) == 0:
+            self.threads, self.pointer = count, pointer
+            self._process = os.getpid()
+
+    def __del__(self) -> None:
+        # A forked process has the memory of the pool, but none of its threads.
+        if self.threads > 1 and self._process == os.getpid():
+            lib.li_pool_close(self.pointer)
+
+
 @dataclass(frozen=True)
 class Request:
     """How to open a net: the fields of `li_options` that Python sets."""
 
     flags: int = 0
     isa: str | None = None
+    #: Threads that work on an operator, this one counted. Results do not depend on it.
+    threads: int = 1
     #: Input position -> dimensions that replace the file's.
     input_dims: Mapping[int, Sequence[int]] | None = None
 
@@ -126,7 +149,9 @@ class Net:
 
     def __init__(self, model: ModelBytes, request: Request | None = None) -> None:
         self.model = model
-        options = _Options(request or Request())
+        request = request or Request()
+        self._pool = _Pool(request.threads)
+        options = _Options(request, self._pool)
         need = _plan(model, options)
         self.need = need
         self._parts = [_aligned(size) for size in (need.arena, need.scratch, need.state, need.packed)]
@@ -151,13 +176,15 @@ class Net:
 
     def run(self) -> None:
         """One pass. Raises InputDataError or CancelledError."""
-        self._finish(lib.li_run(self._net))
+        if lib.li_run(self._net) or self._hook_error is not None:
+            self._fail()
 
     def run_operator(self, index: int) -> None:
         """One operator; only meaningful with KEEP_TENSORS. Raises IndexError, InputDataError."""
         if not 0 <= index < self.operations:
             raise IndexError(f"operator {index} of {self.operations}")
-        self._finish(lib.li_run_operator(self._net, index))
+        if lib.li_run_operator(self._net, index) or self._hook_error is not None:
+            self._fail()
 
     def timed_run(self, clock: Callable[[], int]) -> list[int]:
         """One pass, operator by operator: what `clock` counted around each. Raises as `run` does."""
@@ -167,7 +194,7 @@ class Net:
             status = run_operator(net, i)
             counted.append(clock() - start)
             if status:
-                self._finish(status)
+                self._fail()
         return counted
 
     def timed_nothing(self, clock: Callable[[], int]) -> int:
@@ -179,16 +206,16 @@ class Net:
 
     def reset(self) -> None:
         """Variables back to their start."""
-        self._finish(lib.li_reset(self._net))
+        if lib.li_reset(self._net):
+            self._fail()
 
-    def _finish(self, status: int) -> None:
+    def _fail(self) -> NoReturn:
         failed, self._hook_error = self._hook_error, None
         if failed is not None:
             raise failed
-        if status:
-            fault = ffi.new("li_fault *")
-            lib.li_last_fault(self._net, fault)
-            raise self.model.error(fault)
+        fault = ffi.new("li_fault *")
+        lib.li_last_fault(self._net, fault)
+        raise self.model.error(fault)
 
     @contextmanager
     def hooked(self, hook: Hook) -> Iterator[None]:
@@ -341,7 +368,7 @@ def version() -> str:
 class _Options:
     """A `li_options` and what it points to."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, pool: _Pool | None = None) -> None:
         float_mode = os.environ.get("LITEINTERP_FLOAT") or "fast"
         if float_mode not in ("exact", "fast"):
             raise UsageError(f"LITEINTERP_FLOAT is {float_mode!r}; it can be exact or fast")
@@ -352,6 +379,9 @@ class _Options:
         self.pointer.struct_bytes = ffi.sizeof("li_options")
         self.pointer.flags = request.flags | (EXACT if float_mode == "exact" else 0)
         self.pointer.isa = ISA[isa]
+        if pool is not None and pool.threads > 1:
+            self.pointer.threads, self.pointer.pool = pool.threads, pool.pointer
+            self.pointer.parallel = lib.li_pool_run
         changed = request.input_dims or {}
         self._dims = ffi.new("li_input_dims[]", len(changed))
         for row, (position, dims) in zip(self._dims, changed.items(), strict=True):

@@ -1,4 +1,4 @@
-"""Writes every generated file from tflite.fbs, ops.toml, the marked region of liteinterp.h and the templates.
+"""Writes every generated file from tflite.fbs, ops.toml, the marked regions of the headers and the templates.
 
     python schema/generate.py            write what is stale
     python schema/generate.py --check    write nothing; exit 1 and name each stale file
@@ -40,7 +40,8 @@ def outputs() -> list[Output]:
     """Every generated file."""
     schema = fbs.parse((ROOT / "schema" / "tflite.fbs").read_text(encoding="utf-8"))
     ops = oplist.load(ROOT / "schema" / "ops.toml", schema)
-    header = (ROOT / "csrc" / "include" / "liteinterp.h").read_text(encoding="utf-8")
+    headers = ("liteinterp.h", "liteinterp_threads.h")
+    header = "".join((ROOT / "csrc" / "include" / name).read_text(encoding="utf-8") for name in headers)
     return [
         _plain("csrc/gen/li_schema.h", emit_c.schema_header(schema, ops, emit_cdef.abi_version(header))),
         _plain("csrc/gen/li_tables.inc", emit_c.tables_inc(schema, ops)),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CONV_2D: input NHWC, filter OHWI, groups = input channels / filter channels. */
+#include "li_layers.h"
 #include "li_wide.h"
 #include "li_window.h"
 
@@ -80,6 +81,10 @@ static int li_conv_shape_of(const li_conv_state *s, li_conv_shape *shape)
     const li_conv_shape found = { w->in_h, w->in_w, s->in_c, w->out_h, w->out_w, s->out_c, w->filter_h, w->filter_w,
                                   w->stride_h, w->stride_w, w->dilation_h, w->pad_top, w->pad_left, 0 };
     *shape = found;
+    if (li_conv_is_pointwise(s) && (uint64_t)w->out_h * (uint64_t)w->out_w <= INT32_MAX) {
+        shape->in_h = shape->out_h = w->out_h * w->out_w;        /* pixels as rows: bands of any size */
+        shape->in_w = shape->out_w = 1;
+    }
     return s->groups == 1 && (w->dilation_w == 1 || w->filter_w == 1);
 }
 
@@ -262,39 +267,16 @@ static void li_conv_pixel_f32(const li_kernels *kernels, const li_conv_state *s,
     }
 }
 
-/* Image by image through the kernels of whole layers. */
-LI_NOT_INLINE static void li_conv_run_packed_s8(const li_net *net, const li_node *node, const li_conv_state *s)
+/* Through the kernels of whole layers. */
+LI_NOT_INLINE static void li_conv_run_packed(const li_net *net, const li_node *node, const li_conv_state *s)
 {
-    const li_rescale_s8 rescale = { s->end.in_zero, s->end.out_zero, s->end.low, s->end.high };
-    const li_window *w = &s->window;
-    const size_t in_bytes = (size_t)w->in_h * (size_t)w->in_w * (size_t)s->in_c;
-    const size_t out_bytes = (size_t)w->out_h * (size_t)w->out_w * (size_t)s->out_c;
-    const int8_t *x = li_tensor_data(li_node_input(net, node, 0));
-    int8_t *out = li_tensor_data(li_node_output(net, node, 0));
-    li_conv_shape shape;
-    int32_t b;
-
-    if (!li_conv_shape_of(s, &shape)) return;
-    for (b = 0; b < w->batches; ++b, x += in_bytes, out += out_bytes)
-        li_kernels_of(net)->conv_s8->run(out, x, li_tensor_data(li_node_input(net, node, 1)), li_node_packed(net, node), li_scratch(net),
-                                         &shape, &rescale, 0, w->out_h);
-}
-
-LI_NOT_INLINE static void li_conv_run_packed_f32(const li_net *net, const li_node *node, const li_conv_state *s)
-{
-    const li_window *w = &s->window;
-    const size_t in_floats = (size_t)w->in_h * (size_t)w->in_w * (size_t)s->in_c;
-    const size_t out_floats = (size_t)w->out_h * (size_t)w->out_w * (size_t)s->out_c;
-    const li_layer_f32 layer = li_conv_layer(net, s);
-    const float *x = li_tensor_data(li_node_input(net, node, 0));
-    float *out = li_tensor_data(li_node_output(net, node, 0));
-    const li_layer_kernels_f32 *kernels = li_kernels_of(net)->conv_f32;
-    void *scratch;
-    const void *packed = li_weights_packed_f32(net, node, kernels, &layer, &scratch);
-    int32_t b;
-
-    for (b = 0; b < w->batches; ++b, x += in_floats, out += out_floats)
-        kernels->run(out, x, li_optional_data(net, node, 2), packed, scratch, &layer, 0, w->out_h);
+    if (li_node_input(net, node, 0)->type == LI_INT8) {
+        li_conv_shape shape;
+        if (li_conv_shape_of(s, &shape)) li_run_layer_s8(net, node, li_kernels_of(net)->conv_s8, &shape, &s->end, s->window.batches);
+    } else {
+        const li_layer_f32 layer = li_conv_layer(net, s);
+        li_run_layer_f32(net, node, &layer, s->window.batches);
+    }
 }
 
 li_status li_conv_2d_run(li_net *net, const li_node *node)
@@ -316,12 +298,8 @@ li_status li_conv_2d_run(li_net *net, const li_node *node)
     int32_t b, oy, ox;
 
     if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return LI_OK;    /* the other dimensions may be huge */
-    if (packed != NULL && input->type == LI_INT8) {
-        li_conv_run_packed_s8(net, node, s);
-        return LI_OK;
-    }
-    if (li_weights_are_taken_f32(net, node)) {
-        li_conv_run_packed_f32(net, node, s);
+    if ((packed != NULL && input->type == LI_INT8) || li_weights_are_taken_f32(net, node)) {
+        li_conv_run_packed(net, node, s);
         return LI_OK;
     }
     for (b = 0; b < w->batches; ++b) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DEPTHWISE_CONV_2D: filter [1, h, w, input channels * multiplier]; output channel = input channel * multiplier + m. */
+#include "li_layers.h"
 #include "li_wide.h"
 #include "li_window.h"
 
@@ -209,25 +210,6 @@ static void li_depthwise_pixel_f32(const li_kernels *kernels, const li_depthwise
     }
 }
 
-/* Image by image through the kernels of whole layers. */
-LI_NOT_INLINE static void li_depthwise_run_packed_s8(const li_net *net, const li_node *node, const li_depthwise_state *s)
-{
-    const li_rescale_s8 rescale = { s->end.in_zero, s->end.out_zero, s->end.low, s->end.high };
-    const li_window *w = &s->window;
-    const size_t in_bytes = (size_t)w->in_h * (size_t)w->in_w * (size_t)s->in_c;
-    const size_t out_bytes = (size_t)w->out_h * (size_t)w->out_w * (size_t)s->out_c;
-    const int8_t *x = li_tensor_data(li_node_input(net, node, 0));
-    int8_t *out = li_tensor_data(li_node_output(net, node, 0));
-    li_conv_shape shape;
-    const li_layer_kernels *layer = li_depthwise_layer(li_kernels_of(net), s, &shape);
-    int32_t b;
-
-    if (layer == NULL) return;
-    for (b = 0; b < w->batches; ++b, x += in_bytes, out += out_bytes)
-        layer->run(out, x, li_tensor_data(li_node_input(net, node, 1)), li_node_packed(net, node), li_scratch(net), &shape, &rescale,
-                   0, w->out_h);
-}
-
 /* Image by image through the kernels of whole float layers. */
 static void li_depthwise_run_f32(const li_net *net, const li_node *node, const li_depthwise_state *s)
 {
@@ -262,7 +244,9 @@ li_status li_depthwise_conv_2d_run(li_net *net, const li_node *node)
 
     if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return LI_OK;    /* the other dimensions may be huge */
     if (node->packed_bytes != 0) {
-        li_depthwise_run_packed_s8(net, node, s);
+        li_conv_shape shape;
+        const li_layer_kernels *layer = li_depthwise_layer(kernels, s, &shape);
+        if (layer != NULL) li_run_layer_s8(net, node, layer, &shape, &s->end, w->batches);
         return LI_OK;
     }
     if (input->type == LI_FLOAT32 && !hybrid && s->multiplier == 1 && kernels->depthwise_f32 != NULL) {

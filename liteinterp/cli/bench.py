@@ -28,9 +28,7 @@ def add(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--isa", metavar="NAME,...", help="kernels to use, one row each: best (default), ref, avx2, avx512vnni"
     )
-    parser.add_argument(
-        "--threads", type=_count, default=1, metavar="N", help="threads of the other engines (1); liteinterp has one"
-    )
+    parser.add_argument("--threads", type=_count, default=1, metavar="N", help="threads of each engine (1)")
     parser.add_argument(
         "--cores", type=_cores, metavar="N,...", help="cores to run on (the last ones, as many as threads)"
     )

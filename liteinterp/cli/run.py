@@ -53,7 +53,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         check_writable(args.output)
     content = read_model_bytes(args.model)
     model, file = ModelBytes(content), ModelFile(content)
-    net = Net(model, Request(KEEP_INPUTS, args.isa, said_open_dims(file)))
+    net = Net(model, Request(KEEP_INPUTS, args.isa, input_dims=said_open_dims(file)))
     inputs = dict(zip((spec.name for spec in tflite_inputs(file)), net.inputs, strict=True))
     outputs = file.output_names()
     samples = open_samples(args.input, tflite_inputs(file))

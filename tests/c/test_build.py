@@ -28,7 +28,7 @@ TARGETS = {
 def test_sources_list_is_complete() -> None:
     listed = set(sources())
     present = {*CSRC.glob("src/*.c"), *CSRC.glob("ops/*.c"), *CSRC.glob("kernels/*/*.c")}
-    assert listed == present
+    assert listed == present - {CSRC / "src" / "li_threads.c"}  # needs an operating system: CMakeLists.txt adds it
 
 
 def test_every_source_compiles_and_core_functions_need_little_stack(builds: Builds) -> None:

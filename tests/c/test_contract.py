@@ -184,6 +184,16 @@ def test_failing_calls_say_so_in_their_results(core: Core) -> None:
     assert bytes(ffi.buffer(info)) == bytes(ffi.sizeof("li_info"))
 
 
+@pytest.mark.parametrize("flag", ["-O2", pytest.param("-fsanitize=thread", marks=pytest.mark.slow)])
+def test_a_pool_runs_every_task_once(cc: str, tmp_path: Path, flag: str) -> None:
+    root = Path(__file__).resolve().parents[2]
+    sources = [root / "tests" / "c" / "pool.c", root / "csrc" / "src" / "li_threads.c"]
+    command = [cc, "-std=gnu11", "-Wall", "-Wextra", "-Werror", flag, "-pthread", f"-I{root}/csrc/include"]
+    subprocess.run([*command, *map(str, sources), "-o", str(tmp_path / "pool")], check=True)
+    done = subprocess.run([tmp_path / "pool"], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.slow
 def test_nets_on_several_threads_share_packed_weights(program: Callable[..., Path], zoo: Path, tmp_path: Path) -> None:
     models = [zoo / "models" / f"{name}.tflite" for name in ("mlperf_kws_int8_ref", "mlperf_ic_resnet8")]

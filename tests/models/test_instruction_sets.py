@@ -21,9 +21,9 @@ Array = npt.NDArray[Any]
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def with_kernels(content: bytes, rows: Array, kernels: str, monkeypatch: pytest.MonkeyPatch) -> Array:
+def with_kernels(content: bytes, rows: Array, kernels: str, monkeypatch: pytest.MonkeyPatch, threads: int = 1) -> Array:
     monkeypatch.setenv("LITEINTERP_ISA", kernels)
-    return run_rows(liteinterp.Interpreter(model_content=content), rows)
+    return run_rows(liteinterp.Interpreter(model_content=content, num_threads=threads), rows)
 
 
 def available_kernels() -> list[str]:
@@ -58,6 +58,7 @@ def test_ref_and_the_best_kernels_agree_on_official_files(
     expected = with_kernels(content, rows, "ref", monkeypatch)
     for kernels in available_kernels():
         assert expected.tobytes() == with_kernels(content, rows, kernels, monkeypatch).tobytes()
+        assert expected.tobytes() == with_kernels(content, rows, kernels, monkeypatch, threads=3).tobytes()
 
 
 @pytest.fixture(scope="session")
