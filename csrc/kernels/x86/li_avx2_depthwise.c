@@ -22,7 +22,7 @@ LI_AVX2 static inline __m128i li_avx2_load_some(const int8_t *p, size_t n)
 }
 
 /* Pixels [x, end) of the zero point, in both blocks; the second one is void when there are 8 channels or fewer. */
-LI_AVX2 static void li_avx2_depthwise_blank(const li_depthwise_pair *r, size_t x, size_t end)
+LI_AVX2 static void li_avx2_depthwise_blank(const li_depthwise_group *r, size_t x, size_t end)
 {
     const __m256i outside = _mm256_set1_epi16((short)r->zero);
     for (; x < end; ++x) {
@@ -31,15 +31,15 @@ LI_AVX2 static void li_avx2_depthwise_blank(const li_depthwise_pair *r, size_t x
     }
 }
 
-LI_AVX2 static void li_avx2_depthwise_spread(const li_depthwise_walk *w, const li_depthwise_pair *r)
+LI_AVX2 static void li_avx2_depthwise_spread(const li_depthwise_walk *w, const li_depthwise_group *r)
 {
     const __m128i zeros = _mm_set1_epi8((char)r->zero);
     size_t x;
     li_avx2_depthwise_blank(r, 0, r->before);
     for (x = 0; x < r->inside; ++x) {
         int16_t *to = r->to + (r->before + x) * 16;
-        const __m128i p = r->a != NULL ? li_avx2_load_some(r->a + x * w->in_pixel, r->channels) : zeros;
-        const __m128i q = r->b != NULL ? li_avx2_load_some(r->b + x * w->in_pixel, r->channels) : zeros;
+        const __m128i p = r->rows[0] != NULL ? li_avx2_load_some(r->rows[0] + x * w->in_pixel, r->channels) : zeros;
+        const __m128i q = r->rows[1] != NULL ? li_avx2_load_some(r->rows[1] + x * w->in_pixel, r->channels) : zeros;
         _mm256_storeu_si256((__m256i *)to, _mm256_cvtepi8_epi16(_mm_unpacklo_epi8(p, q)));
         _mm256_storeu_si256((__m256i *)(to + r->next), _mm256_cvtepi8_epi16(_mm_unpackhi_epi8(p, q)));
     }
@@ -65,7 +65,7 @@ LI_AVX2 static void li_avx2_depthwise_rows(const li_depthwise_walk *w, const li_
         __m256i a0 = bias, a1 = bias, a2 = bias, a3 = bias, b0 = bias, b1 = bias, b2 = bias, b3 = bias;
         for (j = 0; j < w->filter_w; ++j) {
             const int16_t *a = r->a + (m * w->stride_w + j) * 16, *b = r->b + (m * w->stride_w + j) * 16;
-            for (p = 0; p < w->pairs; ++p, a += row, b += row, weights += next) {
+            for (p = 0; p < w->groups; ++p, a += row, b += row, weights += next) {
                 const __m256i w0 = _mm256_loadu_si256((const __m256i *)weights);
                 const __m256i w1 = _mm256_loadu_si256((const __m256i *)(weights + second));
                 LI_TAP(a0, a, w0);
@@ -90,8 +90,13 @@ LI_AVX2 static void li_avx2_depthwise_rows(const li_depthwise_walk *w, const li_
 /* ---- the layer ---- */
 
 static const li_depthwise_tiles li_avx2_depthwise_tiles = {
-    .lanes = 8, .spread = li_avx2_depthwise_spread, .rows = li_avx2_depthwise_rows,
+    .lanes = 8, .tall = 2, .shift = 0, .spread = li_avx2_depthwise_spread, .rows = li_avx2_depthwise_rows,
 };
+
+static size_t li_avx2_depthwise_scratch_bytes(const li_conv_shape *shape)
+{
+    return li_x86_depthwise_scratch_bytes(&li_avx2_depthwise_tiles, shape);
+}
 
 static size_t li_avx2_depthwise_packed_bytes(const li_conv_shape *shape)
 {
@@ -113,7 +118,7 @@ static void li_avx2_depthwise_run(int8_t *out, const int8_t *x, const int8_t *w,
 
 const li_layer_kernels li_avx2_depthwise_s8 = {
     .packed_bytes = li_avx2_depthwise_packed_bytes,
-    .scratch_bytes = li_x86_depthwise_scratch_bytes,
+    .scratch_bytes = li_avx2_depthwise_scratch_bytes,
     .pack = li_avx2_depthwise_pack,
     .run = li_avx2_depthwise_run,
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * int8 depthwise convolution in AVX-512 with VNNI: two output rows x 4 pixels x 16 channels, 8 registers of sums and two
- * of weights. vpdpwssd multiplies two taps of a column and adds both to the sum, without saturation. The walk is
- * li_x86_depthwise.h's.
+ * int8 depthwise convolution in AVX-512 with VNNI: two output rows x 4 pixels x 16 channels, 8 registers of sums, two of
+ * weights, one or two of activations. vpdpbusd multiplies four taps of a column, as unsigned bytes x + 128, and adds them
+ * to the sum without saturation; the share of the 128 is taken off the bias when weights are packed. A filter of three
+ * rows takes one step per column, whether its four inputs serve one output row or two. The walk is li_x86_depthwise.h's.
  */
 #include "li_avx512_vnni.h"
 
@@ -10,28 +11,57 @@
 
 #include "li_x86_depthwise.h"
 
+enum { LI_VNNI_PIXEL = 64 };      /* bytes of a spread pixel: 16 channels of four rows */
+
 /* Pixels [x, end) of the zero point. */
-LI_VNNI static void li_vnni_depthwise_blank(const li_depthwise_pair *r, size_t x, size_t end)
+LI_VNNI static void li_vnni_depthwise_blank(uint8_t *to, int32_t zero, size_t x, size_t end)
 {
-    for (; x < end; ++x) _mm512_storeu_si512(r->to + x * 32, _mm512_set1_epi16((short)r->zero));
+    for (; x < end; ++x) _mm512_storeu_si512(to + x * LI_VNNI_PIXEL, _mm512_set1_epi8((char)(zero ^ -128)));
 }
 
-LI_VNNI static void li_vnni_depthwise_spread(const li_depthwise_walk *w, const li_depthwise_pair *r)
+LI_VNNI static inline __m128i li_vnni_load16(const int8_t *p, __mmask16 mask)
+{
+    return mask == 0xffff ? _mm_loadu_si128((const __m128i *)(const void *)p) : _mm_maskz_loadu_epi8(mask, p);
+}
+
+LI_VNNI static void li_vnni_depthwise_spread(const li_depthwise_walk *w, const li_depthwise_group *r)
 {
     const __mmask16 mask = li_vnni_mask(r->channels, 0);
-    const __m128i zeros = _mm_set1_epi8((char)r->zero);
-    size_t x;
-    li_vnni_depthwise_blank(r, 0, r->before);
-    for (x = 0; x < r->inside; ++x) {
-        const __m128i p = r->a != NULL ? _mm_maskz_loadu_epi8(mask, r->a + x * w->in_pixel) : zeros;
-        const __m128i q = r->b != NULL ? _mm_maskz_loadu_epi8(mask, r->b + x * w->in_pixel) : zeros;
-        const __m256i pairs = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_unpacklo_epi8(p, q)), _mm_unpackhi_epi8(p, q), 1);
-        _mm512_storeu_si512(r->to + (r->before + x) * 32, _mm512_cvtepi8_epi16(pairs));
+    const __m512i flip = _mm512_set1_epi8(-128);
+    /* Lane i holds channels 4 i to 4 i + 3 of all rows, first row by row, then channel by channel. */
+    const __m512i gather = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
+    const __m512i turn = _mm512_broadcast_i32x4(_mm_set_epi8(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0));
+    uint8_t *const to = (uint8_t *)r->to, *inside = to + r->before * LI_VNNI_PIXEL;
+    const int8_t *rows[4];
+    size_t steps[4], x, h;
+    int8_t outside[16];
+    li_fill(outside, r->zero, sizeof outside);
+    for (h = 0; h < 4; ++h) {
+        rows[h] = r->rows[h] != NULL ? r->rows[h] : outside;
+        steps[h] = r->rows[h] != NULL ? w->in_pixel : 0;
     }
-    li_vnni_depthwise_blank(r, r->before + r->inside, w->padded_w);
+    li_vnni_depthwise_blank(to, r->zero, 0, r->before);
+    for (x = 0; x < r->inside; ++x) {
+        __m512i v = _mm512_castsi128_si512(li_vnni_load16(rows[0] + x * steps[0], mask));
+        v = _mm512_inserti32x4(v, li_vnni_load16(rows[1] + x * steps[1], mask), 1);
+        v = _mm512_inserti32x4(v, li_vnni_load16(rows[2] + x * steps[2], mask), 2);
+        v = _mm512_inserti32x4(v, li_vnni_load16(rows[3] + x * steps[3], mask), 3);
+        v = _mm512_shuffle_epi8(_mm512_permutexvar_epi32(gather, _mm512_xor_si512(v, flip)), turn);
+        _mm512_storeu_si512(inside + x * LI_VNNI_PIXEL, v);
+    }
+    li_vnni_depthwise_blank(to, r->zero, r->before + r->inside, w->padded_w);
 }
 
-#define LI_VNNI_TAP(sum, from, w) sum = _mm512_dpwssd_epi32(sum, _mm512_loadu_si512(from), w)
+/* Pixel i of both output rows: on the same activations, or on those of each. */
+#define LI_VNNI_SHARED(i)                                                                                              \
+    v = _mm512_loadu_si512(a + i * step);                                                                              \
+    a##i = _mm512_dpbusd_epi32(a##i, v, w0);                                                                           \
+    b##i = _mm512_dpbusd_epi32(b##i, v, w1);                                                                           \
+    __asm__("" : "+v"(a##i), "+v"(b##i));
+#define LI_VNNI_APART(i)                                                                                               \
+    a##i = _mm512_dpbusd_epi32(a##i, _mm512_loadu_si512(a + i * step), w0);                                            \
+    b##i = _mm512_dpbusd_epi32(b##i, _mm512_loadu_si512(b + i * step), w0);                                            \
+    __asm__("" : "+v"(a##i), "+v"(b##i));
 #define LI_VNNI_FOUR(s)                                                                                                \
     li_vnni_bytes(&e, li_vnni_scale(&e, s##0, multipliers), li_vnni_scale(&e, s##1, multipliers),                      \
                   li_vnni_scale(&e, s##2, multipliers), li_vnni_scale(&e, s##3, multipliers))
@@ -42,26 +72,26 @@ LI_VNNI static void li_vnni_depthwise_rows(const li_depthwise_walk *w, const li_
     const __mmask16 mask = li_vnni_mask(r->channels, 0);
     const __m512i bias = _mm512_loadu_si512(r->block);
     const __m512 multipliers = _mm512_loadu_ps(r->block + 64);
-    const size_t row = w->padded_w * 32, step = w->stride_w * 32, second = w->paired ? 32 : 0, next = w->paired ? 64 : 32;
-    const size_t pixel = w->out_pixel;
+    const size_t next = w->apart * w->padded_w * LI_VNNI_PIXEL, step = w->stride_w * LI_VNNI_PIXEL, pixel = w->out_pixel;
     size_t x, j, p;
     for (x = r->first; x < r->end; x += 4) {
         const size_t m = li_depthwise_start(r, x), left = r->end - m;
-        const int16_t *weights = (const int16_t *)(const void *)(r->block + 128);
+        const uint8_t *first_a = (const uint8_t *)r->a + m * step, *first_b = (const uint8_t *)r->b + m * step;
+        const char *weights = r->block + 128;
         int8_t *to = r->out + m * pixel;
-        __m512i a0 = bias, a1 = bias, a2 = bias, a3 = bias, b0 = bias, b1 = bias, b2 = bias, b3 = bias;
+        __m512i a0 = bias, a1 = bias, a2 = bias, a3 = bias, b0 = bias, b1 = bias, b2 = bias, b3 = bias, v;
         for (j = 0; j < w->filter_w; ++j) {
-            const int16_t *a = r->a + (m * w->stride_w + j) * 32, *b = r->b + (m * w->stride_w + j) * 32;
-            for (p = 0; p < w->pairs; ++p, a += row, b += row, weights += next) {
-                const __m512i w0 = _mm512_loadu_si512(weights), w1 = _mm512_loadu_si512(weights + second);
-                LI_VNNI_TAP(a0, a, w0);
-                LI_VNNI_TAP(a1, a + step, w0);
-                LI_VNNI_TAP(a2, a + 2 * step, w0);
-                LI_VNNI_TAP(a3, a + 3 * step, w0);
-                LI_VNNI_TAP(b0, b, w1);
-                LI_VNNI_TAP(b1, b + step, w1);
-                LI_VNNI_TAP(b2, b + 2 * step, w1);
-                LI_VNNI_TAP(b3, b + 3 * step, w1);
+            const uint8_t *a = first_a + j * LI_VNNI_PIXEL, *b = first_b + j * LI_VNNI_PIXEL;
+            if (w->paired) {
+                for (p = 0; p < w->groups; ++p, a += next, weights += 128) {
+                    const __m512i w0 = _mm512_loadu_si512(weights), w1 = _mm512_loadu_si512(weights + 64);
+                    LI_VNNI_SHARED(0) LI_VNNI_SHARED(1) LI_VNNI_SHARED(2) LI_VNNI_SHARED(3)
+                }
+            } else {
+                for (p = 0; p < w->groups; ++p, a += next, b += next, weights += 64) {
+                    const __m512i w0 = _mm512_loadu_si512(weights);
+                    LI_VNNI_APART(0) LI_VNNI_APART(1) LI_VNNI_APART(2) LI_VNNI_APART(3)
+                }
             }
         }
         li_vnni_store_pixels(to, pixel, LI_VNNI_FOUR(a), mask, left);
@@ -70,8 +100,13 @@ LI_VNNI static void li_vnni_depthwise_rows(const li_depthwise_walk *w, const li_
 }
 
 static const li_depthwise_tiles li_vnni_depthwise_tiles = {
-    .lanes = 16, .spread = li_vnni_depthwise_spread, .rows = li_vnni_depthwise_rows,
+    .lanes = 16, .tall = 4, .shift = 128, .spread = li_vnni_depthwise_spread, .rows = li_vnni_depthwise_rows,
 };
+
+static size_t li_vnni_depthwise_scratch_bytes(const li_conv_shape *shape)
+{
+    return li_x86_depthwise_scratch_bytes(&li_vnni_depthwise_tiles, shape);
+}
 
 static size_t li_vnni_depthwise_packed_bytes(const li_conv_shape *shape)
 {
@@ -93,7 +128,7 @@ static void li_vnni_depthwise_run(int8_t *out, const int8_t *x, const int8_t *w,
 
 const li_layer_kernels li_vnni_depthwise_s8 = {
     .packed_bytes = li_vnni_depthwise_packed_bytes,
-    .scratch_bytes = li_x86_depthwise_scratch_bytes,
+    .scratch_bytes = li_vnni_depthwise_scratch_bytes,
     .pack = li_vnni_depthwise_pack,
     .run = li_vnni_depthwise_run,
 };

@@ -9,9 +9,22 @@
 enum { LI_DEPTHWISE_BAND_BYTES = 32 * 1024 };    /* spread rows stay in a first-level cache */
 #define LI_DEPTHWISE_LIMIT ((uint64_t)1 << 28)
 
-static size_t li_depthwise_cost(int32_t rows, int32_t columns)
+/* Groups of input rows that two output rows (stride 1) or one take. */
+static size_t li_depthwise_groups(const li_depthwise_tiles *tiles, int32_t filter, int32_t stride)
 {
-    return ((size_t)rows + 1) / 2 * (((size_t)columns + 3) / 4);
+    return ((size_t)filter + (stride == 1 ? 1 : 0) + tiles->tall - 1) / tiles->tall;
+}
+
+/* What two output rows take beside their tiles, in steps. */
+enum { LI_DEPTHWISE_ROWS_COST = 16 };
+
+/* Steps of a layer whose rows are these and whose columns those. */
+static uint64_t li_depthwise_cost(const li_depthwise_tiles *tiles, int32_t rows, int32_t filter_h, int32_t stride_h, int32_t columns,
+                                  int32_t filter_w)
+{
+    const uint64_t of_tile = li_size_mul((uint64_t)filter_w, li_depthwise_groups(tiles, filter_h, stride_h));
+    const uint64_t of_rows = li_size_add(li_size_mul(((size_t)columns + 3) / 4, of_tile), LI_DEPTHWISE_ROWS_COST);
+    return li_size_mul(((size_t)rows + 1) / 2, of_rows);
 }
 
 static int li_depthwise_takes(int32_t stride)
@@ -19,61 +32,65 @@ static int li_depthwise_takes(int32_t stride)
     return stride == 1 || stride % 2 == 0;
 }
 
-/* Pairs of rows that a band of `rows` takes. */
-static uint64_t li_depthwise_band_pairs(const li_depthwise_walk *w, uint64_t rows)
+/* Groups of rows that a band of `rows` takes: one begins at every second row. */
+static uint64_t li_depthwise_band_groups(const li_depthwise_walk *w, uint64_t rows)
 {
-    return w->paired ? (rows + 1) / 2 - 1 + w->pairs : (rows - 1) * (w->stride_h / 2) + w->pairs;
+    const uint64_t own = (w->groups - 1) * w->apart + 1;
+    return w->paired ? (rows + 1) / 2 - 1 + own : (rows - 1) * (w->stride_h / 2) + own;
 }
 
 /* False when the layer is not taken. */
-static int li_depthwise_walk_of(const li_conv_shape *s, li_depthwise_walk *w)
+static int li_depthwise_walk_of(const li_depthwise_tiles *tiles, const li_conv_shape *s, li_depthwise_walk *w)
 {
     const size_t c = (size_t)s->in_c;
     uint64_t padded, row, band;
     if (s->dilation_h != 1 || s->out_h < 1 || s->out_w < 1 || s->in_c != s->out_c) return 0;
     w->exchanged = !li_depthwise_takes(s->stride_h)
-                || (li_depthwise_takes(s->stride_w) && li_depthwise_cost(s->out_w, s->out_h) < li_depthwise_cost(s->out_h, s->out_w));
+                || (li_depthwise_takes(s->stride_w)
+                    && li_depthwise_cost(tiles, s->out_w, s->filter_w, s->stride_w, s->out_h, s->filter_h)
+                     < li_depthwise_cost(tiles, s->out_h, s->filter_h, s->stride_h, s->out_w, s->filter_w));
     if (w->exchanged) {
         const li_depthwise_walk found = { (size_t)s->in_w, (size_t)s->in_h, (size_t)s->out_w, (size_t)s->out_h,
             (size_t)s->filter_w, (size_t)s->filter_h, (size_t)s->stride_w, (size_t)s->stride_h, s->pad_left, s->pad_top,
-            c, (size_t)s->in_w * c, c, (size_t)s->out_w * c, 1, s->stride_w == 1, 0, 0, 0 };
+            c, (size_t)s->in_w * c, c, (size_t)s->out_w * c, 1, s->stride_w == 1, 0, 0, 0, 0 };
         if (!li_depthwise_takes(s->stride_w)) return 0;
         *w = found;
     } else {
         const li_depthwise_walk found = { (size_t)s->in_h, (size_t)s->in_w, (size_t)s->out_h, (size_t)s->out_w,
             (size_t)s->filter_h, (size_t)s->filter_w, (size_t)s->stride_h, (size_t)s->stride_w, s->pad_top, s->pad_left,
-            (size_t)s->in_w * c, c, (size_t)s->out_w * c, c, 0, s->stride_h == 1, 0, 0, 0 };
+            (size_t)s->in_w * c, c, (size_t)s->out_w * c, c, 0, s->stride_h == 1, 0, 0, 0, 0 };
         *w = found;
     }
-    w->pairs = (w->filter_h + (w->paired ? 2 : 1)) / 2;
+    w->groups = (w->filter_h + (w->paired ? 1 : 0) + tiles->tall - 1) / tiles->tall;
+    w->apart = tiles->tall / 2;
     padded = li_size_add(li_size_mul((uint64_t)w->out_w + 2, w->stride_w), w->filter_w);
-    row = li_size_mul(padded, 64);                   /* of a pair, 16 channels */
-    if (row > LI_DEPTHWISE_LIMIT || w->pairs > LI_DEPTHWISE_LIMIT || w->stride_h > LI_DEPTHWISE_LIMIT) return 0;
+    row = li_size_mul(padded, 64);                   /* of a group, 16 channels */
+    if (row > LI_DEPTHWISE_LIMIT || w->groups > LI_DEPTHWISE_LIMIT || w->stride_h > LI_DEPTHWISE_LIMIT) return 0;
     w->padded_w = (size_t)padded;
-    for (band = 2; band < w->out_h && li_depthwise_band_pairs(w, band + 2) * row <= LI_DEPTHWISE_BAND_BYTES;) band += 2;
+    for (band = 2; band < w->out_h && li_depthwise_band_groups(w, band + 2) * row <= LI_DEPTHWISE_BAND_BYTES;) band += 2;
     w->band = (size_t)band;
-    return li_size_mul(li_depthwise_band_pairs(w, band), row) <= LI_DEPTHWISE_LIMIT
-        && li_size_mul(li_size_mul(w->filter_w, w->pairs), 64 * (uint64_t)((c + 7) / 8)) <= LI_DEPTHWISE_LIMIT;
+    return li_size_mul(li_depthwise_band_groups(w, band), row) <= LI_DEPTHWISE_LIMIT
+        && li_size_mul(li_size_mul(w->filter_w, w->groups), 64 * (uint64_t)((c + 7) / 8)) <= LI_DEPTHWISE_LIMIT;
 }
 
-/* Bytes of a block: bias, multipliers, and for each column and pair one or two vectors of weights. */
+/* Bytes of a block: bias, multipliers, and for each column and group one or two vectors of weights. */
 static size_t li_depthwise_block_bytes(const li_depthwise_tiles *tiles, const li_depthwise_walk *w)
 {
-    return tiles->lanes * (8 + w->filter_w * w->pairs * (w->paired ? 8 : 4));
+    return tiles->lanes * (8 + w->filter_w * w->groups * (w->paired ? 8 : 4));
 }
 
 size_t li_x86_depthwise_packed_bytes(const li_depthwise_tiles *tiles, const li_conv_shape *s)
 {
     li_depthwise_walk w;
-    if (!li_depthwise_walk_of(s, &w)) return 0;
+    if (!li_depthwise_walk_of(tiles, s, &w)) return 0;
     return (((size_t)s->in_c + tiles->lanes - 1) / tiles->lanes * li_depthwise_block_bytes(tiles, &w) + 63) / 64 * 64;
 }
 
-size_t li_x86_depthwise_scratch_bytes(const li_conv_shape *s)
+size_t li_x86_depthwise_scratch_bytes(const li_depthwise_tiles *tiles, const li_conv_shape *s)
 {
     li_depthwise_walk w;
-    if (!li_depthwise_walk_of(s, &w)) return 0;
-    return 64 + (size_t)li_depthwise_band_pairs(&w, w.band) * w.padded_w * 64;       /* 64: to align */
+    if (!li_depthwise_walk_of(tiles, s, &w)) return 0;
+    return 64 + (size_t)li_depthwise_band_groups(&w, w.band) * w.padded_w * 64;       /* 64: to align */
 }
 
 void li_x86_depthwise_pack(const li_depthwise_tiles *tiles, void *packed, const li_conv_shape *s, const int8_t *weights,
@@ -82,46 +99,49 @@ void li_x86_depthwise_pack(const li_depthwise_tiles *tiles, void *packed, const 
     const size_t channels = (size_t)s->in_c, lanes = tiles->lanes;
     size_t c, i, j, p, r, h;
     li_depthwise_walk w;
-    if (!li_depthwise_walk_of(s, &w)) return;
+    if (!li_depthwise_walk_of(tiles, s, &w)) return;
     li_fill(packed, 0, li_x86_depthwise_packed_bytes(tiles, s));
     for (c = 0; c < channels; ++c) {
         char *const block = (char *)packed + c / lanes * li_depthwise_block_bytes(tiles, &w);
         const size_t lane = c % lanes, rows = w.paired ? 2 : 1;
-        int16_t *const to = (int16_t *)(void *)(block + lanes * 8);
+        char *const to = block + lanes * 8;
         uint32_t sum = 0;        /* may wrap: what counts is the end */
         for (j = 0; j < w.filter_w; ++j)
-            for (p = 0; p < w.pairs; ++p)
+            for (p = 0; p < w.groups; ++p)
                 for (r = 0; r < rows; ++r)
-                    for (h = 0; h < 2; ++h) {
+                    for (h = 0; h < tiles->tall; ++h) {
+                        const size_t at = ((j * w.groups + p) * rows + r) * lanes + lane;
                         int32_t value = 0;
-                        i = 2 * p + h - r;       /* the second row's taps begin one input row later; -1 wraps out of range */
+                        i = tiles->tall * p + h - r;       /* the second row's taps begin one input row later; -1 wraps out of range */
                         if (i < w.filter_h) value = weights[(w.exchanged ? j * w.filter_h + i : i * w.filter_w + j) * channels + c];
-                        to[((j * w.pairs + p) * rows + r) * lanes * 2 + lane * 2 + h] = (int16_t)value;
+                        if (tiles->tall == 2) ((int16_t *)(void *)to)[at * 2 + h] = (int16_t)value;
+                        else ((int8_t *)to)[at * 4 + h] = (int8_t)value;
                         if (r == 0) sum += (uint32_t)value;
                     }
-        ((int32_t *)(void *)block)[lane] = (int32_t)((bias != NULL ? (uint32_t)bias[c] : 0u) - sum * (uint32_t)in_zero);
+        ((int32_t *)(void *)block)[lane] = (int32_t)((bias != NULL ? (uint32_t)bias[c] : 0u) - sum * (uint32_t)(in_zero + tiles->shift));
         ((float *)(void *)(block + lanes * 4))[lane] = multipliers[c];
     }
 }
 
 /* Input rows of a band whose first one is `top`, up to 16 channels from image's first on. */
 static void li_depthwise_spread_band(const li_depthwise_tiles *tiles, const li_depthwise_walk *w, int16_t *to, const int8_t *image,
-                                     int64_t top, size_t pairs, size_t channels, int32_t zero)
+                                     int64_t top, size_t groups, size_t channels, int32_t zero)
 {
     const size_t row = w->padded_w * tiles->lanes * 2;
-    li_depthwise_pair pair;
-    size_t q;
-    pair.next = pairs * row;
-    pair.channels = channels;
-    pair.zero = zero;
-    pair.before = w->pad_left < (int64_t)w->padded_w ? (size_t)w->pad_left : w->padded_w;
-    pair.inside = w->padded_w - pair.before < w->in_w ? w->padded_w - pair.before : w->in_w;
-    for (q = 0; q < pairs; ++q) {
-        const int64_t first = top + 2 * (int64_t)q, next = first + 1;
-        pair.to = to + q * row;
-        pair.a = first >= 0 && first < (int64_t)w->in_h ? image + (size_t)first * w->in_row : NULL;
-        pair.b = next >= 0 && next < (int64_t)w->in_h ? image + (size_t)next * w->in_row : NULL;
-        tiles->spread(w, &pair);
+    li_depthwise_group group;
+    size_t q, h;
+    group.next = groups * row;
+    group.channels = channels;
+    group.zero = zero;
+    group.before = w->pad_left < (int64_t)w->padded_w ? (size_t)w->pad_left : w->padded_w;
+    group.inside = w->padded_w - group.before < w->in_w ? w->padded_w - group.before : w->in_w;
+    for (q = 0; q < groups; ++q) {
+        group.to = to + q * row;
+        for (h = 0; h < tiles->tall; ++h) {
+            const int64_t y = top + 2 * (int64_t)q + (int64_t)h;
+            group.rows[h] = y >= 0 && y < (int64_t)w->in_h ? image + (size_t)y * w->in_row : NULL;
+        }
+        tiles->spread(w, &group);
     }
 }
 
@@ -130,9 +150,9 @@ static void li_depthwise_band(const li_depthwise_tiles *tiles, const li_depthwis
                               const li_rescale_s8 *rescale, int8_t *out, size_t y, size_t rows, size_t x_first, size_t x_end,
                               size_t c, size_t channels)
 {
-    const size_t lanes = tiles->lanes, row = w->padded_w * lanes * 2, pairs = (size_t)li_depthwise_band_pairs(w, rows);
+    const size_t lanes = tiles->lanes, row = w->padded_w * lanes * 2, groups = (size_t)li_depthwise_band_groups(w, rows);
     size_t r, done;
-    for (done = 0; done < channels; done += lanes, spread += pairs * row) {
+    for (done = 0; done < channels; done += lanes, spread += groups * row) {
         li_depthwise_rows two;
         two.block = packed + (c + done) / lanes * li_depthwise_block_bytes(tiles, w);
         two.channels = channels - done < lanes ? channels - done : lanes;
@@ -155,7 +175,7 @@ void li_x86_depthwise_run(const li_depthwise_tiles *tiles, int8_t *out, const in
     int16_t *spread = (int16_t *)(void *)((char *)scratch + (64 - (uintptr_t)scratch % 64) % 64);
     li_depthwise_walk w;
     size_t c, y, y_end, x_first, x_end, n, m;
-    if (rows < 1 || !li_depthwise_walk_of(s, &w)) return;
+    if (rows < 1 || !li_depthwise_walk_of(tiles, s, &w)) return;
     y = w.exchanged ? 0 : (size_t)first;
     y_end = w.exchanged ? w.out_h : (size_t)first + (size_t)rows;
     x_first = w.exchanged ? (size_t)first : 0;
@@ -165,7 +185,7 @@ void li_x86_depthwise_run(const li_depthwise_tiles *tiles, int8_t *out, const in
         for (c = 0; c < channels; c += m) {
             m = channels - c >= 16 ? 16 : channels - c;
             li_depthwise_spread_band(tiles, &w, spread, x + c, (int64_t)(y * w.stride_h) - w.pad_top,
-                                     (size_t)li_depthwise_band_pairs(&w, n), m, rescale->in_zero);
+                                     (size_t)li_depthwise_band_groups(&w, n), m, rescale->in_zero);
             li_depthwise_band(tiles, &w, spread, packed, rescale, out, y, n, x_first, x_end, c, m);
         }
     }

@@ -3,10 +3,11 @@
  * int8 depthwise convolution on packed weights, for every x86 set: the walk over bands of rows and blocks of channels,
  * around two loops per set: one that spreads input rows, one that computes two output rows, four pixels at a time.
  *
- * Sixteen channels at a time, input rows are spread into scratch in pairs: int16, the elements of two neighbouring rows
- * side by side, [block of 8 or 16 channels][pair][pixel][channel][2], with the zero point around the image. A product
- * step then sums two taps of a column, exactly. At stride 1 both output rows read the same pairs, with weights of their
- * own in which one tap of an odd count is 0; at even strides they read pairs of their own with the same weights. Where
+ * Sixteen channels at a time, input rows are spread into scratch in groups of 2 (as int16) or 4 (as bytes), one beginning
+ * at every second row: the elements of neighbouring rows side by side, [block of 8 or 16 channels][group][pixel][channel]
+ * [row], with the zero point around the image. A product step then sums as many taps of a column, exactly. At stride 1 both
+ * output rows read the same groups, with weights of their own, 0 where a group reaches past the filter; at even strides
+ * they read groups of their own with the same weights. Where
  * the map is narrow the axes are exchanged, so that fewer pixels of a tile are void.
  */
 #ifndef LI_X86_DEPTHWISE_H
@@ -20,15 +21,15 @@ typedef struct li_depthwise_walk {
     size_t in_h, in_w, out_h, out_w, filter_h, filter_w, stride_h, stride_w;
     int64_t pad_top, pad_left;
     size_t in_row, in_pixel, out_row, out_pixel;     /* bytes */
-    int exchanged, paired;       /* paired: stride 1, two weights for two rows on the same pairs */
-    size_t pairs;                /* pairs of input rows that an output row (or two of them) takes */
+    int exchanged, paired;       /* paired: stride 1, two weights for two rows on the same groups */
+    size_t groups, apart;        /* groups of input rows that an output row (or two of them) takes; from one to the next */
     size_t padded_w;             /* spread pixels of a row: a tile may begin at the last output */
     size_t band;                 /* output rows, even */
 } li_depthwise_walk;
 
 /* Two output rows of one block of channels. */
 typedef struct li_depthwise_rows {
-    const int16_t *a, *b;        /* the first pair of each; equal where the second row is not there */
+    const int16_t *a, *b;        /* the first group of each; equal where the second row is not there */
     const char *block;           /* bias, multipliers and weights */
     int8_t *out;                 /* the first channel of column 0 of the first row */
     size_t first, end;           /* columns */
@@ -42,24 +43,26 @@ static inline size_t li_depthwise_start(const li_depthwise_rows *r, size_t x)
     return x + 4 <= r->end ? x : r->end >= r->first + 4 ? r->end - 4 : r->first;
 }
 
-/* Up to 16 channels of one pair of input rows; a row is NULL where it lies outside the image. */
-typedef struct li_depthwise_pair {
+/* Up to 16 channels of one group of input rows; a row is NULL where it lies outside the image. */
+typedef struct li_depthwise_group {
     int16_t *to;
-    size_t next;                 /* elements from one block's spread pair to the next block's */
-    const int8_t *a, *b;
+    size_t next;                 /* elements from one block's spread group to the next block's */
+    const int8_t *rows[4];       /* as many as the group is tall */
     size_t channels;
     int32_t zero;
     size_t before, inside;       /* pixels of padding in front, pixels of the image */
-} li_depthwise_pair;
+} li_depthwise_group;
 
 typedef struct li_depthwise_tiles {
     size_t lanes;                /* channels of a block: 8 or 16 */
-    void (*spread)(const li_depthwise_walk *w, const li_depthwise_pair *pair);
+    size_t tall;                 /* input rows of a group: 2 of int16 or 4 of bytes */
+    int32_t shift;               /* added to every element when it is spread */
+    void (*spread)(const li_depthwise_walk *w, const li_depthwise_group *group);
     void (*rows)(const li_depthwise_walk *w, const li_depthwise_rows *rows, const li_rescale_s8 *rescale);
 } li_depthwise_tiles;
 
 size_t li_x86_depthwise_packed_bytes(const li_depthwise_tiles *tiles, const li_conv_shape *shape);
-size_t li_x86_depthwise_scratch_bytes(const li_conv_shape *shape);
+size_t li_x86_depthwise_scratch_bytes(const li_depthwise_tiles *tiles, const li_conv_shape *shape);
 void li_x86_depthwise_pack(const li_depthwise_tiles *tiles, void *packed, const li_conv_shape *shape, const int8_t *weights,
                            const int32_t *bias, const float *multipliers, int32_t in_zero);
 void li_x86_depthwise_run(const li_depthwise_tiles *tiles, int8_t *out, const int8_t *x, const void *packed, void *scratch,
