@@ -47,12 +47,38 @@ static void li_view_row(char *out, const char *x, ptrdiff_t n, ptrdiff_t step, p
     }
 }
 
+/* Three planes of bytes, `step` apart, become pixels of three: an image's way from NCHW. Four pixels are three words. */
+static void li_view_pixels3(char *out, const char *x, ptrdiff_t pixels, ptrdiff_t step)
+{
+    ptrdiff_t i;
+    for (i = 0; i + 4 <= pixels; i += 4, out += 12) {
+        uint32_t a, b, c, first, second, third;
+        li_copy(&a, x + i, 4);
+        li_copy(&b, x + i + step, 4);
+        li_copy(&c, x + i + 2 * step, 4);
+        first = (a & 0xffu) | (b & 0xffu) << 8 | (c & 0xffu) << 16 | (a & 0xff00u) << 16;
+        second = (b & 0xff00u) >> 8 | (c & 0xff00u) | (a & 0xff0000u) | (b & 0xff0000u) << 8;
+        third = (c & 0xff0000u) >> 16 | (a >> 24) << 8 | (b >> 24) << 16 | (c >> 24) << 24;
+        li_copy(out, &first, 4);
+        li_copy(out + 4, &second, 4);
+        li_copy(out + 8, &third, 4);
+    }
+    for (; i < pixels; ++i, out += 3) {
+        out[0] = x[i];
+        out[1] = x[i + step];
+        out[2] = x[i + 2 * step];
+    }
+}
+
 void li_view_copy(void *to, const void *from, const li_view *view)
 {
     char *out = to;
     const char *x = from;
     const uint32_t last = view->rank - 1;
     const ptrdiff_t element = (ptrdiff_t)view->element, n = view->dims[last], step = view->steps[last];
+    const int is_pixels = element == 1 && n == 3 && last != 0 && view->steps[last - 1] == 1;
+    const uint32_t outer = is_pixels ? last - 1 : last;
+    const ptrdiff_t taken = is_pixels ? n * view->dims[last - 1] : n;
     int32_t index[LI_MAX_RANK] = { 0 };
     ptrdiff_t at = (ptrdiff_t)view->start;
     uint32_t d;
@@ -60,9 +86,10 @@ void li_view_copy(void *to, const void *from, const li_view *view)
     for (d = 0; d < view->rank; ++d)
         if (view->dims[d] == 0) return;
     for (;;) {
-        li_view_row(out, x + at * element, n, step, element);
-        out += n * element;
-        for (d = last; d-- > 0;) {
+        if (is_pixels) li_view_pixels3(out, x + at, view->dims[last - 1], step);
+        else li_view_row(out, x + at * element, n, step, element);
+        out += taken * element;
+        for (d = outer; d-- > 0;) {
             at += view->steps[d];
             if (++index[d] < view->dims[d]) break;
             at -= (ptrdiff_t)view->steps[d] * view->dims[d];
