@@ -41,7 +41,15 @@ LI_VNNI static void li_vnni_depthwise_spread(const li_depthwise_walk *w, const l
         steps[h] = r->rows[h] != NULL ? w->in_pixel : 0;
     }
     li_vnni_depthwise_blank(to, r->zero, 0, r->before);
-    for (x = 0; x < r->inside; ++x) {
+    x = 0;
+    if (steps[1] == 0 && steps[2] == 0 && steps[3] == 0) {      /* a signal: the image is one row */
+        const __m512i others = _mm512_maskz_set1_epi8(UINT64_C(0xeeeeeeeeeeeeeeee), (char)(r->zero ^ -128));
+        for (; x < r->inside; ++x) {
+            const __m128i one = _mm_xor_si128(li_vnni_load16(rows[0] + x * steps[0], mask), _mm_set1_epi8(-128));
+            _mm512_storeu_si512(inside + x * LI_VNNI_PIXEL, _mm512_or_si512(_mm512_cvtepu8_epi32(one), others));
+        }
+    }
+    for (; x < r->inside; ++x) {
         __m512i v = _mm512_castsi128_si512(li_vnni_load16(rows[0] + x * steps[0], mask));
         v = _mm512_inserti32x4(v, li_vnni_load16(rows[1] + x * steps[1], mask), 1);
         v = _mm512_inserti32x4(v, li_vnni_load16(rows[2] + x * steps[2], mask), 2);

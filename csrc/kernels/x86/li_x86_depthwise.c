@@ -15,7 +15,7 @@ static size_t li_depthwise_groups(const li_depthwise_tiles *tiles, int32_t filte
     return ((size_t)filter + (stride == 1 ? 1 : 0) + tiles->tall - 1) / tiles->tall;
 }
 
-/* What two output rows take beside their tiles, in steps. */
+/* What two output rows take beside their tiles, and a group of input rows beside its pixels, in steps. */
 enum { LI_DEPTHWISE_ROWS_COST = 16 };
 
 /* Steps of a layer whose rows are these and whose columns those. */
@@ -24,7 +24,8 @@ static uint64_t li_depthwise_cost(const li_depthwise_tiles *tiles, int32_t rows,
 {
     const uint64_t of_tile = li_size_mul((uint64_t)filter_w, li_depthwise_groups(tiles, filter_h, stride_h));
     const uint64_t of_rows = li_size_add(li_size_mul(((size_t)columns + 3) / 4, of_tile), LI_DEPTHWISE_ROWS_COST);
-    return li_size_mul(((size_t)rows + 1) / 2, of_rows);
+    const uint64_t spread = li_size_mul(((uint64_t)rows * (uint64_t)stride_h + (uint64_t)filter_h) / 2, LI_DEPTHWISE_ROWS_COST);
+    return li_size_add(li_size_mul(((size_t)rows + 1) / 2, of_rows), spread);
 }
 
 static int li_depthwise_takes(int32_t stride)
