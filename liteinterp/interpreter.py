@@ -59,8 +59,8 @@ class Interpreter:
     """One model, ready to run. Not to be used by two threads at a time; `invoke` releases the interpreter lock.
 
     `model_content` may be any buffer. `num_threads` threads share the work of large operators; outputs do not depend on
-    their number. `isa` names the kernels (default: LITEINTERP_ISA, else the fastest that the machine has); they all give
-    the same bytes.
+    their number. `isa` names the kernels (default: LITEINTERP_ISA, else the fastest that the machine has); they all
+    give the same bytes.
     Raises ValueError (`errors.InvalidFileError`, `errors.UsageError`) for a missing or malformed file and for bad
     arguments.
     """

@@ -88,11 +88,28 @@ static int li_conv_shape_of(const li_conv_state *s, li_conv_shape *shape)
     return s->groups == 1 && (w->dilation_w == 1 || w->filter_w == 1);
 }
 
-li_status li_conv_2d_plan(li_net *net, li_node *node)
+/* Packed weights and scratch of the kernels that will run. */
+LI_NOT_INLINE static void li_conv_plan_kernels(li_net *net, li_node *node, const li_conv_state *s)
 {
     const li_tensor *input = li_node_input(net, node, 0);
-    li_conv_state s;
     li_conv_shape shape;
+
+    if (li_weights_are_hybrid(net, node)) {
+        node->scratch_bytes = li_conv_is_pointwise(s) ? (uint32_t)s->in_c : li_hybrid_bytes(input);
+    } else if (input->type == LI_FLOAT32 && li_kernels_of(net)->conv_f32 != NULL) {
+        const li_layer_f32 layer = li_conv_layer(net, s);
+        li_weights_plan_f32(net, node, li_kernels_of(net)->conv_f32, &layer);
+    } else if (input->type != LI_INT8) {
+        const uint64_t packed = (uint64_t)li_conv_group_bytes(net, node, s) * (uint64_t)s->groups;
+        node->packed_bytes = packed <= INT32_MAX ? (uint32_t)packed : 0;     /* too large: used in place */
+    } else if (li_conv_shape_of(s, &shape)) {
+        li_weights_plan_layer(net, node, li_kernels_of(net)->conv_s8, &shape);
+    }
+}
+
+li_status li_conv_2d_plan(li_net *net, li_node *node)
+{
+    li_conv_state s;
     int64_t dims[4];
 
     LI_TRY(li_conv_decode(net, node, &s));
@@ -102,17 +119,7 @@ li_status li_conv_2d_plan(li_net *net, li_node *node)
     dims[1] = s.window.out_h;
     dims[2] = s.window.out_w;
     dims[3] = s.out_c;
-    if (li_weights_are_hybrid(net, node)) {
-        node->scratch_bytes = li_conv_is_pointwise(&s) ? (uint32_t)s.in_c : li_hybrid_bytes(input);
-    } else if (input->type == LI_FLOAT32 && li_kernels_of(net)->conv_f32 != NULL) {
-        const li_layer_f32 layer = li_conv_layer(net, &s);
-        li_weights_plan_f32(net, node, li_kernels_of(net)->conv_f32, &layer);
-    } else if (input->type != LI_INT8) {
-        const uint64_t packed = (uint64_t)li_conv_group_bytes(net, node, &s) * (uint64_t)s.groups;
-        node->packed_bytes = packed <= INT32_MAX ? (uint32_t)packed : 0;     /* too large: used in place */
-    } else if (li_conv_shape_of(&s, &shape)) {
-        li_weights_plan_layer(net, node, li_kernels_of(net)->conv_s8, &shape);
-    }
+    li_conv_plan_kernels(net, node, &s);
     return li_set_shape(net, node, li_node_output(net, node, 0), 4, dims);
 }
 

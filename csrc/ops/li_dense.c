@@ -54,6 +54,25 @@ static li_layer_f32 li_dense_layer(const li_net *net, const li_dense_state *s)
     return layer;
 }
 
+/* Packed weights and scratch of the kernels that will run. */
+LI_NOT_INLINE static void li_dense_plan_kernels(li_net *net, li_node *node, const li_dense_state *s)
+{
+    const int32_t type = li_node_input(net, node, 0)->type;
+
+    if (li_weights_are_hybrid(net, node)) {
+        node->scratch_bytes = (uint32_t)s->in_c;
+    } else if (type == LI_FLOAT32 && li_kernels_of(net)->conv_f32 != NULL) {
+        const li_layer_f32 layer = li_dense_layer(net, s);
+        if (s->rows != 0) li_weights_plan_f32(net, node, li_kernels_of(net)->conv_f32, &layer);
+    } else if (type != LI_INT8) {
+        const uint64_t packed = li_dense_packed_bytes(net, node, s);
+        node->packed_bytes = packed <= INT32_MAX ? (uint32_t)packed : 0;     /* too large: used in place */
+    } else if (s->rows != 0) {
+        const li_conv_shape shape = li_dense_shape(s);
+        li_weights_plan_layer(net, node, li_kernels_of(net)->dense_s8, &shape);
+    }
+}
+
 li_status li_fully_connected_plan(li_net *net, li_node *node)
 {
     const li_tensor *input = li_node_input(net, node, 0);
@@ -73,18 +92,7 @@ li_status li_fully_connected_plan(li_net *net, li_node *node)
         dims[0] = s.rows;
     }
     dims[rank - 1] = s.out_c;
-    if (li_weights_are_hybrid(net, node)) {
-        node->scratch_bytes = (uint32_t)s.in_c;
-    } else if (input->type == LI_FLOAT32 && li_kernels_of(net)->conv_f32 != NULL) {
-        const li_layer_f32 layer = li_dense_layer(net, &s);
-        if (s.rows != 0) li_weights_plan_f32(net, node, li_kernels_of(net)->conv_f32, &layer);
-    } else if (input->type != LI_INT8) {
-        const uint64_t packed = li_dense_packed_bytes(net, node, &s);
-        node->packed_bytes = packed <= INT32_MAX ? (uint32_t)packed : 0;     /* too large: used in place */
-    } else if (s.rows != 0) {
-        const li_conv_shape shape = li_dense_shape(&s);
-        li_weights_plan_layer(net, node, li_kernels_of(net)->dense_s8, &shape);
-    }
+    li_dense_plan_kernels(net, node, &s);
     return li_set_shape(net, node, li_node_output(net, node, 0), rank, dims);
 }
 
