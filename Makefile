@@ -58,7 +58,7 @@ asan: $(READY) $(SANITIZED) ## run operators and Python interface on a library u
 
 $(SANITIZED): $(C_SOURCES) csrc/sources.txt
 	@mkdir -p $(dir $@)
-	$(CC) $(DEFINITION) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -shared -fPIC -o $@ $(LIBRARY)
+	$(CC) $(DEFINITION) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -shared -fPIC -pthread -o $@ $(LIBRARY) csrc/src/li_threads.c
 
 checkkern: build/checkkern ## compare every kernel with its definition (SEED=7 chooses the data)
 	build/checkkern $(SEED)

@@ -76,13 +76,21 @@ class OperatorBytes:
     scratch: int
 
 
+def _has_pool() -> bool:
+    """Whether the library was built with threads. A missing symbol is cffi's own error, no AttributeError."""
+    try:
+        return bool(lib.li_pool_open)
+    except ffi.error:
+        return False
+
+
 class _Pool:
     """The threads that help a net, which end with it. Where the system gives none, the caller works alone."""
 
     def __init__(self, threads: int) -> None:
         self.threads, self.pointer = 1, ffi.NULL
         count = min(threads, _MOST_THREADS)
-        if count < 2 or not hasattr(lib, "li_pool_open"):  # a library built without POSIX threads
+        if count < 2 or not _has_pool():
             return
         self._memory = _aligned(int(lib.li_pool_bytes(count)))
         pointer = ffi.cast("void *", self._memory.ctypes.data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -71,6 +72,21 @@ def test_only_the_interface_is_exported(builds: Builds) -> None:
     exported = set(re.findall(r" T (\w+)$", nm, re.MULTILINE))
     header = (CSRC / "include" / "liteinterp.h").read_text()
     assert exported == set(re.findall(r"^LI_API[^;(]*?\b(li_\w+)\(", header, re.MULTILINE))
+
+
+def test_python_takes_a_library_without_threads(builds: Builds, tmp_path: Path) -> None:
+    """sources.txt, which has no pool: what asks for threads runs on one."""
+    model = tmp_path / "model.tflite"
+    model.write_bytes(int8_conv_net().bytes())
+    program = f"""
+from liteinterp import Interpreter
+interpreter = Interpreter({str(model)!r}, num_threads=2)
+interpreter.allocate_tensors()
+interpreter.invoke()
+"""
+    environment = {**os.environ, "LITEINTERP_LIBRARY": str(builds.library()), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("language", ["c11", "c++11", "c++17"])
