@@ -30,12 +30,13 @@ DEFINITION = ("-std=c11", "-ffp-contract=off", f"-I{CSRC / 'include'}", f"-I{CSR
 FLAGS = ("-O0", "-g", "--coverage", "-fprofile-update=atomic", "-fPIC")
 #: Of all damaged copies of a model, every how manieth runs.
 STRIDE = 3
+C_TESTS = (
+    *("check", "rules", "hostile", "contract", "place", "memory", "broken_fields"),
+    *("lookup", "movement_rules", "spatial", "stacking"),
+)
 TESTS = (
-    [
-        f"tests/c/test_{name}.py"
-        for name in ("check", "rules", "hostile", "contract", "place", "memory", "broken_fields")
-    ],
-    ["tests/operators", "tests/runtime/test_hostile_files.py"],
+    [f"tests/c/test_{name}.py" for name in C_TESTS],
+    ["tests/operators", "tests/runtime/test_hostile_files.py", "tests/runtime/test_shape_chains.py"],
 )
 #: Asks the machine: only one answer can be had on each.
 LEFT_OUT = ("li_cpu.c",)
