@@ -22,16 +22,13 @@ from .apply import Layer, QuantizedGraph
 from .bias import accumulator_units, quantize_bias, smallest_weight_scales
 from .bias_correction import Progress, correct_bias
 from .fixed_order import Matrices
-from .layer_windows import channel_stack, layer_windows, unstack, weight_stack
+from .layer_windows import channel_stack, unstack, weight_stack
 from .scheme import limit_of
 from .second_order import output_error, round_codes
 from .segments import SegmentRunner
 from .weights import WEIGHT_LIMIT
+from .window_moments import CHECK_EVERY, window_moments
 
-#: Windows looked at per layer, over all samples: enough for the largest layers, and seconds of work.
-WINDOWS = 1 << 15
-#: Every fifth sample judges what was fitted on the others.
-CHECK_EVERY = 5
 #: Scales tried, as parts of the one at which the largest weight just fits.
 SCALE_PARTS = tuple(1.0 - 0.02 * i for i in range(11))
 
@@ -134,24 +131,17 @@ def _judged(weights: Matrices, choice: _Choice, moments: Matrices) -> _Choice:
 
 
 def _moments(layer: Layer, inputs: Sequence[npt.NDArray[np.generic]]) -> tuple[Matrices, Matrices]:
-    """E[x xᵀ] about the mean, of the samples to fit on and of those to check with. Sums are of integers: exact."""
+    """Those of the layer's input in steps from its zero point."""
     quantization = source_of(layer.quantized).quantization
     assert quantization is not None
-    wanted = max(1, WINDOWS // len(inputs))
-    sums: list[tuple[float, Matrices | float, Matrices | float]] = [(0.0, 0.0, 0.0), (0.0, 0.0, 0.0)]
-    for i, codes in enumerate(inputs):
-        steps = codes.astype(np.float64) - quantization.zero_point
-        if codes.dtype == np.int16:  # their upper bits: sums of squares stay exact
-            steps = np.rint(steps / 256.0)
-        x = layer_windows(layer.quantized, steps, wanted)
-        into = i % CHECK_EVERY == CHECK_EVERY - 1
-        count, total, squares = sums[into]
-        sums[into] = count + x.shape[1], total + x.sum(axis=1), squares + x.transpose(0, 2, 1) @ x
-    found = []
-    for count, total, squares in sums:
-        mean = np.asarray(total) / count
-        found.append(np.asarray(squares) / count - mean[:, :, np.newaxis] * mean[:, np.newaxis, :])
-    return found[0], found[1]
+    zero_point = quantization.zero_point
+
+    def steps(codes: npt.NDArray[np.generic]) -> Matrices:
+        centred = codes.astype(np.float64) - zero_point
+        # Of 16 bits the upper ones: sums of squares stay exact.
+        return np.rint(centred / 256.0) if codes.dtype == np.int16 else centred
+
+    return window_moments(layer.quantized, map(steps, inputs), len(inputs))
 
 
 def _smallest_scales(layer: Layer, weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

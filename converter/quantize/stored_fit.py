@@ -23,15 +23,13 @@ from ..ir.taps import output_means, positions, tap_sums
 from ..ir.types import DType
 from ..ir.weighted import bias_of, filter_of, position_of, source_of
 from .fixed_order import Matrices
-from .layer_windows import channel_stack, layer_windows, unstack, weight_stack
+from .layer_windows import channel_stack, unstack, weight_stack
 from .second_order import output_error, round_codes
 from .segments import SegmentRunner
 from .stored_weights import StoredLayer, StoredWeights
 from .weight_scales import LIMITS
+from .window_moments import CHECK_EVERY, window_moments
 
-#: Windows looked at per layer, over all samples; every fifth sample judges what was fitted on the others.
-WINDOWS = 1 << 15
-CHECK_EVERY = 5
 #: Scales tried, as parts of the one at which the largest weight just fits.
 SCALE_PARTS = tuple(1.0 - 0.02 * i for i in range(26))
 _STEPS = 11
@@ -73,7 +71,7 @@ def _round(layer: StoredLayer, source: Node, arrays: Sequence[Matrices]) -> bool
     weights = filter_of(source).data
     assert weights is not None and held.data is not None and held.quantization is not None
     limit = LIMITS[4 if held.dtype is DType.INT4 else 8]
-    fit, check = _moments(node, arrays)
+    fit, check = window_moments(node, arrays, len(arrays))
     stack = weight_stack(node, weights.astype(np.float64))
     plain_codes = weight_stack(node, held.data.astype(np.float64))
     plain_scales = channel_stack(node, np.asarray(held.quantization.scales))
@@ -104,22 +102,6 @@ def _search_scales(stack: Matrices, plain: Matrices, limit: int, moments: Matric
 def _error(stack: Matrices, codes: Matrices, scales: Matrices, moments: Matrices) -> Matrices:
     """Per channel, in squares of real weights times the activations' steps."""
     return output_error(stack / scales, codes, moments) * scales[:, :, 0] ** 2
-
-
-def _moments(node: Node, arrays: Sequence[Matrices]) -> tuple[Matrices, Matrices]:
-    """E[x xᵀ] about the mean, of the samples to fit on and of those to check with. Sums are of integers: exact."""
-    wanted = max(1, WINDOWS // len(arrays))
-    sums: list[tuple[float, Matrices | float, Matrices | float]] = [(0.0, 0.0, 0.0), (0.0, 0.0, 0.0)]
-    for i, array in enumerate(arrays):
-        x = layer_windows(node, array, wanted)
-        into = i % CHECK_EVERY == CHECK_EVERY - 1
-        count, total, squares = sums[into]
-        sums[into] = count + x.shape[1], total + x.sum(axis=1), squares + x.transpose(0, 2, 1) @ x
-    found = []
-    for count, total, squares in sums:
-        mean = np.asarray(total) / count
-        found.append(np.asarray(squares) / count - mean[:, :, np.newaxis] * mean[:, np.newaxis, :])
-    return found[0], found[1]
 
 
 def _correct_bias(

@@ -89,6 +89,17 @@ static void li_pool_run_f32(li_net *net, const li_node *node, li_pool_pixel pixe
             }
 }
 
+/* The taps inside the image of an output pixel's window; where they start, in elements. Geometry gives every window a tap. */
+static size_t li_pool_place(const li_pool_state *s, int32_t oy, int32_t ox, li_tap_grid *grid)
+{
+    const li_window *w = &s->window;
+    const int32_t y0 = oy * w->stride_h - w->pad_top, x0 = ox * w->stride_w - w->pad_left;
+    const li_taps rows = li_taps_inside(y0, w->in_h, w->filter_h, 1), columns = li_taps_inside(x0, w->in_w, w->filter_w, 1);
+    grid->rows = (size_t)(rows.end - rows.begin);
+    grid->columns = (size_t)(columns.end - columns.begin);
+    return grid->rows == 0 || grid->columns == 0 ? 0 : li_pool_offset(s, y0 + rows.begin, x0 + columns.begin);
+}
+
 /* Windows of the float kernels, where the set has them: max_f32 or average_f32. */
 typedef void (*li_pool_kernel_f32)(float *out, const float *x, const li_tap_grid *grid, float low, float high, size_t n);
 
@@ -105,25 +116,10 @@ static void li_pool_run_windows_f32(li_net *net, const li_node *node, li_pool_ke
     for (b = 0; b < w->batches; ++b, image += li_pool_offset(s, w->in_h, 0))
         for (oy = 0; oy < w->out_h; ++oy)
             for (ox = 0; ox < w->out_w; ++ox, out += s->channels) {
-                const int32_t y0 = oy * w->stride_h - w->pad_top, x0 = ox * w->stride_w - w->pad_left;
-                const li_taps rows = li_taps_inside(y0, w->in_h, w->filter_h, 1), columns = li_taps_inside(x0, w->in_w, w->filter_w, 1);
-                grid.rows = (size_t)(rows.end - rows.begin);
-                grid.columns = (size_t)(columns.end - columns.begin);
-                if (grid.rows == 0 || grid.columns == 0) continue;           /* geometry gives every window a tap */
-                kernel(out, image + li_pool_offset(s, y0 + rows.begin, x0 + columns.begin), &grid, s->low_f32, s->high_f32,
-                       (size_t)s->channels);
+                const size_t start = li_pool_place(s, oy, ox, &grid);
+                if (grid.rows != 0 && grid.columns != 0)
+                    kernel(out, image + start, &grid, s->low_f32, s->high_f32, (size_t)s->channels);
             }
-}
-
-/* The taps inside the image of an output pixel's window; where they start, in elements. Geometry gives every window a tap. */
-static size_t li_pool_place(const li_pool_state *s, int32_t oy, int32_t ox, li_tap_grid *grid)
-{
-    const li_window *w = &s->window;
-    const int32_t y0 = oy * w->stride_h - w->pad_top, x0 = ox * w->stride_w - w->pad_left;
-    const li_taps rows = li_taps_inside(y0, w->in_h, w->filter_h, 1), columns = li_taps_inside(x0, w->in_w, w->filter_w, 1);
-    grid->rows = (size_t)(rows.end - rows.begin);
-    grid->columns = (size_t)(columns.end - columns.begin);
-    return grid->rows == 0 || grid->columns == 0 ? 0 : li_pool_offset(s, y0 + rows.begin, x0 + columns.begin);
 }
 
 /* In int8 the kernels' windows: max_s8 or average_s8. */
