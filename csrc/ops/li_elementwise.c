@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ADD, SUB, MUL, DIV, MAXIMUM and MINIMUM with broadcasting. Formulas and their gates: docs/NUMERICS.md. */
-#include "li_pair.h"
+/* ADD, SUB, MUL, DIV, MAXIMUM and MINIMUM with broadcasting; of integers without a scale in li_integers.c. Formulas and
+   their gates: docs/NUMERICS.md. */
+#include "li_integers.h"
 
 enum { LI_PAIR_SHIFT = 20, LI_PAIR_SHIFT_S16 = 15 };   /* ADD and SUB: bits of headroom in both formulas */
 
@@ -63,7 +64,7 @@ static li_status li_addition_plan(li_net *net, li_node *node, int32_t activation
     LI_TRY(li_pair_plan(net, node, activation));
     if (li_node_input(net, node, 0)->type == LI_INT16 && li_option_i8(net, node, pot_slot, 1) != 0)
         return li_fail(net, LI_UNSUPPORTED, LI_RULE_OPTION_RANGE, node, NULL, 0, 1);
-    if (li_node_input(net, node, 0)->type != LI_FLOAT32 && !li_sum_is_direct(net, node) && !(li_sum_fixed_factor(net, node) < 1.0))
+    if (li_pair_is_quantized(net, node) && !li_sum_is_direct(net, node) && !(li_sum_fixed_factor(net, node) < 1.0))
         return li_fail(net, LI_UNSUPPORTED, LI_RULE_MULTIPLIER_RANGE, node, li_node_output(net, node, 0), 1, -1);
     return LI_OK;
 }
@@ -77,6 +78,10 @@ static void li_addition_prepare(li_net *net, const li_node *node, int32_t activa
         input->type == LI_FLOAT32 ? LI_PAIR_FLOAT : li_sum_is_direct(net, node) ? LI_PAIR_DIRECT : LI_PAIR_FIXED;
     float scale_a, scale_b, scale_out;
 
+    if (li_integers_are(net, node)) {
+        li_integers_prepare(net, node, s, activation);
+        return;
+    }
     li_pair_prepare(net, node, s, kind, activation);
     if (kind == LI_PAIR_FLOAT) return;
     scale_a = li_tensor_scale(net, input, 0);
@@ -119,13 +124,15 @@ static void li_sum_run_whole(li_net *net, const li_node *node, const li_pair_sta
                                li_tensor_data(li_node_input(net, node, 1)), &sum, li_tensor_elements(li_node_output(net, node, 0)));
 }
 
-static void li_addition_run(li_net *net, const li_node *node, int32_t operation, li_pair_line line_f32)
+static li_status li_addition_run(li_net *net, const li_node *node, int32_t operation, li_pair_line line_f32)
 {
     const li_pair_state *s = li_node_state_const(net, node);
+    if (li_integers_are(net, node)) return li_integers_run(net, node);
     if (s->kind == LI_PAIR_FLOAT) li_pair_run_f32(net, node, operation, line_f32);
     else if (li_node_input(net, node, 0)->type == LI_INT16) li_pair_run(net, node, sizeof(int16_t), li_sum_line_s16);
     else if (s->kind == LI_PAIR_DIRECT && s->rank == 1 && s->step_a[0] == 1 && s->step_b[0] == 1) li_sum_run_whole(net, node, s);
     else li_pair_run(net, node, 1, s->kind == LI_PAIR_DIRECT ? li_sum_line_s8 : li_sum_line_fixed);
+    return LI_OK;
 }
 
 li_status li_add_plan(li_net *net, li_node *node)
@@ -143,8 +150,7 @@ LI_PAIR_LINE_F32(li_add_line_f32, *x + *y)
 
 li_status li_add_run(li_net *net, const li_node *node)
 {
-    li_addition_run(net, node, LI_PAIR_ADD, li_add_line_f32);
-    return LI_OK;
+    return li_addition_run(net, node, LI_PAIR_ADD, li_add_line_f32);
 }
 
 li_status li_sub_plan(li_net *net, li_node *node)
@@ -162,8 +168,7 @@ LI_PAIR_LINE_F32(li_sub_line_f32, *x - *y)
 
 li_status li_sub_run(li_net *net, const li_node *node)
 {
-    li_addition_run(net, node, LI_PAIR_SUB, li_sub_line_f32);
-    return LI_OK;
+    return li_addition_run(net, node, LI_PAIR_SUB, li_sub_line_f32);
 }
 
 /* ---- MUL ---- */
@@ -182,7 +187,7 @@ static int li_mul_is_direct(float multiplier)
 li_status li_mul_plan(li_net *net, li_node *node)
 {
     LI_TRY(li_pair_plan(net, node, li_pair_activation(net, node, LI_SLOT_MulOptions_fused_activation_function)));
-    if (li_node_input(net, node, 0)->type != LI_FLOAT32 && !(li_mul_multiplier(net, node) < 16384.0f))
+    if (li_pair_is_quantized(net, node) && !(li_mul_multiplier(net, node) < 16384.0f))
         return li_fail(net, LI_UNSUPPORTED, LI_RULE_MULTIPLIER_RANGE, node, li_node_output(net, node, 0), 16384, -1);
     return LI_OK;
 }
@@ -195,6 +200,10 @@ void li_mul_prepare(li_net *net, const li_node *node)
     int32_t kind = LI_PAIR_FIXED;
     if (a->type == LI_FLOAT32) {
         li_pair_prepare(net, node, s, LI_PAIR_FLOAT, activation);
+        return;
+    }
+    if (li_integers_are(net, node)) {
+        li_integers_prepare(net, node, s, activation);
         return;
     }
     s->multiplier = li_mul_multiplier(net, node);
@@ -223,6 +232,7 @@ LI_PAIR_LINE_S16(li_mul_line_s16, li_fixed_multiply(*x * *y, s->fixed_out))
 li_status li_mul_run(li_net *net, const li_node *node)
 {
     const li_pair_state *s = li_node_state_const(net, node);
+    if (li_integers_are(net, node)) return li_integers_run(net, node);
     if (s->kind == LI_PAIR_FLOAT) li_pair_run_f32(net, node, LI_PAIR_MUL, li_mul_line_f32);
     else if (li_node_input(net, node, 0)->type == LI_INT16) li_pair_run(net, node, sizeof(int16_t), li_mul_line_s16);
     else if (s->kind == LI_PAIR_SQUARE) li_pair_run(net, node, 1, li_mul_line_square);
@@ -244,6 +254,10 @@ void li_div_prepare(li_net *net, const li_node *node)
     li_pair_state *s = li_node_state(net, node);
     float quotient;
 
+    if (li_integers_are(net, node)) {
+        li_integers_prepare(net, node, s, activation);
+        return;
+    }
     li_pair_prepare(net, node, s, a->type == LI_INT8 ? LI_PAIR_DIRECT : LI_PAIR_FLOAT, activation);
     if (a->type != LI_INT8) return;
     quotient = li_tensor_scale(net, a, 0) / li_tensor_scale(net, li_node_input(net, node, 1), 0);
@@ -267,6 +281,7 @@ LI_PAIR_LINE_S8(li_div_line_s8, li_div_s8(s, *x, *y))
 li_status li_div_run(li_net *net, const li_node *node)
 {
     const li_pair_state *s = li_node_state_const(net, node);
+    if (li_integers_are(net, node)) return li_integers_run(net, node);
     if (s->kind == LI_PAIR_FLOAT) li_pair_run_f32(net, node, LI_PAIR_DIV, li_div_line_f32);
     else li_pair_run(net, node, 1, li_div_line_s8);
     return LI_OK;
@@ -286,14 +301,17 @@ static li_status li_choice_plan(li_net *net, li_node *node)
 static void li_choice_prepare(li_net *net, const li_node *node)
 {
     const int is_int8 = li_node_input(net, node, 0)->type == LI_INT8;
-    li_pair_prepare(net, node, li_node_state(net, node), is_int8 ? LI_PAIR_DIRECT : LI_PAIR_FLOAT, LI_ACTIVATION_NONE);
+    if (li_integers_are(net, node)) li_integers_prepare(net, node, li_node_state(net, node), LI_ACTIVATION_NONE);
+    else li_pair_prepare(net, node, li_node_state(net, node), is_int8 ? LI_PAIR_DIRECT : LI_PAIR_FLOAT, LI_ACTIVATION_NONE);
 }
 
-static void li_choice_run(li_net *net, const li_node *node, li_pair_line line_f32, li_pair_line line_s8)
+static li_status li_choice_run(li_net *net, const li_node *node, li_pair_line line_f32, li_pair_line line_s8)
 {
     const li_pair_state *s = li_node_state_const(net, node);
+    if (li_integers_are(net, node)) return li_integers_run(net, node);
     if (s->kind == LI_PAIR_FLOAT) li_pair_run(net, node, sizeof(float), line_f32);
     else li_pair_run(net, node, 1, line_s8);
+    return LI_OK;
 }
 
 LI_PAIR_LINE_F32(li_maximum_line_f32, *x > *y ? *x : *y)
@@ -313,8 +331,7 @@ void li_maximum_prepare(li_net *net, const li_node *node)
 
 li_status li_maximum_run(li_net *net, const li_node *node)
 {
-    li_choice_run(net, node, li_maximum_line_f32, li_maximum_line_s8);
-    return LI_OK;
+    return li_choice_run(net, node, li_maximum_line_f32, li_maximum_line_s8);
 }
 
 li_status li_minimum_plan(li_net *net, li_node *node)
@@ -329,6 +346,5 @@ void li_minimum_prepare(li_net *net, const li_node *node)
 
 li_status li_minimum_run(li_net *net, const li_node *node)
 {
-    li_choice_run(net, node, li_minimum_line_f32, li_minimum_line_s8);
-    return LI_OK;
+    return li_choice_run(net, node, li_minimum_line_f32, li_minimum_line_s8);
 }

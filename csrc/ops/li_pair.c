@@ -47,7 +47,7 @@ li_status li_pair_plan(li_net *net, li_node *node, int32_t activation)
     LI_TRY(li_range_check(net, node, activation));
     LI_TRY(li_broadcast_shape(net, node, a, b, dims, &rank));
     LI_TRY(li_set_shape(net, node, out, rank, dims));
-    if (a->type == LI_INT8 || a->type == LI_INT16) {
+    if (li_pair_is_quantized(net, node)) {
         LI_TRY(li_need_centred(net, node, a));
         LI_TRY(li_need_centred(net, node, b));
         LI_TRY(li_need_centred(net, node, out));

@@ -21,6 +21,13 @@ typedef struct li_pair_state {
     float low_f32, high_f32;
 } li_pair_state;
 
+/* Whether the operands stand for reals by scales. */
+static inline int li_pair_is_quantized(const li_net *net, const li_node *node)
+{
+    const int8_t type = li_node_input(net, node, 0)->type;
+    return type == LI_INT8 || type == LI_INT16;
+}
+
 /* Broadcast shape, quantization, state. */
 li_status li_pair_plan(li_net *net, li_node *node, int32_t activation);
 

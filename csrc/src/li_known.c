@@ -31,16 +31,22 @@ uint32_t li_known_capacity(const uint8_t *file, uint32_t tensors)
 static bool li_follows_shapes(const li_node *node)
 {
     switch (li_operation_rows[node->row].builtin) {
+    case LI_OP_ADD:
     case LI_OP_CAST:
     case LI_OP_CONCATENATION:
+    case LI_OP_DIV:
     case LI_OP_EXPAND_DIMS:
     case LI_OP_GATHER:
+    case LI_OP_MAXIMUM:
+    case LI_OP_MINIMUM:
+    case LI_OP_MUL:
     case LI_OP_PACK:
     case LI_OP_RESHAPE:
     case LI_OP_SHAPE:
     case LI_OP_SLICE:
     case LI_OP_SQUEEZE:
     case LI_OP_STRIDED_SLICE:
+    case LI_OP_SUB:
         return true;
     default:
         return false;

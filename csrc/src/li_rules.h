@@ -90,7 +90,8 @@
     X(PART_LIMIT, "a memory part would need more than 2 GiB") \
     X(NET_STATE, "the net is not open") \
     X(OPERATOR_INDEX, "there is no operator of this index") \
-    X(STATE_BUDGET, "operators share constants so often that preparing them exceeds the budget")
+    X(STATE_BUDGET, "operators share constants so often that preparing them exceeds the budget") \
+    X(RUN_DIVISOR, "an integer is divided by 0")
 
 enum li_rule {
 #define LI_RULE_ENUM(name, text) LI_RULE_##name,
