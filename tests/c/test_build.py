@@ -17,6 +17,8 @@ from tiny_models import chain, every_operator, int8_conv_net
 LIBC = {"memcpy", "memmove", "memset"}
 #: Bytes of stack that one function of the core may take; the checker's explicit stack is the largest.
 STACK_LIMIT = 1024
+#: Bytes of code, constants and data of the whole library for x86-64: with every kernel, and the portable one for size.
+FULL_LIMIT, PORTABLE_LIMIT = 500_000, 120_000
 
 #: Compilers for other targets and how to run what they make.
 TARGETS = {
@@ -72,6 +74,23 @@ def test_only_the_interface_is_exported(builds: Builds) -> None:
     exported = set(re.findall(r" T (\w+)$", nm, re.MULTILINE))
     header = (CSRC / "include" / "liteinterp.h").read_text()
     assert exported == set(re.findall(r"^LI_API[^;(]*?\b(li_\w+)\(", header, re.MULTILINE))
+
+
+def _loaded_bytes(objects: list[Path]) -> int:
+    """Code, constants and initialized data."""
+    rows = subprocess.run(["size", *map(str, objects)], check=True, capture_output=True, text=True).stdout.splitlines()
+    return sum(int(text) + int(data) for text, data, *_ in (row.split() for row in rows[1:]))
+
+
+def test_library_with_all_kernels_is_small(builds: Builds) -> None:
+    """With unwind tables, which CMakeLists.txt leaves out."""
+    assert 0 < _loaded_bytes(builds.objects(*COMMON)) < FULL_LIMIT
+
+
+@pytest.mark.slow
+def test_portable_library_is_small(builds: Builds) -> None:
+    objects = builds.objects("-Os", "-DLI_WITHOUT_AVX2", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables")
+    assert 0 < _loaded_bytes(objects) < PORTABLE_LIMIT
 
 
 def test_python_takes_a_library_without_threads(builds: Builds, tmp_path: Path) -> None:

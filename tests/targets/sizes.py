@@ -20,6 +20,9 @@ from pathlib import Path
 
 CSRC = Path(__file__).resolve().parents[2] / "csrc"
 
+#: Those of csrc/CMakeLists.txt that change the code, with its MinSizeRel.
+FLAGS = ("-std=c11", "-ffp-contract=off", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables", "-Os")
+
 #: What the files of src/ are, in the order of a net's life; a file that no row names is listed by its own name.
 STAGES = {
     "the file: flatbuffer access, check": ("li_check", "li_flatbuffer", "li_metadata"),
@@ -61,7 +64,7 @@ def compile_one(source: Path, folder: Path) -> Measured:
     compiler, size, nm = (
         shlex.split(os.environ.get(name, default)) for name, default in (("CC", "cc"), ("SIZE", "size"), ("NM", "nm"))
     )
-    flags = ["-std=c11", "-ffp-contract=off", "-Os", *shlex.split(os.environ.get("CFLAGS", ""))]
+    flags = [*FLAGS, *shlex.split(os.environ.get("CFLAGS", ""))]
     target = folder / f"{source.stem}.o"
     includes = [f"-I{CSRC / name}" for name in ("include", "src")]
     subprocess.run([*compiler, *flags, *includes, "-c", str(source), "-o", str(target)], check=True)
