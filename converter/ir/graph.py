@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .names import free_name
 from .types import DType, Origin, Quantization, Shape
 
 #: Option values by the field names of tflite.fbs; enums by their name ("SAME", "RELU6"), vectors as tuples.
@@ -142,10 +143,7 @@ class Graph:
 
     def unique_name(self, wish: str) -> str:
         """`wish`, or `wish_1`, `wish_2`, … where it is taken."""
-        taken = {value.name for value in self.values()}
-        if wish not in taken:
-            return wish
-        return next(name for i in range(1, len(taken) + 2) if (name := f"{wish}_{i}") not in taken)
+        return free_name(wish, {value.name for value in self.values()})
 
     def constant(self, wish: str, data: npt.NDArray[Any], quantization: Quantization | None = None) -> Value:
         """A new constant value. It joins the graph when a node reads it."""

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ..gen.ops import OPS
 from ..ir.graph import Graph, Node, Value
+from ..ir.names import Names
 from ..ir.types import DType, Quantization
 from ..ir.weighted import bias_of, filter_of, source_of
 from .activations import quantize_array, quantize_wide
@@ -61,7 +62,7 @@ class _Builder:
         self._scheme = scheme
         self._quantizations: Mapping[Value, Quantization] = scheme.quantizations
         #: Taken names. Activations keep theirs; a constant's goes to whichever form of it is made first.
-        self._names = {value.name for value in graph.values() if not value.is_constant}
+        self._names = Names(value.name for value in graph.values() if not value.is_constant)
         self._outputs = set(graph.outputs)
         self._nodes: list[Node] = []
         self._layers: list[Layer] = []
@@ -137,7 +138,7 @@ class _Builder:
         filter_int8 = self._filter(filter_of(node), codes, scales, axis)
         bias_name = bias_value.name if bias_value is not None else f"{node.output.name}_bias"
         bias_codes = Value(
-            self._unique(bias_name),
+            self._names.unique(bias_name),
             (channels,),
             BIASES[dtype],
             Quantization(tuple(units.tolist()), (0,) * channels, 0),
@@ -158,7 +159,7 @@ class _Builder:
         if key not in self._filters:
             quantization = Quantization(scales, (0,) * len(scales), axis)
             self._filters[key] = Value(
-                self._unique(source.name), codes.shape, DType.INT8, quantization, codes, source.origin
+                self._names.unique(source.name), codes.shape, DType.INT8, quantization, codes, source.origin
             )
         return self._filters[key]
 
@@ -169,7 +170,7 @@ class _Builder:
             return self._integer[key]
         if value.data is not None:
             codes = (quantize_wide if dtype is DType.INT16 else quantize_array)(value.data, quantization)
-            made = Value(self._unique(value.name), value.shape, dtype, quantization, codes, value.origin)
+            made = Value(self._names.unique(value.name), value.shape, dtype, quantization, codes, value.origin)
         else:
             own = self._scheme.held.get((value, dtype))
             held = self._integer.get((value, dtype, own)) if own is not None else None
@@ -177,7 +178,7 @@ class _Builder:
             # The integer form stands for the source's tensor only where this is how the value is held.
             is_held = quantization == own and quantization == self._quantizations.get(value)
             origin = value.origin if is_held and value in self._source.inputs else None
-            name = self._unique(f"{value.name}_{dtype.value}")
+            name = self._names.unique(f"{value.name}_{dtype.value}")
             made = Value(name, value.shape, dtype, quantization, None, origin)
             self._nodes.append(Node("QUANTIZE", [source], [made], {}, made.name))
         self._integer[key] = made
@@ -189,12 +190,12 @@ class _Builder:
             return self._plain[value]
         if value.is_constant:
             made = Value(
-                self._unique(value.name), value.shape, value.dtype, value.quantization, value.data, value.origin
+                self._names.unique(value.name), value.shape, value.dtype, value.quantization, value.data, value.origin
             )
             self._plain[value] = made
             return made
         held = self._home[value]
-        name = value.name if value in self._outputs else self._unique(f"{value.name}_float32")
+        name = value.name if value in self._outputs else self._names.unique(f"{value.name}_float32")
         made = Value(name, value.shape, value.dtype)
         self._nodes.append(Node("DEQUANTIZE", [held], [made], {}, made.name))
         self._plain[value] = made
@@ -203,7 +204,7 @@ class _Builder:
     def _integer_output(self, value: Value, dtype: DType) -> Value:
         quantization = self._scheme.held[value, dtype]
         # A graph output's name belongs to its float form.
-        name = self._unique(f"{value.name}_{dtype.value}") if value in self._outputs else value.name
+        name = self._names.unique(f"{value.name}_{dtype.value}") if value in self._outputs else value.name
         made = Value(name, value.shape, dtype, quantization, None, value.origin)
         self._integer[value, dtype, quantization] = made
         self._home[value] = made
@@ -213,12 +214,3 @@ class _Builder:
         made = Value(value.name, value.shape, value.dtype, value.quantization, None, value.origin, value.is_variable)
         self._plain[value] = made
         return made
-
-    def _unique(self, wish: str) -> str:
-        """`wish`, or `wish_1`, `wish_2`, … where it is taken."""
-        name, i = wish, 0
-        while name in self._names:
-            i += 1
-            name = f"{wish}_{i}"
-        self._names.add(name)
-        return name

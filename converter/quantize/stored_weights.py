@@ -19,6 +19,7 @@ import numpy as np
 
 from ..gen.ops import OPS
 from ..ir.graph import Graph, Node, Value
+from ..ir.names import Names
 from ..ir.types import DType, Quantization
 from ..ir.weighted import WEIGHTED, filter_of, position_of
 from .weight_scales import code_weights
@@ -75,7 +76,7 @@ class _Storing:
             [], list(graph.inputs), list(graph.outputs), graph.name,
             list(graph.input_names), list(graph.output_names), dict(graph.metadata),
         )  # fmt: skip
-        self._names = {value.name for value in graph.values()}
+        self._names = Names(value.name for value in graph.values())
         self._made: dict[tuple[Value, DType, int], Value] = {}
         self._layers: list[StoredLayer] = []
         self._kept: list[KeptConstant] = []
@@ -139,7 +140,7 @@ class _Storing:
         self._graph.nodes.append(node)
 
     def _dequantized(self, stored: Value) -> Value:
-        reals = Value(self._unique(f"{stored.name}_float32"), stored.shape)
+        reals = Value(self._names.unique(f"{stored.name}_float32"), stored.shape)
         self._graph.nodes.append(Node("DEQUANTIZE", [stored], [reals], {}, reals.name))
         return reals
 
@@ -148,7 +149,7 @@ class _Storing:
         key = (source, dtype, axis)
         if key not in self._made:
             assert source.data is not None
-            made = Value(self._unique(f"{source.name}_{dtype.value}"), source.shape, dtype, origin=source.origin)
+            made = Value(self._names.unique(f"{source.name}_{dtype.value}"), source.shape, dtype, origin=source.origin)
             if dtype is DType.FLOAT16:
                 made.data = source.data.astype(np.float16)
             else:
@@ -156,14 +157,6 @@ class _Storing:
                 made.quantization = Quantization(scales, (0,) * len(scales), axis)
             self._made[key] = made
         return self._made[key]
-
-    def _unique(self, wish: str) -> str:
-        name, i = wish, 0
-        while name in self._names:
-            i += 1
-            name = f"{wish}_{i}"
-        self._names.add(name)
-        return name
 
 
 def _with_inputs(node: Node, operands: Mapping[int, Value]) -> Node:

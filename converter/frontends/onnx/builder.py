@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -13,6 +12,7 @@ import numpy.typing as npt
 from ...errors import IRError
 from ...gen.ops import OPS
 from ...ir.graph import Graph, Node, OptionValue, Value
+from ...ir.names import Names
 from ...ir.types import DType, Origin, Shape
 from ...ops.registry import infer_shapes
 from .errors import STAGE, Refusal
@@ -37,7 +37,7 @@ class Builder:
         self._constants: dict[tuple[str, tuple[int, ...] | None], Value] = {}
         self._transposed: dict[tuple[Value, tuple[int, ...]], Value] = {}
         self._producers: dict[Value, Node] = {}
-        self._taken = _all_names(net)
+        self._names = Names(_all_names(net))
         self._node_name = ""
 
     # Reading -------------------------------------------------------------------------------------------------
@@ -58,7 +58,7 @@ class Builder:
         if key not in self._constants:
             data = self.array(tensor)
             suffix = "" if permutation is None else "_" + "".join(map(str, permutation))
-            name = tensor.name if permutation is None else self._unique(tensor.name + suffix)
+            name = tensor.name if permutation is None else self._names.unique(tensor.name + suffix)
             value = _constant(name, data if permutation is None else data.transpose(permutation))
             value.origin = Origin(tensor.name, permutation)
             self._constants[key] = value
@@ -110,7 +110,7 @@ class Builder:
             self.bind(to, output)
             output.origin = Origin(to.name)
         else:
-            output = Value(self._unique(name), shape, wanted, origin=origin)
+            output = Value(self._names.unique(name), shape, wanted, origin=origin)
         node.outputs.append(output)
         self.graph.nodes.append(node)
         self._producers[output] = node
@@ -128,7 +128,7 @@ class Builder:
         """Append an operator with several outputs: the values of tensors of the model, None where nothing reads one."""
         dtype = _output_type(op, inputs, None)
         outputs = [
-            Value(self._unique(f"{name}_{i}") if tensor is None else tensor.name, (), dtype)
+            Value(self._names.unique(f"{name}_{i}") if tensor is None else tensor.name, (), dtype)
             for i, tensor in enumerate(to)
         ]
         node = Node(op, list(inputs), outputs, dict(options), self._node_name)
@@ -184,7 +184,7 @@ class Builder:
         """A constant that the model does not hold as such."""
         if data.dtype.kind == "f" and not np.isfinite(data).all() and not self.not_finite:
             raise Refusal("its constants overflow float32 when they are combined", "Check its parameters")
-        return _constant(self._unique(name), data)
+        return _constant(self._names.unique(name), data)
 
     def indices(self, name: str, numbers: npt.ArrayLike) -> Value:
         """A constant int32 operand: a shape, axes, paddings, a permutation."""
@@ -233,17 +233,11 @@ class Builder:
     def _copy(self, value: Value, name: str) -> Value:
         self._node_name = name
         if value.name == name:  # the output is what users know by this name; an input keeps it in the signature
-            value.name = self._unique(f"{name}_{'constant' if value.is_constant else 'input'}")
+            value.name = self._names.unique(f"{name}_{'constant' if value.is_constant else 'input'}")
         output = self.reshape(value, value.shape, name=f"{name}_copy")
         output.name = name
         output.origin = Origin(name)
         return output
-
-    def _unique(self, wish: str) -> str:
-        names = itertools.chain([wish], (f"{wish}_{i}" for i in itertools.count(1)))
-        name = next(name for name in names if name not in self._taken)
-        self._taken.add(name)
-        return name
 
 
 def dtype_of(tensor: Tensor) -> DType:
