@@ -2,61 +2,39 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from . import backend, frontends, passes
-from .budget import Budget, Evaluation, Evaluator, keep_budget, weigh
-from .calibrate import Cache, Effort, collect, default_folder, suspicion
+from .budget import Evaluation, weigh
 from .errors import Blocker, InvalidModelError, UsageError
 from .execute import CExecutor, state_bytes
 from .files import check_writable, write_whole
 from .ir.executor import Executor
 from .ir.graph import Graph
-from .ir.statistics import pin_range
+from .ir.needs import InputNeed, Samples
 from .ir.types import DType
-from .ledger import measure_layers
 from .options import EFFORTS, QUANTIZE_MODES, Options
 from .plan import plan_memory
-from .quantize import WEIGHT_TYPES, WeightType, quantize, quantize_weights
+from .progress import Progress, silent
+from .quantize import WEIGHT_TYPES
+from .quantize_stage import Lowered, Task, lower, open_budget
 from .report import History, Report, make_report
 
 if TYPE_CHECKING:
     import onnx
 
+__all__ = ["STAGES", "Conversion", "InputNeed", "Progress", "Samples", "convert", "is_quantized"]
+
 #: Stages that leave a graph: `Options.dump_after` names one of them.
 STAGES = ("load", "passes", "quantize")
-
-Sample = Mapping[str, npt.ArrayLike]
-
-
-@dataclass(frozen=True)
-class InputNeed:
-    """What calibration samples must hold for one input: its source name, exact shape and element type."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: np.dtype[np.generic]
-
-
-#: Samples map input names to arrays with the batch dimension. A function is handed the model's inputs first.
-Samples = Iterable[Sample] | Callable[[Sequence[InputNeed]], Iterable[Sample]]
-
-
-class Progress(Protocol):
-    """Told what is going on: the stage, and how many of its steps are done, of how many where that is known."""
-
-    def __call__(self, stage: str, done: int, total: int | None) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -97,83 +75,51 @@ def convert(
     `output` is only checked, so that a path that cannot be written is found before the work. Raises ConvertError, whose
     subclasses carry the exit status. Nothing is written before `Conversion.save`, so stopping leaves nothing behind.
     """
-    options, executor, say = options or Options(), executor or CExecutor(), progress or _silent
+    options, executor, say = options or Options(), executor or CExecutor(), progress or silent
     _check_options(options)
     if output is not None:
         check_writable(Path(output))
+    dumps = _Dumps(options.dump_after)
 
     say("load", 0, None)
     source = Path(model) if isinstance(model, str) else model
     with _collecting_warnings() as warnings:
         graph = frontends.load(source, options)
     _refuse_nan(graph)
+    dumps.offer("load", graph)
     history = History(source, options, Counter(node.op for node in graph.nodes), warnings=warnings)
-    dump = _dump_after("load", graph, options, None)
-    budget: Budget | None = None
+
     if is_quantized(graph):
-        budget = _budget(graph, options, None, executor)
         if evaluation is not None:
             raise UsageError.at(
                 "convert", "max_drop", "the model is quantized already: there is no float model beside it"
             )
         history.warnings += ["the model is quantized already: its arithmetic stays, only its memory is planned anew"]
+        budget = open_budget(graph, options, None, executor)
+        lowered = Lowered(graph)
     else:
         say("passes", 0, None)
         history.passes = passes.optimize(graph, executor)
-        dump = _dump_after("passes", graph, options, dump)
-        folded = None if options.fold_input is None else passes.fold_input(graph, *options.fold_input)
-        history.folded = folded
-        budget = _budget(graph, options, evaluation, executor, folded)
-        if options.quantize in ("int8", "int16x8"):
-            rows = _open_samples(graph, samples)
-            calibration = collect(
-                graph,
-                rows,
-                executor,
-                limit=options.calib_n,
-                prepare={} if folded is None else {folded.name: folded.prepare},
-                effort=Effort(options.workers, _cache(graph, options, folded)),
-                progress=partial(say, "calibrate"),
-            )
-            if folded is None and (suspected := suspicion(graph, calibration, executor)) is not None:
-                calibration = replace(calibration, warnings=(*calibration.warnings, suspected))
-            if folded is not None:
-                calibration = pin_range(calibration, folded.value, folded.range)
-            history.calibration = calibration
-            if budget is not None and budget.evaluator is not None and calibration.manifest is not None:
-                budget.evaluator.refuse(calibration.manifest)
-            if budget is None:
-                history.quantized = quantize(graph, calibration, options, executor, partial(say, "quantize"))
-            else:
-                history.quantized, history.budget = keep_budget(graph, calibration, options, budget, executor, say)
-            history.layer_errors = measure_layers(history.quantized, calibration, options, executor)
-            graph = history.quantized.graph
-            _check_folded(graph, folded)
-            dump = _dump_after("quantize", graph, options, dump)
-        elif options.quantize in WEIGHT_TYPES:
-            kind: WeightType = options.quantize
-            if samples is not None and kind != "float16":
-                rows = _open_samples(graph, samples)
-                history.calibration = collect(
-                    graph, rows, executor, limit=options.calib_n, progress=partial(say, "calibrate")
-                )
-            say("quantize", 0, None)
-            history.stored, history.storing = quantize_weights(graph, kind, history.calibration, options, executor)
-            graph = history.stored.graph
-            dump = _dump_after("quantize", graph, options, dump)
-        if samples is not None and history.calibration is None:
+        dumps.offer("passes", graph)
+        history.folded = None if options.fold_input is None else passes.fold_input(graph, *options.fold_input)
+        budget = open_budget(graph, options, evaluation, executor, history.folded)
+        lowered = lower(Task(graph, options, executor, samples, history.folded, budget, say))
+        if lowered.graph is not graph:
+            dumps.offer("quantize", lowered.graph)
+        if samples is not None and lowered.calibration is None:
             history.warnings += [f"calibration data is not used: {options.quantize} has no use for it"]
-    if options.dump_after is not None and dump is None:
-        history.warnings += [f"there was no stage {options.dump_after!r} in this conversion: nothing is dumped"]
+    history.warnings += dumps.missing()
+
     say("plan", 0, None)
-    plan = plan_memory(graph)
+    plan = plan_memory(lowered.graph)
     say("write", 0, None)
-    content = backend.write(graph, plan, _metadata(history))
+    content = backend.write(lowered.graph, plan, _metadata(lowered, history.folded))
     state = state_bytes(content)
-    if budget is not None and history.budget is None:
-        history.budget = weigh(budget, graph, len(content), plan.arena_bytes + state.total)
-    report = make_report(history, graph, plan, state, len(content))
-    return Conversion(content, report, dump)
+    outcome = lowered.outcome
+    if budget is not None and outcome is None:
+        outcome = weigh(budget, lowered.graph, len(content), plan.arena_bytes + state.total)
+    report = make_report(history, lowered, outcome, plan, state, len(content))
+    return Conversion(content, report, dumps.kept)
 
 
 def is_quantized(graph: Graph) -> bool:
@@ -182,78 +128,14 @@ def is_quantized(graph: Graph) -> bool:
     return any(v.quantization is not None and v.dtype in integers for v in graph.values())
 
 
-def input_needs(graph: Graph) -> tuple[InputNeed, ...]:
-    """What samples for a graph must hold."""
-    names = graph.input_names or [value.name for value in graph.inputs]
-    return tuple(
-        InputNeed(name, value.shape, value.dtype.numpy) for name, value in zip(names, graph.inputs, strict=True)
-    )
-
-
-def _cache(graph: Graph, options: Options, folded: passes.FoldedInput | None) -> Cache | None:
-    """Where statistics of this float graph are kept."""
-    if options.cache is None:
-        return None
-    model = hashlib.sha256(backend.write(graph) + repr(folded).encode()).hexdigest()
-    return Cache(Path(options.cache) if options.cache else default_folder(), model)
-
-
-def _metadata(history: History) -> dict[str, bytes]:
+def _metadata(lowered: Lowered, folded: passes.FoldedInput | None) -> dict[str, bytes]:
     """What the file tells of the samples that calibrated it, and of an input that takes bytes."""
-    manifest = None if history.calibration is None else history.calibration.manifest
+    manifest = None if lowered.calibration is None else lowered.calibration.manifest
     found = {} if manifest is None else {backend.CALIBRATION: backend.calibration(manifest)}
-    if (folded := history.folded) is not None:
+    if folded is not None:
         entry = backend.folded_input(folded.name, folded.factors, folded.summands, folded.axis)
         found[backend.FOLDED_INPUT] = entry
     return found
-
-
-def _check_folded(graph: Graph, folded: passes.FoldedInput | None) -> None:
-    """An input that stayed float32 takes no bytes. Raises UsageError."""
-    if folded is not None and any(v.name == folded.value and v.dtype is DType.FLOAT32 for v in graph.inputs):
-        raise UsageError.at(
-            "convert",
-            "fold_input",
-            f"input {folded.name!r} stays float32: operators that read it have no int8 form, or were kept in float32",
-            "Convert without it, and normalise in front of the model",
-        )
-
-
-class _Folded:
-    """Samples of the source model as the graph takes them. Re-iterable as they are."""
-
-    def __init__(self, rows: Iterable[Sample], folded: passes.FoldedInput) -> None:
-        self._rows, self._folded = rows, folded
-
-    def __iter__(self) -> Iterator[Sample]:
-        for row in self._rows:
-            x = np.asarray(row[self._folded.name], np.float32)
-            yield {**row, self._folded.name: self._folded.prepare(x)}
-
-
-def _budget(
-    graph: Graph,
-    options: Options,
-    evaluation: Evaluation | None,
-    executor: Executor,
-    folded: passes.FoldedInput | None = None,
-) -> Budget | None:
-    """What the conversion has to keep within; None where nothing is asked."""
-    if evaluation is None and options.max_size is None and options.max_memory is None:
-        return None
-    judge = None
-    if evaluation is not None:
-        rows = evaluation.open(input_needs(graph))
-        judge = Evaluator(graph, rows if folded is None else _Folded(rows, folded), evaluation, executor)
-    return Budget(options.max_size, options.max_memory, judge)
-
-
-def _open_samples(graph: Graph, samples: Samples | None) -> Iterable[Sample]:
-    if samples is None:
-        raise UsageError.at(
-            "convert", "quantize='int8'", "needs calibration data", "Give 100 or so typical inputs, or choose float32"
-        )
-    return samples(input_needs(graph)) if callable(samples) else samples
 
 
 def _check_options(options: Options) -> None:
@@ -285,6 +167,24 @@ def _check_options(options: Options) -> None:
         wrong.append(Blocker("dump_after", f"is {options.dump_after!r}", f"It can be {', '.join(STAGES)}"))
     if wrong:
         raise UsageError("options", wrong)
+
+
+class _Dumps:
+    """Keeps the graph after the stage that is asked for, as a file."""
+
+    def __init__(self, wanted: str | None) -> None:
+        self._wanted = wanted
+        self.kept: tuple[str, bytes] | None = None
+
+    def offer(self, stage: str, graph: Graph) -> None:
+        if stage == self._wanted:
+            self.kept = stage, backend.write(graph)
+
+    def missing(self) -> list[str]:
+        """A warning where a stage is asked for that this conversion did not have."""
+        if self._wanted is None or self.kept is not None:
+            return []
+        return [f"there was no stage {self._wanted!r} in this conversion: nothing is dumped"]
 
 
 class _Collector(logging.Handler):
@@ -321,13 +221,3 @@ def _refuse_nan(graph: Graph) -> None:
     ]
     if poisoned:
         raise InvalidModelError("load", poisoned)
-
-
-def _dump_after(
-    stage: str, graph: Graph, options: Options, before: tuple[str, bytes] | None
-) -> tuple[str, bytes] | None:
-    return (stage, backend.write(graph)) if options.dump_after == stage else before
-
-
-def _silent(stage: str, done: int, total: int | None) -> None:
-    """Progress that nobody wants to see."""

@@ -13,6 +13,7 @@ from ..ir.graph import Graph, Node
 from ..ir.statistics import Calibration
 from ..options import Options
 from ..plan import plan_memory
+from ..progress import Progress
 from ..quantize import Quantized, quantize
 from .evaluation import Evaluator, Judgement
 from .search import Candidate, Found, Workshop, search
@@ -22,8 +23,6 @@ from .units import Mixture, quantized_nodes
 EXIT = {"met": 0, "missed": 4, "undecided": 6}
 #: Held-out samples that rank units.
 RANKING_SAMPLES = 8
-
-Progress = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True)

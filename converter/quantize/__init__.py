@@ -20,6 +20,7 @@ from .evaluate import output_sqnr_db
 from .kept import kept_outputs
 from .layer_fit import fit_layers
 from .mask_constants import clamp_mask_constants
+from .precisions import precisions_of
 from .range_search import search_ranges
 from .scheme import KeptFloat, Scheme, decide
 from .stored_fit import fit_stored
@@ -126,18 +127,8 @@ def quantize(
     first output, another precision than int8; `task` measures steps.
     """
     ledger = _Ledger(calibration, executor, task)
-    floats = {
-        **{name: "the budget asks for it" for name, precision in (mixture or {}).items() if precision == "float32"},
-        **kept_outputs(graph, options.keep_float),
-    }
-    wide = {name for name, precision in (mixture or {}).items() if precision == "int16"}
-    wide |= set(kept_outputs(graph, options.keep_int16, "--keep-int16"))
-    chosen = partial(
-        decide,
-        float_borders=options.io == "float32",
-        float_outputs=floats,
-        wide_outputs=None if options.quantize == "int16x8" else wide,
-    )
+    precisions = precisions_of(graph, options, mixture or {})
+    chosen = partial(decide, precisions=precisions, float_borders=options.io == "float32")
     scheme, ranges = chosen(graph, calibration.ranges), calibration.ranges
     plain = apply(graph, scheme)
     ledger.offer("min-max ranges", _counted(scheme), plain)
@@ -161,7 +152,7 @@ def quantize(
         made, changed = applied(graph, scheme, calibration)
         ledger.offer("bias correction", f"{changed} of {len(made.layers)} layers", made)
     if "separate outputs" in steps and options.io == "float32" and (unlike := unlike_outputs(graph, scheme, ranges)):
-        separated = partial(chosen, float_outputs={**floats, **unlike})
+        separated = partial(chosen, precisions=precisions.with_floats(unlike))
         tried = separated(graph, ranges)
         made, _ = applied(graph, tried, calibration)
         if ledger.offer("separate outputs", f"{len(unlike)} operators join parts of unlike ranges in float32", made):

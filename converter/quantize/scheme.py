@@ -12,7 +12,7 @@ An operator's `quantize` kind in ops.toml says what its int8 form asks for:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +24,7 @@ from ..ir.types import DType, Quantization
 from ..ir.weighted import bias_of, filter_of, position_of, source_of
 from .activations import INT16_MAX, activation_quantization, representable, wide_quantization
 from .bias import bias_limit, smallest_output_scale, wide_bias_limit
+from .precisions import Precisions
 from .weights import channel_scales
 
 POOLS = ("AVERAGE_POOL_2D", "MAX_POOL_2D")
@@ -66,26 +67,20 @@ class Scheme:
 def decide(
     graph: Graph,
     ranges: Ranges,
+    precisions: Precisions | None = None,
     *,
     float_borders: bool = False,
-    float_outputs: Mapping[str, str] | None = None,
-    wide_outputs: Collection[str] | None = (),
 ) -> Scheme:
     """Choose integer nodes and the quantization of every value they touch.
 
-    Nodes whose first output has a reason in `float_outputs` stay float32. Those whose first output is in `wide_outputs`
-    compute in int16 where they have such a form, otherwise they stay float32; None means all of them.
+    Nodes compute in what `precisions` asks for (int8 where nothing else is said), in float32 without such a form.
 
     With `float_borders` the graph's inputs and outputs stay float32: what only copies one to the other does as well.
     """
-    asked = float_outputs or {}
-    candidates = [node for node in graph.nodes if _is_float(node)]
-    wide = {node for node in candidates if wide_outputs is None or node.outputs[0].name in wide_outputs}
-    reasons = {
-        node: asked.get(node.outputs[0].name) or _why_not(node, DType.INT16 if node in wide else DType.INT8)
-        for node in candidates
-    }
-    chosen = {node: DType.INT16 if node in wide else DType.INT8 for node in candidates if reasons[node] is None}
+    wanted = precisions or Precisions()
+    asked = {node: wanted.of(node) for node in graph.nodes if _is_float(node)}
+    reasons = {node: precision.reason or why_not(node, precision.dtype) for node, precision in asked.items()}
+    chosen = {node: precision.dtype for node, precision in asked.items() if reasons[node] is None}
     for node in _pointless_copies(graph, set(chosen), float_borders):
         del chosen[node]
         reasons[node] = "nothing but float32 is around it"
@@ -141,7 +136,7 @@ def _is_float(node: Node) -> bool:
     return any(value.dtype is DType.FLOAT32 for value in (*node.inputs, *node.outputs) if value is not None)
 
 
-def _why_not(node: Node, wanted: DType) -> str | None:
+def why_not(node: Node, wanted: DType) -> str | None:
     """Why a node has no form of an integer type here; None when it has one."""
     spec = OPS.get(node.op)
     if spec is None:

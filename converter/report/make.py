@@ -14,11 +14,11 @@ from ..ir.memory import MemoryPlan, StateBytes
 from ..ir.statistics import Calibration
 from ..ir.types import DType
 from ..ir.weighted import WEIGHTED, filter_of, source_of
-from ..ledger import LayerError
 from ..ops.registry import macs
 from ..options import Options
 from ..passes import FoldedInput, PassRecord
-from ..quantize import KeptFloat, Quantized, Step, StoredWeights
+from ..quantize import KeptFloat, Quantized, StoredWeights
+from ..quantize_stage import Lowered
 from .rows import (
     Border,
     BytesRow,
@@ -43,19 +43,15 @@ class History:
     #: Operators of the loaded graph.
     source_operators: Counter[str]
     passes: tuple[PassRecord, ...] = ()
-    calibration: Calibration | None = None
     folded: FoldedInput | None = None
-    quantized: Quantized | None = None
-    layer_errors: tuple[LayerError, ...] = ()
-    stored: StoredWeights | None = None
-    budget: Outcome | None = None
-    storing: tuple[Step, ...] = ()
     warnings: list[str] = field(default_factory=list)
 
 
-def make_report(history: History, graph: Graph, plan: MemoryPlan, state: StateBytes, file_bytes: int) -> Report:
-    """The report of a conversion whose final graph, memory plan, state and file size are these."""
-    calibration, quantized, options = history.calibration, history.quantized, history.options
+def make_report(
+    history: History, lowered: Lowered, outcome: Outcome | None, plan: MemoryPlan, state: StateBytes, file_bytes: int
+) -> Report:
+    """The report of a conversion whose final graph, outcome of a budget, memory plan, state and file size are these."""
+    graph, calibration, quantized, options = lowered.graph, lowered.calibration, lowered.quantized, history.options
     path = history.source if isinstance(history.source, Path) else None
     return Report(
         source=str(path) if path is not None else "model in memory",
@@ -67,15 +63,15 @@ def make_report(history: History, graph: Graph, plan: MemoryPlan, state: StateBy
         operators=_operator_counts(history.source_operators, graph),
         passes=history.passes,
         tensors=() if quantized is None or calibration is None else _tensor_rows(quantized, calibration),
-        layers=_layer_rows(quantized) if quantized is not None else _stored_rows(history.stored),
-        kept_float=_float_rows(quantized.kept_float) if quantized is not None else _kept_rows(history.stored),
-        layer_errors=history.layer_errors,
-        steps=quantized.steps if quantized is not None else history.storing,
-        budget=history.budget,
+        layers=_layer_rows(quantized) if quantized is not None else _stored_rows(lowered.stored),
+        kept_float=_float_rows(quantized.kept_float) if quantized is not None else _kept_rows(lowered.stored),
+        layer_errors=lowered.layer_errors,
+        steps=lowered.steps,
+        budget=outcome,
         sizes=_sizes(path.stat().st_size if path is not None else None, file_bytes, graph, plan),
         memory=_memory(graph, plan, state),
         runtimes=_runtimes(graph),
-        warnings=_warnings(history, graph),
+        warnings=_warnings(history, lowered),
     )
 
 
@@ -83,15 +79,15 @@ def _border_type(graph: Graph) -> str:
     return "/".join(sorted({value.dtype.value for value in graph.inputs + graph.outputs}))
 
 
-def _warnings(history: History, graph: Graph) -> tuple[str, ...]:
+def _warnings(history: History, lowered: Lowered) -> tuple[str, ...]:
     found = list(history.warnings)
-    if history.calibration is not None:
-        found += history.calibration.warnings
-    if history.quantized is not None:
-        found += history.quantized.notes
+    if lowered.calibration is not None:
+        found += lowered.calibration.warnings
+    if lowered.quantized is not None:
+        found += lowered.quantized.notes
     if history.folded is not None:
         found += [f"input {history.folded.name!r} takes bytes: {history.folded.how}"]
-    transposes = [node for node in graph.nodes if node.op == "TRANSPOSE"]
+    transposes = [node for node in lowered.graph.nodes if node.op == "TRANSPOSE"]
     if transposes:
         moved = sum(node.output.size_bytes for node in transposes)
         names = ", ".join(node.name or node.output.name for node in transposes[:3])
