@@ -6,13 +6,13 @@ import dataclasses
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .element_types import NUMPY_TYPES
-from .errors import InvalidFileError, LiteinterpError, UsageError
+from .errors import InvalidFileError, LiteinterpError, UnsupportedError, UsageError
 from .files import read_model_bytes
 from .gen.ops import DOCS, IN_TFLM, LITERT_SINCE, SUPPORTED
 from .gen.tflite import TensorType
@@ -85,12 +85,14 @@ class Inspection:
     tensors: tuple[TensorRow, ...]
     constant_bytes: int
     macs: int
-    #: Exact bytes per kernel set; empty where the model does not run here.
+    #: Exact bytes per kernel set, or per target where targets were named; empty where the model does not run here.
     memory: dict[str, Need]
     #: How the state of the first kernel set comes about; None where the model does not run here.
     state: StateParts | None
     #: Every operator in order, with bytes of the first kernel set; empty where the model does not run here.
     nodes: tuple[NodeRow, ...]
+    #: What was asked for; then the nodes are listed anyway.
+    targets: tuple[str, ...]
     metadata: dict[str, int]
     #: What the metadata entry min_runtime_version says: a TensorFlow release; "" without one.
     min_runtime: str
@@ -121,7 +123,16 @@ class Inspection:
         if self.memory:
             yield Table(
                 "memory in bytes, exact",
-                ("kernels", "arena", "lower bound", "gap", "state", "scratch", "packed", "plan"),
+                (
+                    "target" if self.targets else "kernels",
+                    "arena",
+                    "lower bound",
+                    "gap",
+                    "state",
+                    "scratch",
+                    "packed",
+                    "plan",
+                ),
                 tuple(
                     (
                         name,
@@ -133,14 +144,13 @@ class Inspection:
                     for name, need in self.memory.items()
                 ),
             )
-        if everything and self.nodes:
+        if (everything or self.targets) and self.nodes:
+            first = next(iter(self.memory))
             yield Table(
-                f"operators in order, bytes with {next(iter(self.memory))} kernels",
-                ("", "computes", "operator", "MACs", "state", "packed", "scratch"),
+                f"operators in order, bytes {f'on {first}' if self.targets else f'with {first} kernels'}",
+                ("", "computes", "operator", "MACs", "arena", "state", "packed", "scratch"),
                 tuple(
-                    (str(n.index), n.name, n.operator)
-                    + tuple(f"{number:,}" for number in (n.macs, n.state_bytes, n.packed_bytes, n.scratch_bytes))
-                    for n in self.nodes
+                    (str(n.index), n.name, n.operator, *(f"{number:,}" for number in _numbers(n))) for n in self.nodes
                 ),
                 numeric_from=3,
             )
@@ -177,9 +187,17 @@ class Inspection:
         return "\n".join(map(printable, parts))
 
 
-def inspect(path: str | os.PathLike[str]) -> Inspection:
-    """Describe a `.tflite` file. Raises UsageError when it cannot be read, InvalidFileError when it is none."""
-    from .net import ModelBytes
+def inspect(path: str | os.PathLike[str], targets: Sequence[str] = ()) -> Inspection:
+    """Describe a `.tflite` file; with `targets`, its memory on each of these instead of on this machine.
+
+    Raises UsageError when it cannot be read or a target is not known, InvalidFileError when it is none,
+    UnsupportedError when this build does not know the sizes of a target.
+    """
+    from .net import TARGETS, ModelBytes
+
+    unknown = [target for target in targets if target not in TARGETS]
+    if unknown:
+        raise UsageError(f"unknown target {', '.join(map(repr, unknown))}; there are {', '.join(TARGETS)}")
 
     content = read_model_bytes(path)
     if Path(path).suffix == ".onnx" and content[4:8] != b"TFL3":
@@ -189,7 +207,7 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
         file = ModelFile(content)
     except ValueError as error:
         raise InvalidFileError(f"The model is not a valid Flatbuffer buffer: {error}") from error
-    memory, net, refusal = _memory(model, file)
+    memory, net, nodes, refusal = _memory(model, file, tuple(dict.fromkeys(targets)))
     tensors = tuple(_tensor(file, index) for index in range(len(file.tensors)))
     operators = tuple(_operators(file))
     return Inspection(
@@ -206,7 +224,8 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
         macs=sum(row.macs for row in operators),
         memory=memory,
         state=None if net is None else state_parts(net),
-        nodes=() if net is None else node_rows(net, file),
+        nodes=nodes,
+        targets=tuple(dict.fromkeys(targets)),
         metadata=file.metadata_sizes(),
         min_runtime=(file.metadata("min_runtime_version") or b"").rstrip(b"\0").decode("ascii", "replace"),
         runtimes=(RuntimeRow("liteinterp", not refusal, refusal), *_others(file)),
@@ -219,17 +238,38 @@ def operators_table() -> Table:
     return Table("operators of .tflite files", ("operator", "LiteRT since", "TFLite Micro", ""), rows, numeric_from=4)
 
 
-def _memory(model: ModelBytes, file: ModelFile) -> tuple[dict[str, Need], Net | None, str]:
-    """Bytes with the best and with the portable kernels and a net with the best, or why the model does not run."""
-    from .net import Net, Request, plan
+def _memory(
+    model: ModelBytes, file: ModelFile, targets: tuple[str, ...]
+) -> tuple[dict[str, Need], Net | None, tuple[NodeRow, ...], str]:
+    """Bytes on the targets, else with the best and with the portable kernels of this machine; a net of this machine;
+    what each operator takes on the first of the targets; or why the model does not run."""
+    from .net import PLAN_ONLY, TARGETS, Net, Request, plan, plan_operators
 
     try:
         dims = file.open_input_dims()
         net = Net(model, Request(input_dims=dims))
-        kernels = dict.fromkeys((net.kernels, "ref"))
-        return {name: plan(model, Request(isa=name, input_dims=dims)) for name in kernels}, net, ""
+        if not targets:
+            kernels = dict.fromkeys((net.kernels, "ref"))
+            memory = {name: plan(model, Request(isa=name, input_dims=dims)) for name in kernels}
+            return memory, net, node_rows(net, file), ""
     except LiteinterpError as error:
-        return {}, None, str(error)
+        return {}, None, (), str(error)
+    memory, shares = {}, []
+    for target in targets:
+        try:
+            need, own = plan_operators(model, net.operations, Request(PLAN_ONLY, TARGETS[target], input_dims=dims))
+        except UnsupportedError as error:
+            raise UnsupportedError(
+                f"target {target}: this build of the library has no such kernels, so it cannot say their "
+                "sizes; a build for that processor can"
+            ) from error
+        memory[target] = need
+        shares.append(own)
+    return memory, net, node_rows(net, file, shares[0]), ""
+
+
+def _numbers(row: NodeRow) -> tuple[int, ...]:
+    return row.macs, row.arena_bytes, row.state_bytes, row.packed_bytes, row.scratch_bytes
 
 
 def _others(file: ModelFile) -> Iterator[RuntimeRow]:

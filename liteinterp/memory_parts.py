@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from .model_file import ModelFile
 from .work import macs
 
 if TYPE_CHECKING:
-    from .net import Net
+    from .net import Net, OperatorBytes
 
 #: Records of the C runtime (csrc/src/li_internal.h), the same on every target.
 HEADER_BYTES, TENSOR_BYTES, OPERATOR_BYTES, ALIGNMENT = 192, 64, 40, 16
@@ -50,8 +51,11 @@ class NodeRow:
     name: str
     operator: str
     macs: int
+    #: Of the arena, the bytes of all tensors that are alive while it runs.
+    arena_bytes: int
     state_bytes: int
     packed_bytes: int
+    #: Of one thread.
     scratch_bytes: int
 
 
@@ -70,16 +74,41 @@ def state_parts(net: Net) -> StateParts:
     return StateParts(header, tensors, operators, multipliers, variables, net.need.state - end)
 
 
-def node_rows(net: Net, file: ModelFile) -> tuple[NodeRow, ...]:
-    """Every operator in order of execution."""
+def node_rows(net: Net, file: ModelFile, own: Sequence[OperatorBytes] | None = None) -> tuple[NodeRow, ...]:
+    """Every operator in order of execution, with bytes of the net's kernels, or of those that `own` holds."""
     names = {row.tensor: row.source for row in file.provenance()}
+    alive = alive_bytes(net, file)
     rows = []
     for operator in file.operators:
-        own, result = net.operator_bytes(operator.index), operator.outputs[0] if operator.outputs else -1
-        name = names.get(result) or file.tensor_name(result)
-        work = macs(file, operator)
-        rows.append(NodeRow(operator.index, name, operator.name, work, own.state, own.packed, own.scratch))
+        index, result = operator.index, operator.outputs[0] if operator.outputs else -1
+        name, work = names.get(result) or file.tensor_name(result), macs(file, operator)
+        add = net.operator_bytes(index) if own is None else own[index]
+        rows.append(NodeRow(index, name, operator.name, work, alive[index], add.state, add.packed, add.scratch))
     return tuple(rows)
+
+
+def alive_bytes(net: Net, file: ModelFile) -> tuple[int, ...]:
+    """Bytes of the arena that hold something while each operator runs: where the net has placed what was made before or
+    by it and is read by it or later, or left behind. Tensors that share bytes count once."""
+    first: dict[int, int] = {}
+    last: dict[int, int] = {}
+    for operator in file.operators:
+        first |= dict.fromkeys(operator.outputs, operator.index)
+        last |= dict.fromkeys((*operator.inputs, *operator.outputs), operator.index)
+    last |= dict.fromkeys(file.outputs, len(file.operators))
+    spans = [(first.get(tensor, 0), last.get(tensor, -1), span) for tensor, span in net.arena_spans().items()]
+    return tuple(
+        _covered([span for begin, end, span in spans if begin <= operator.index <= end]) for operator in file.operators
+    )
+
+
+def _covered(spans: list[tuple[int, int]]) -> int:
+    """Length of the union of spans."""
+    total = reached = 0
+    for start, end in sorted(spans):
+        total += max(0, end - max(start, reached))
+        reached = max(reached, end)
+    return total
 
 
 def _rounded(size: int) -> int:

@@ -26,6 +26,7 @@ KEEP_INPUTS: int = lib.LI_KEEP_INPUTS
 EXACT: int = lib.LI_EXACT
 IGNORE_PLAN: int = lib.LI_IGNORE_PLAN
 NO_PACK: int = lib.LI_NO_PACK
+PLAN_ONLY: int = lib.LI_PLAN_ONLY
 
 #: Names of kernel sets for LITEINTERP_ISA and --isa.
 ISA: Mapping[str, int] = {
@@ -35,6 +36,15 @@ ISA: Mapping[str, int] = {
     "neon": lib.LI_ISA_NEON,
     "dotprod": lib.LI_ISA_DOTPROD,
     "avx512vnni": lib.LI_ISA_AVX512_VNNI,
+}
+
+#: Names of targets for `inspect --target` and `convert --pack`, and the kernel set of each.
+TARGETS: Mapping[str, str] = {
+    "portable": "ref",
+    "x86-64-avx2": "avx2",
+    "x86-64-avx512vnni": "avx512vnni",
+    "aarch64-neon": "neon",
+    "aarch64-dotprod": "dotprod",
 }
 
 #: Called before (False) and after (True) each operator with its index; an answer other than None or 0 cancels.
@@ -160,8 +170,7 @@ class Net:
         request = request or Request()
         self._pool = _Pool(request.threads)
         options = _Options(request, self._pool)
-        need = _plan(model, options)
-        self.need = need
+        self.need = need = _plan(model, options)[0]
         self._parts = [_aligned(size) for size in (need.arena, need.scratch, need.state, need.packed)]
         memory = ffi.new("li_memory *")
         for name, part in zip(("arena", "scratch", "state", "packed"), self._parts, strict=True):
@@ -286,9 +295,17 @@ class Net:
 
     def operator_bytes(self, index: int) -> OperatorBytes:
         """What an operator adds to the net's memory (`li_operator_bytes`)."""
-        parts = [ffi.new("size_t *") for _ in range(3)]
-        lib.li_operator_bytes(self._net, index, *parts)
-        return OperatorBytes(*(int(part[0]) for part in parts))
+        return _operator_bytes(self._net, index)
+
+    def arena_spans(self) -> dict[int, tuple[int, int]]:
+        """Tensor -> where its bytes begin and end in the arena, of those that lie there."""
+        base, spans = int(self._parts[0].ctypes.data), {}
+        for index in range(int(lib.li_tensors(self._net))):
+            tensor = lib.li_tensor_at(self._net, index)
+            start = int(ffi.cast("uintptr_t", lib.li_tensor_data(tensor))) - base
+            if 0 <= start < self.need.arena:
+                spans[index] = (start, start + int(lib.li_tensor_bytes(tensor)))
+        return spans
 
     def readable(self, index: int) -> bool:
         """Whether a tensor has bytes of its own to look at."""
@@ -365,7 +382,15 @@ class ModelBytes:
 
 def plan(model: ModelBytes, request: Request | None = None) -> Need:
     """The memory that a net would need (`li_plan`). Raises as Net does."""
-    return _plan(model, _Options(request or Request()))
+    return _plan(model, _Options(request or Request()))[0]
+
+
+def plan_operators(model: ModelBytes, operations: int, request: Request) -> tuple[Need, tuple[OperatorBytes, ...]]:
+    """The memory that a net would need, and the share of each of its `operations`. With PLAN_ONLY for any kernel set
+    that the library has sizes of, whatever this machine runs. Raises as Net does."""
+    need, work = _plan(model, _Options(request))
+    planned = ffi.cast("li_net *", work.ctypes.data)
+    return need, tuple(_operator_bytes(planned, index) for index in range(operations))
 
 
 def version() -> str:
@@ -405,13 +430,20 @@ class _Options:
             self.pointer.input_dims_count = len(changed)
 
 
-def _plan(model: ModelBytes, options: _Options) -> Need:
+def _operator_bytes(net: Any, index: int) -> OperatorBytes:
+    parts = [ffi.new("size_t *") for _ in range(3)]
+    lib.li_operator_bytes(net, index, *parts)
+    return OperatorBytes(*(int(part[0]) for part in parts))
+
+
+def _plan(model: ModelBytes, options: _Options) -> tuple[Need, npt.NDArray[np.uint8]]:
+    """What is needed, and the working memory, which knows the share of each operator."""
     work = _aligned(model.work_bytes)
     need, fault = ffi.new("li_need *"), ffi.new("li_fault *")
     pointer = ffi.cast("void *", work.ctypes.data)
     if lib.li_plan(model.pointer, model.size, options.pointer, pointer, work.size, need, fault):
         raise model.error(fault)
-    return Need(
+    found = Need(
         arena=int(need.arena),
         scratch=int(need.scratch),
         state=int(need.state),
@@ -419,6 +451,7 @@ def _plan(model: ModelBytes, options: _Options) -> Need:
         arena_lower_bound=int(need.arena_lower_bound),
         plan_from_file=bool(need.plan_from_file),
     )
+    return found, work
 
 
 def _aligned(size: int) -> npt.NDArray[np.uint8]:

@@ -94,7 +94,8 @@ enum {
     LI_EXACT = 4,          /* float operators in the definition's order: the same bits on every machine */
     LI_IGNORE_PLAN = 8,    /* place tensors anew, even where the file holds a valid plan */
     LI_NO_PACK = 16,       /* use weights in place: no packed bytes, slower kernels */
-    LI_PACKED_READY = 32   /* the packed part was filled by an earlier open of the same model, options and kernels */
+    LI_PACKED_READY = 32,  /* the packed part was filled by an earlier open of the same model, options and kernels */
+    LI_PLAN_ONLY = 64      /* li_plan alone: isa may be any set that this build has sizes of; li_open refuses the flag */
 };
 
 /* Run fn(context, i) for i in 0..count-1, in any order, on any threads; return when all are done. */
@@ -207,7 +208,8 @@ LI_API int32_t li_operator_inputs(const li_net *net, int32_t i, int32_t *tensors
 LI_API int32_t li_operator_outputs(const li_net *net, int32_t i, int32_t *tensors, int32_t capacity);
 LI_API int32_t li_operator_builtin(const li_net *net, int32_t i);                      /* BuiltinOperator code */
 /* What one operator adds to li_need: in the state (multipliers, tables), in the packed part, and the scratch of one thread that
-   it works in. Bytes, before rounding up; 0 for an index out of range. Any pointer may be NULL. */
+   it works in. Bytes, before rounding up; 0 for an index out of range. Any pointer may be NULL. `net` may also be the `work` of
+   the last li_plan that succeeded on it. */
 LI_API void li_operator_bytes(const li_net *net, int32_t i, size_t *state, size_t *packed, size_t *scratch);
 LI_API const char *li_kernels_name(const li_net *net);                                 /* the kernel set in use: "ref", "avx2", ... */
 

@@ -138,7 +138,8 @@ int32_t li_operator_builtin(const li_net *net, int32_t i)
 
 void li_operator_bytes(const li_net *net, int32_t i, size_t *state, size_t *packed, size_t *scratch)
 {
-    const li_node *node = i < 0 || i >= li_operations(net) ? NULL : li_node_record(net, (uint32_t)i);
+    const bool known = li_is_open(net) || (net != NULL && net->magic == LI_MAGIC_PLANNED);
+    const li_node *node = !known || i < 0 || (uint32_t)i >= net->node_count ? NULL : li_node_record(net, (uint32_t)i);
     if (state != NULL) {
         *state = node != NULL ? node->state_bytes : 0;
     }

@@ -6,6 +6,7 @@
 #include "li_internal.h"
 
 #define LI_MAGIC 0x494c544cu    /* in net->magic between li_open and the end */
+#define LI_MAGIC_PLANNED 0x504e414cu    /* in a net of li_plan: sizes can be asked, nothing can run */
 
 /* Bytes at the start of a packed part that is not empty: the stamp of what filled it. */
 #define LI_PACKED_HEADER 64u

@@ -54,6 +54,31 @@ static bool li_cpu_dotprod(void)
 #endif
 #endif
 
+const li_kernels *li_kernels_known(int32_t isa)
+{
+    static const li_kernels *const sets[] = {
+        &li_kernels_ref,
+#if LI_X86 && !defined(LI_WITHOUT_AVX2)
+        &li_kernels_avx2,
+#if !defined(LI_WITHOUT_AVX512_VNNI)
+        &li_kernels_avx512_vnni,
+#endif
+#endif
+#if LI_NEON_SIZES
+        &li_kernels_neon,
+#if !LI_AARCH64 || (LI_AARCH64_DOTPROD && !defined(LI_WITHOUT_DOTPROD))
+        &li_kernels_dotprod,
+#endif
+#endif
+    };
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        if (sets[i]->isa == isa) {
+            return sets[i];
+        }
+    }
+    return NULL;
+}
+
 const li_kernels *li_kernels_choose(int32_t isa)
 {
 #if LI_X86 && !defined(LI_WITHOUT_AVX2)

@@ -198,6 +198,7 @@ extern const uint16_t li_operation_count;
 extern const li_type_row li_type_rows[];
 
 const struct li_kernels *li_kernels_choose(int32_t isa);     /* NULL when the machine lacks it */
+const struct li_kernels *li_kernels_known(int32_t isa);      /* for sizes alone; NULL when the build has none of it */
 static inline const struct li_kernels *li_kernels_of(const li_net *net) { return net->kernels.kernels; }
 
 #endif

@@ -140,6 +140,9 @@ li_status li_open(li_net **opened, const void *model, size_t size, const li_memo
 
     li_net *net = (li_net *)memory->state;
     li_status status = li_net_begin(net, model, &info, size, options);
+    if (status == LI_OK && (net->flags & LI_PLAN_ONLY) != 0) {
+        status = li_fail(net, LI_BAD_ARGUMENT, LI_RULE_OPTIONS_VALUE, NULL, NULL, 0, LI_PLAN_ONLY);
+    }
     if (status == LI_OK) {
         status = li_plan_net(net, options, &need);
     }

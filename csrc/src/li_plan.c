@@ -18,7 +18,8 @@ size_t li_work_bytes(uint32_t tensors, uint32_t operations)
 
 static li_status li_take_options(li_net *net, const li_options *options)
 {
-    const uint32_t known = LI_KEEP_TENSORS | LI_KEEP_INPUTS | LI_EXACT | LI_IGNORE_PLAN | LI_NO_PACK | LI_PACKED_READY;
+    const uint32_t known = LI_KEEP_TENSORS | LI_KEEP_INPUTS | LI_EXACT | LI_IGNORE_PLAN | LI_NO_PACK | LI_PACKED_READY |
+                           LI_PLAN_ONLY;
     int32_t isa = LI_ISA_BEST;
     net->threads = 1;
     if (options != NULL) {
@@ -48,6 +49,9 @@ static li_status li_take_options(li_net *net, const li_options *options)
         isa = options->isa;
     }
     net->kernels.kernels = li_kernels_choose(isa);
+    if (net->kernels.kernels == NULL && (net->flags & LI_PLAN_ONLY) != 0) {
+        net->kernels.kernels = li_kernels_known(isa);
+    }
     if (net->kernels.kernels == NULL) {
         return li_fail(net, LI_UNSUPPORTED, LI_RULE_ISA_MISSING, NULL, NULL, LI_ISA_REF, isa);
     }
@@ -207,7 +211,9 @@ li_status li_plan(const void *model, size_t size, const li_options *options, voi
     if (status == LI_OK) {
         status = li_plan_net(net, options, need);
     }
-    if (status != LI_OK) {
+    if (status == LI_OK) {
+        net->magic = LI_MAGIC_PLANNED;
+    } else {
         li_fill(need, 0, sizeof *need);
     }
     if (fault != NULL) {

@@ -40,6 +40,12 @@
 #else
 #define LI_AARCH64_DOTPROD 0
 #endif
+/* AArch64's sets stand, with sizes alone, in builds for x86 that have kernels too. */
+#if (LI_AARCH64 || (LI_X86 && !defined(LI_WITHOUT_AVX2))) && !defined(LI_WITHOUT_NEON)
+#define LI_NEON_SIZES 1
+#else
+#define LI_NEON_SIZES 0
+#endif
 #if LI_X86 || LI_AARCH64
 #define LI_TARGET(isa) __attribute__((target(isa)))
 #else

@@ -20,6 +20,12 @@ def add(verbs: Any, common: argparse.ArgumentParser) -> None:
         ".tflite file.",
     )
     parser.add_argument("model", metavar="MODEL", nargs="?", help="the .tflite file")
+    parser.add_argument(
+        "--target",
+        metavar="NAME,...",
+        help="memory on these targets, by operator on the first one: portable, x86-64-avx2, x86-64-avx512vnni, "
+        "aarch64-neon, aarch64-dotprod",
+    )
     parser.add_argument("--operators", action="store_true", help="list the operators that are supported")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
@@ -32,7 +38,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         return _operators(args, console)
     if args.model is None:
         raise UsageError("give the MODEL to inspect, or --operators")
-    found = inspect(args.model)
+    found = inspect(args.model, args.target.split(",") if args.target else ())
     if args.json:
         console.result(found.to_json().rstrip())
         return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,8 @@ from liteinterp.gen.cdef import ffi
 if TYPE_CHECKING:
     from .conftest import Core, Net
 
-KEEP_TENSORS, KEEP_INPUTS, EXACT, IGNORE_PLAN, NO_PACK = 1, 2, 4, 8, 16
+KEEP_TENSORS, KEEP_INPUTS, EXACT, IGNORE_PLAN, NO_PACK, PLAN_ONLY = 1, 2, 4, 8, 16, 64
+LI_ISA_REF, LI_ISA_NEON, LI_ISA_DOTPROD = 1, 3, 4
 Bytes = npt.NDArray[np.uint8]
 MAKERS = one_operator_models()
 MODELS = {name: maker.bytes() for name, maker in MAKERS.items()}
@@ -132,6 +134,18 @@ def test_bytes_of_an_operator_may_be_asked_for_one_by_one(core: Core) -> None:
     assert 0 < state[0] < net.need.state
     net.lib.li_operator_bytes(ffi.NULL, 0, state, ffi.NULL, ffi.NULL)
     assert state[0] == 0
+
+
+def test_sizes_of_kernels_that_the_machine_lacks_open_nothing(core: Core) -> None:
+    """The sets of AArch64 stand in a library for x86, and the other way round nothing does."""
+    data = MODELS["dense keep float32"]
+    here = platform.machine() in ("x86_64", "AMD64")
+    for isa in (LI_ISA_NEON, LI_ISA_DOTPROD) if here else ():
+        with pytest.raises(Exception, match="ISA_MISSING"):
+            core.plan(data, isa=isa)
+        assert core.plan(data, PLAN_ONLY, isa=isa).packed > core.plan(data, isa=LI_ISA_REF).packed
+    with pytest.raises(Exception, match="OPTIONS_VALUE"):
+        core.open(data, PLAN_ONLY)
 
 
 def test_hooks_see_single_operators_too(core: Core) -> None:

@@ -326,6 +326,7 @@ def test_inputs_and_repeated_tensors_as_outputs(core) -> None:
         ({"threads": 100000}, "OPTIONS_VALUE", BAD_ARGUMENT),
         ({"threads": 2}, "THREADS_WITHOUT_PARALLEL", BAD_ARGUMENT),
         ({"isa": 1234}, "ISA_MISSING", UNSUPPORTED),
+        ({"isa": 1234, "flags": 64}, "ISA_MISSING", UNSUPPORTED),
         ({"dims": {1: (4, 4)}}, "INPUT_DIMS", BAD_ARGUMENT),
         ({"dims": {-1: (4, 4)}}, "INPUT_DIMS", BAD_ARGUMENT),
         ({"dims": {0: (4,)}}, "INPUT_DIMS", BAD_ARGUMENT),

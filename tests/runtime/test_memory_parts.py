@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from tiny_models import ModelMaker, chain, every_operator, int8_conv_net
 
+from liteinterp.errors import UsageError
 from liteinterp.inspect import inspect
-from liteinterp.memory_parts import node_rows, state_parts
+from liteinterp.memory_parts import alive_bytes, node_rows, state_parts
 from liteinterp.model_file import ModelFile
-from liteinterp.net import ModelBytes, Net, Request
+from liteinterp.net import TARGETS, ModelBytes, Net, Request
 
 MODELS: dict[str, Callable[[], ModelMaker]] = {
     "conv": int8_conv_net,
@@ -36,6 +37,35 @@ def test_parts_add_up(name: str, isa: str) -> None:
     assert own <= parts.multipliers < own + 16 * (len(rows) + 1)
     assert max((row.scratch_bytes for row in rows), default=0) <= net.need.scratch
     assert sum(row.packed_bytes for row in rows) <= net.need.packed
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_most_that_is_alive_is_the_lower_bound(name: str) -> None:
+    content = MODELS[name]().bytes()
+    net, file = Net(ModelBytes(content)), ModelFile(content)
+    alive = alive_bytes(net, file)
+    assert max(alive, default=0) <= net.need.arena
+    if alive:
+        assert net.need.arena_lower_bound - 16 * len(net.tensors) <= max(alive)
+
+
+def test_inspect_says_the_bytes_of_a_target(tmp_path: Path) -> None:
+    """For a set that runs here, those that opening takes; for others the build's formulas."""
+    (tmp_path / "m.tflite").write_bytes(int8_conv_net().bytes())
+    here = next(target for target, isa in TARGETS.items() if isa == Net(ModelBytes(int8_conv_net().bytes())).kernels)
+    found = inspect(tmp_path / "m.tflite", (here, "portable"))
+    assert list(found.memory) == [here, "portable"]
+    opened = Net(ModelBytes(int8_conv_net().bytes()))
+    assert found.memory[here] == opened.need
+    assert found.nodes == node_rows(opened, ModelFile(int8_conv_net().bytes()))
+    assert found.memory["portable"].packed == 0
+    assert any(here in table.title for table in found.tables()), "operators are listed"
+
+
+def test_unknown_target_names_the_known_ones(tmp_path: Path) -> None:
+    (tmp_path / "m.tflite").write_bytes(int8_conv_net().bytes())
+    with pytest.raises(UsageError, match="'x86-64'; there are portable, x86-64-avx2"):
+        inspect(tmp_path / "m.tflite", ("x86-64",))
 
 
 def test_operator_out_of_range_takes_nothing() -> None:

@@ -7,8 +7,21 @@
  * Shapes: dots_s8 takes four channels at a time, 16 elements of each a step, x widened once for the four; taps_s8 keeps
  * 16 channels in four registers over the whole window; the floats keep 16 channels in four registers. Remainders of a
  * vector go to ref.
+ *
+ * On a workstation the sets say the sizes of what they pack, so that a model can be judged for a device.
  */
+#include "../../src/li_kernels.h"
 #include "../../src/li_port.h"
+#include "liteinterp.h"
+
+#if LI_NEON_SIZES
+/* Packed weights: blocks of 4 channels, in each for every k the 4 weights side by side; missing channels are 0. */
+static size_t li_neon_pack_f32_bytes(size_t n, size_t channels)
+{
+    const uint64_t floats = ((uint64_t)channels + 3) / 4 * 4 * n;
+    return floats <= INT32_MAX / 4 ? (size_t)(floats * 4 + 63) / 64 * 64 : SIZE_MAX;
+}
+#endif
 
 #if LI_AARCH64 && !defined(LI_WITHOUT_NEON)
 
@@ -16,7 +29,6 @@
 
 #include "../../src/li_requantize.h"
 #include "../ref/li_ref.h"
-#include "liteinterp.h"
 
 /* ---- int8 sums of products ------------------------------------------------------------------------------------------ */
 
@@ -208,13 +220,6 @@ static void li_neon_average_s8(int8_t *out, const int8_t *x, const li_tap_grid *
 
 /* ---- float sums of products in the definition's order ------------------------------------------------------------------ */
 
-/* Packed weights: blocks of 4 channels, in each for every k the 4 weights side by side; missing channels are 0. */
-static size_t li_neon_pack_f32_bytes(size_t n, size_t channels)
-{
-    const uint64_t floats = ((uint64_t)channels + 3) / 4 * 4 * n;
-    return floats <= INT32_MAX / 4 ? (size_t)(floats * 4 + 63) / 64 * 64 : SIZE_MAX;
-}
-
 static void li_neon_pack_f32(float *packed, const float *w, size_t n, size_t channels)
 {
     size_t block, k, lane;
@@ -330,6 +335,9 @@ LI_DOTPROD static void li_dotprod_dots_s8(int32_t *sums, const int8_t *x, int32_
 const li_kernels li_kernels_dotprod = { .name = "dotprod", .isa = LI_ISA_DOTPROD, .dots_s8 = li_dotprod_dots_s8, LI_NEON_REST };
 #endif
 
+#elif LI_NEON_SIZES
+const li_kernels li_kernels_neon = { .name = "neon", .isa = LI_ISA_NEON, .pack_f32_bytes = li_neon_pack_f32_bytes };
+const li_kernels li_kernels_dotprod = { .name = "dotprod", .isa = LI_ISA_DOTPROD, .pack_f32_bytes = li_neon_pack_f32_bytes };
 #else
 typedef int li_neon_is_left_out;      /* an empty translation unit is not C */
 #endif
