@@ -133,11 +133,10 @@ void li_conv_2d_prepare(li_net *net, const li_node *node)
     if (li_node_input(net, node, 0)->type == LI_INT8) {
         li_conv_shape shape;
         if (li_conv_shape_of(s, &shape))
-            li_kernels_of(net)->conv_s8->pack(li_node_packed(net, node), &shape, li_tensor_data(li_node_input(net, node, 1)),
-                                              li_optional_data(net, node, 2), (const float *)(s + 1), s->end.in_zero);
+            li_weights_pack_layer(net, node, li_kernels_of(net)->conv_s8, &shape, (const float *)(s + 1), s->end.in_zero);
     } else if (li_node_input(net, node, 0)->type == LI_FLOAT32 && li_kernels_of(net)->conv_f32 != NULL) {
         const li_layer_f32 layer = li_conv_layer(net, s);
-        li_kernels_of(net)->conv_f32->pack(li_node_packed(net, node), &layer, li_tensor_data(li_node_input(net, node, 1)));
+        li_weights_pack_f32(net, node, &layer);
     } else {
         const size_t taps = li_conv_taps(s), channels = (size_t)(s->out_c / s->groups), bytes = li_conv_group_bytes(net, node, s);
         const float *w = li_tensor_data(li_node_input(net, node, 1));

@@ -105,11 +105,10 @@ void li_fully_connected_prepare(li_net *net, const li_node *node)
     if (node->packed_bytes == 0 || (net->flags & LI_PACKED_READY) != 0) return;
     if (li_node_input(net, node, 0)->type == LI_INT8) {
         const li_conv_shape shape = li_dense_shape(s);
-        li_kernels_of(net)->dense_s8->pack(li_node_packed(net, node), &shape, li_tensor_data(li_node_input(net, node, 1)),
-                                           li_optional_data(net, node, 2), (const float *)(s + 1), s->end.in_zero);
+        li_weights_pack_layer(net, node, li_kernels_of(net)->dense_s8, &shape, (const float *)(s + 1), s->end.in_zero);
     } else if (li_node_input(net, node, 0)->type == LI_FLOAT32 && li_kernels_of(net)->conv_f32 != NULL) {
         const li_layer_f32 layer = li_dense_layer(net, s);
-        li_kernels_of(net)->conv_f32->pack(li_node_packed(net, node), &layer, li_tensor_data(li_node_input(net, node, 1)));
+        li_weights_pack_f32(net, node, &layer);
     } else {
         li_kernels_of(net)->pack_f32(li_node_packed(net, node), li_tensor_data(li_node_input(net, node, 1)), (size_t)s->in_c,
                                      (size_t)s->out_c);
@@ -195,7 +194,8 @@ li_status li_fully_connected_run(li_net *net, const li_node *node)
     if (packed != NULL && input->type == LI_INT8) {
         const li_rescale_s8 rescale = { s->end.in_zero, s->end.out_zero, s->end.low, s->end.high };
         const li_conv_shape shape = li_dense_shape(s);
-        li_kernels_of(net)->dense_s8->run(out, x, filter, packed, li_scratch(net), &shape, &rescale, 0, 1);
+        const li_layer_kernels *kernels = li_kernels_of(net)->dense_s8;
+        kernels->run(kernels->loops, out, x, filter, packed, li_scratch(net), &shape, &rescale, 0, 1);
         return LI_OK;
     }
     if (li_weights_are_taken_f32(net, node)) {
@@ -203,7 +203,7 @@ li_status li_fully_connected_run(li_net *net, const li_node *node)
         const li_layer_kernels_f32 *kernels = li_kernels_of(net)->conv_f32;
         void *scratch;
         const void *weights = li_weights_packed_f32(net, node, kernels, &layer, &scratch);
-        kernels->run(out, x, bias, weights, scratch, &layer, 0, 1);
+        kernels->run(kernels->loops, out, x, bias, weights, scratch, &layer, 0, 1);
         return LI_OK;
     }
     for (row = 0; row < (size_t)s->rows; ++row) {

@@ -81,8 +81,7 @@ void li_depthwise_conv_2d_prepare(li_net *net, const li_node *node)
     li_epilogue_prepare(net, node, s->activation, (uint32_t)s->out_c, &s->end, (float *)(s + 1));
     layer = li_depthwise_layer(li_kernels_of(net), s, &shape);
     if (layer != NULL && node->packed_bytes != 0 && (net->flags & LI_PACKED_READY) == 0)
-        layer->pack(li_node_packed(net, node), &shape, li_tensor_data(li_node_input(net, node, 1)), li_optional_data(net, node, 2),
-                    (const float *)(s + 1), s->end.in_zero);
+        li_weights_pack_layer(net, node, layer, &shape, (const float *)(s + 1), s->end.in_zero);
 }
 
 /* The taps of one output pixel that lie inside the image. */

@@ -9,6 +9,7 @@ typedef struct li_layer_job {
     const li_net *net;
     const li_node *node;
     const li_layer_kernels *layer;
+    const li_layer_kernels_f32 *layer_f32;
     const li_conv_shape *shape_s8;
     const li_rescale_s8 *rescale;
     const li_layer_f32 *shape_f32;
@@ -26,11 +27,11 @@ static void li_layer_band(void *context, int32_t i)
     const int32_t rows = (int32_t)((int64_t)job->rows * (i + 1) / job->bands) - first;
     void *scratch = (char *)job->scratch + (size_t)net->scratch_bytes * (size_t)i;
     if (job->layer != NULL)
-        job->layer->run(job->out, job->x, li_tensor_data(li_node_input(net, job->node, 1)), job->packed, scratch, job->shape_s8,
+        job->layer->run(job->layer->loops, job->out, job->x, li_tensor_data(li_node_input(net, job->node, 1)), job->packed, scratch, job->shape_s8,
                         job->rescale, first, rows);
     else
-        li_kernels_of(net)->conv_f32->run(job->out, job->x, li_optional_data(net, job->node, 2), job->packed, scratch, job->shape_f32,
-                                          first, rows);
+        job->layer_f32->run(job->layer_f32->loops, job->out, job->x, li_optional_data(net, job->node, 2), job->packed, scratch,
+                            job->shape_f32, first, rows);
 }
 
 /* Bands of a layer of `work` products: as many as threads, unless rows or work are too few. */
@@ -70,7 +71,7 @@ void li_run_layer_s8(const li_net *net, const li_node *node, const li_layer_kern
     const size_t out_bytes = (size_t)s->out_h * (size_t)s->out_w * (size_t)s->out_c;
     /* A depthwise layer sums few products, each of which takes about as long as eight of others. */
     const int32_t channels = layer == li_kernels_of(net)->depthwise_s8 ? 8 : s->in_c;
-    li_layer_job job = { net, node, layer, s, &rescale, NULL, li_node_packed(net, node), NULL, li_scratch(net), NULL, s->out_h, 1 };
+    li_layer_job job = { net, node, layer, NULL, s, &rescale, NULL, li_node_packed(net, node), NULL, li_scratch(net), NULL, s->out_h, 1 };
     li_layer_images(&job, images, in_bytes, out_bytes, li_layer_work(out_bytes, s->filter_h, s->filter_w, channels));
 }
 
@@ -80,7 +81,7 @@ void li_run_layer_f32(const li_net *net, const li_node *node, const li_layer_f32
     const size_t out_floats = (size_t)s->out_h * (size_t)s->out_w * (size_t)s->out_c;
     void *scratch;
     const void *packed = li_weights_packed_f32(net, node, li_kernels_of(net)->conv_f32, s, &scratch);
-    li_layer_job job = { net, node, NULL, NULL, NULL, s, packed, NULL, scratch, NULL, s->out_h, 1 };
+    li_layer_job job = { net, node, NULL, li_kernels_of(net)->conv_f32, NULL, NULL, s, packed, NULL, scratch, NULL, s->out_h, 1 };
     li_layer_images(&job, images, in_floats * sizeof(float), out_floats * sizeof(float),
                     li_layer_work(out_floats, s->filter_h, s->filter_w, s->in_c / s->groups));
 }

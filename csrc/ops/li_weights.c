@@ -71,11 +71,24 @@ void li_weights_plan_layer(const li_net *net, li_node *node, const li_layer_kern
 {
     size_t packed, scratch;
     if (!li_weights_may_pack_s8(net, node, layer)) return;
-    packed = layer->packed_bytes(shape);
-    scratch = layer->scratch_bytes(shape);
+    packed = layer->packed_bytes(layer->loops, shape);
+    scratch = layer->scratch_bytes(layer->loops, shape);
     if (packed > INT32_MAX || scratch > INT32_MAX) return;      /* too large: used in place */
     node->packed_bytes = (uint32_t)packed;
     node->scratch_bytes = packed != 0 ? (uint32_t)scratch : 0;
+}
+
+void li_weights_pack_layer(const li_net *net, const li_node *node, const li_layer_kernels *layer, const li_conv_shape *shape,
+                           const float *multipliers, int32_t in_zero)
+{
+    layer->pack(layer->loops, li_node_packed(net, node), shape, li_tensor_data(li_node_input(net, node, 1)),
+                li_optional_data(net, node, 2), multipliers, in_zero);
+}
+
+void li_weights_pack_f32(const li_net *net, const li_node *node, const li_layer_f32 *layer)
+{
+    const li_layer_kernels_f32 *kernels = li_kernels_of(net)->conv_f32;
+    kernels->pack(kernels->loops, li_node_packed(net, node), layer, li_tensor_data(li_node_input(net, node, 1)));
 }
 
 /* Output pixels from which packing in every run is worth it: it costs about what one pixel does. */
@@ -85,8 +98,8 @@ void li_weights_plan_f32(const li_net *net, li_node *node, const li_layer_kernel
 {
     size_t packed, scratch;
     if (kernels == NULL || (net->flags & LI_NO_PACK) != 0) return;
-    packed = kernels->packed_bytes(layer);
-    scratch = kernels->scratch_bytes(layer);
+    packed = kernels->packed_bytes(kernels->loops, layer);
+    scratch = kernels->scratch_bytes(kernels->loops, layer);
     if (packed == 0 || packed > INT32_MAX / 2 || scratch > INT32_MAX / 2) return;       /* too large: used in place */
     if (li_node_input(net, node, 1)->home == LI_HOME_MODEL) {
         node->packed_bytes = (uint32_t)packed;
@@ -102,8 +115,8 @@ const void *li_weights_packed_f32(const li_net *net, const li_node *node, const 
     char *const own = li_scratch(net);
     *scratch = own;
     if (node->packed_bytes != 0) return li_node_packed(net, node);
-    kernels->pack(own, layer, li_tensor_data(li_node_input(net, node, 1)));
-    *scratch = own + kernels->packed_bytes(layer);
+    kernels->pack(kernels->loops, own, layer, li_tensor_data(li_node_input(net, node, 1)));
+    *scratch = own + kernels->packed_bytes(kernels->loops, layer);
     return own;
 }
 

@@ -59,7 +59,12 @@ static inline int li_weights_may_pack_s8(const li_net *net, const li_node *node,
 /* Sets the node's packed and scratch bytes when the layer is taken; the state stays what it is without. */
 void li_weights_plan_layer(const li_net *net, li_node *node, const li_layer_kernels *layer, const li_conv_shape *shape);
 
-/* The same for float layers. Weights that the run computes are packed in scratch, by every run: li_weights_packed_f32 gives
+/* Packs the weights of such a layer, once at open. */
+void li_weights_pack_layer(const li_net *net, const li_node *node, const li_layer_kernels *layer, const li_conv_shape *shape,
+                           const float *multipliers, int32_t in_zero);
+void li_weights_pack_f32(const li_net *net, const li_node *node, const li_layer_f32 *layer);
+
+/* Plans the packing of float layers. Weights that the run computes are packed in scratch, by every run: li_weights_packed_f32 gives
    them, and in *scratch what the kernel works in, where li_weights_are_taken_f32. */
 void li_weights_plan_f32(const li_net *net, li_node *node, const li_layer_kernels_f32 *kernels, const li_layer_f32 *layer);
 static inline int li_weights_are_taken_f32(const li_net *net, const li_node *node)

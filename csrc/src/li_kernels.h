@@ -42,15 +42,16 @@ typedef struct li_rescale_s8 {
  * layer is a 1x1 convolution of in_w == out_w rows in one image.
  */
 typedef struct li_layer_kernels {
+    const void *loops;           /* the first argument of each function: what the set gives a walk that several sets share */
     /* 0 when the set does not take such a layer; otherwise a multiple of 64. */
-    size_t (*packed_bytes)(const li_conv_shape *shape);
-    size_t (*scratch_bytes)(const li_conv_shape *shape);
+    size_t (*packed_bytes)(const void *loops, const li_conv_shape *shape);
+    size_t (*scratch_bytes)(const void *loops, const li_conv_shape *shape);
     /* `packed` and `scratch` are aligned to 16 bytes, faster to 64. */
-    void (*pack)(void *packed, const li_conv_shape *shape, const int8_t *w, const int32_t *bias, const float *multipliers,
-                 int32_t in_zero);
+    void (*pack)(const void *loops, void *packed, const li_conv_shape *shape, const int8_t *w, const int32_t *bias,
+                 const float *multipliers, int32_t in_zero);
     /* Rows [first, first + rows) of one image's output, counted from `out`'s row 0; `w` is what was packed. */
-    void (*run)(int8_t *out, const int8_t *x, const int8_t *w, const void *packed, void *scratch, const li_conv_shape *shape,
-                const li_rescale_s8 *rescale, int32_t first, int32_t rows);
+    void (*run)(const void *loops, int8_t *out, const int8_t *x, const int8_t *w, const void *packed, void *scratch,
+                const li_conv_shape *shape, const li_rescale_s8 *rescale, int32_t first, int32_t rows);
 } li_layer_kernels;
 
 /* A float32 convolution over images: x NHWC, w OHWI. A dense layer is a 1x1 convolution of in_w == out_w rows in one image.
@@ -67,14 +68,15 @@ typedef struct li_layer_f32 {
 /* A whole float layer on weights rearranged once. `exact` results are ref's to the bit; others within
    1e-6 * (|bias| + sum of |x w|) of the definition. bias may be NULL. */
 typedef struct li_layer_kernels_f32 {
+    const void *loops;           /* as in li_layer_kernels */
     /* 0 when the set does not take such a layer; otherwise a multiple of 64. */
-    size_t (*packed_bytes)(const li_layer_f32 *layer);
-    size_t (*scratch_bytes)(const li_layer_f32 *layer);
+    size_t (*packed_bytes)(const void *loops, const li_layer_f32 *layer);
+    size_t (*scratch_bytes)(const void *loops, const li_layer_f32 *layer);
     /* `packed` and `scratch` are aligned to 16 bytes, faster to 64. */
-    void (*pack)(void *packed, const li_layer_f32 *layer, const float *w);
+    void (*pack)(const void *loops, void *packed, const li_layer_f32 *layer, const float *w);
     /* Rows [first, first + rows) of one image's output, counted from `out`'s row 0. */
-    void (*run)(float *out, const float *x, const float *bias, const void *packed, void *scratch, const li_layer_f32 *layer,
-                int32_t first, int32_t rows);
+    void (*run)(const void *loops, float *out, const float *x, const float *bias, const void *packed, void *scratch,
+                const li_layer_f32 *layer, int32_t first, int32_t rows);
 } li_layer_kernels_f32;
 
 /* Operations of pair_f32. */

@@ -81,7 +81,8 @@ static char rescaled(const layer *l, int32_t sum, int32_t channel)
 /* In two calls over bands of rows, on weights packed between their pages. */
 static void run_layer(const li_layer_kernels *kernels, const layer *l, shape s, const result *r)
 {
-    const size_t packed_bytes = kernels->packed_bytes(&l->shape), scratch_bytes = kernels->scratch_bytes(&l->shape);
+    const size_t packed_bytes = kernels->packed_bytes(kernels->loops, &l->shape);
+    const size_t scratch_bytes = kernels->scratch_bytes(kernels->loops, &l->shape);
     const int32_t split = (int32_t)below((size_t)l->shape.out_h + 1);
     char *packed = place(4, packed_bytes, s.at < 0 ? -1 : s.at % 2 * 16, 1), *scratch = place(5, (scratch_bytes + 15) / 16 * 16, -1, 1);
     if (packed_bytes == 0 || packed_bytes % 64 != 0) {
@@ -90,9 +91,9 @@ static void run_layer(const li_layer_kernels *kernels, const layer *l, shape s, 
     }
     memset(packed, 0xff, packed_bytes);
     memset(scratch, 0xff, scratch_bytes);
-    kernels->pack(packed, &l->shape, l->w, l->bias, l->multipliers, l->rescale.in_zero);
-    kernels->run((int8_t *)r->got, l->x, l->w, packed, scratch, &l->shape, &l->rescale, 0, split);
-    kernels->run((int8_t *)r->got, l->x, l->w, packed, scratch, &l->shape, &l->rescale, split, l->shape.out_h - split);
+    kernels->pack(kernels->loops, packed, &l->shape, l->w, l->bias, l->multipliers, l->rescale.in_zero);
+    kernels->run(kernels->loops, (int8_t *)r->got, l->x, l->w, packed, scratch, &l->shape, &l->rescale, 0, split);
+    kernels->run(kernels->loops, (int8_t *)r->got, l->x, l->w, packed, scratch, &l->shape, &l->rescale, split, l->shape.out_h - split);
     compare(&s, r);
 }
 
@@ -133,7 +134,7 @@ void check_depthwise_s8(const li_kernels *k, shape s)
     const result r = make_result(l.out_bytes, s.at, 1);
     size_t at = 0;
     s.channels = (size_t)d.out_c;
-    if (k->depthwise_s8->packed_bytes(&d) == 0) {    /* dilated, or an odd stride both ways: the set leaves it to taps_s8 */
+    if (k->depthwise_s8->packed_bytes(k->depthwise_s8->loops, &d) == 0) {    /* dilated, or an odd stride both ways: the set leaves it to taps_s8 */
         if (d.dilation_h == 1 && (d.stride_h != 3 || d.stride_w != 3)) {
             fail(&s, "is not taken\n");
         }

@@ -108,7 +108,8 @@ void check_conv_f32(const li_kernels *k, shape s)
     const size_t x_floats = (size_t)(l.in_h * l.in_w * l.in_c), out_floats = (size_t)(l.out_h * l.out_w) * out_c;
     float *x = place(0, x_floats * 4, s.at, 4), *w = place(1, taps * out_c * 4, s.at, 4);
     float *bias = below(4) == 0 ? NULL : place(2, out_c * 4, s.at, 4);
-    const size_t packed_bytes = k->conv_f32->packed_bytes(&l), scratch_bytes = k->conv_f32->scratch_bytes(&l);
+    const li_layer_kernels_f32 *kernels = k->conv_f32;
+    const size_t packed_bytes = kernels->packed_bytes(kernels->loops, &l), scratch_bytes = kernels->scratch_bytes(kernels->loops, &l);
     char *packed = place(4, packed_bytes, s.at < 0 ? -1 : s.at % 2 * 16, 1), *scratch = place(5, (scratch_bytes + 15) / 16 * 16, -1, 1);
     const int32_t split = (int32_t)below((size_t)l.out_h + 1);
     const result r = make_result(out_floats * 4, s.at, 4);
@@ -127,9 +128,9 @@ void check_conv_f32(const li_kernels *k, shape s)
     }
     memset(packed, 0xff, packed_bytes);
     memset(scratch, 0xff, scratch_bytes);
-    k->conv_f32->pack(packed, &l, w);
-    k->conv_f32->run((float *)(void *)r.got, x, bias, packed, scratch, &l, 0, split);
-    k->conv_f32->run((float *)(void *)r.got, x, bias, packed, scratch, &l, split, l.out_h - split);
+    kernels->pack(kernels->loops, packed, &l, w);
+    kernels->run(kernels->loops, (float *)(void *)r.got, x, bias, packed, scratch, &l, 0, split);
+    kernels->run(kernels->loops, (float *)(void *)r.got, x, bias, packed, scratch, &l, split, l.out_h - split);
     compare_layer(&s, &l, &r, x, w, taps, 1, bias);
 }
 

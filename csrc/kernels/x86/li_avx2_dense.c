@@ -62,17 +62,19 @@ LI_AVX2 static void li_avx2_dense_eight(int32_t *sums, const void *x, const int8
                                                           _mm256_permute2x128_si256(low, high, 0x31)));
 }
 
-static size_t li_avx2_dense_scratch_bytes(const li_conv_shape *shape)
+static size_t li_avx2_dense_scratch_bytes(const void *loops, const li_conv_shape *shape)
 {
+    (void)loops;
     return ((size_t)shape->in_c + 15) / 16 * 32;
 }
 
-LI_AVX2 static void li_avx2_dense_run(int8_t *out, const int8_t *x, const int8_t *w, const void *packed, void *scratch,
-                                      const li_conv_shape *shape, const li_rescale_s8 *rescale, int32_t first, int32_t rows)
+LI_AVX2 static void li_avx2_dense_run(const void *loops, int8_t *out, const int8_t *x, const int8_t *w, const void *packed,
+                                      void *scratch, const li_conv_shape *shape, const li_rescale_s8 *rescale, int32_t first, int32_t rows)
 {
     const size_t n = (size_t)shape->in_c, channels = (size_t)shape->out_c;
     int16_t *wide = scratch;
     size_t row, k;
+    (void)loops;
     (void)first;
     for (row = 0; rows != 0 && row < (size_t)shape->in_w; ++row) {
         const int8_t *from = x + row * n;

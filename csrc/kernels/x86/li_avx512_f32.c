@@ -79,27 +79,12 @@ static const li_x86_tiles_f32 li_avx512_tiles_f32 = {
     .width = li_avx512_width_f32, .fast = li_avx512_fast, .exact = li_avx512_exact,
 };
 
-static size_t li_avx512_conv_f32_packed_bytes(const li_layer_f32 *layer)
-{
-    return li_x86_conv_f32_packed_bytes(&li_avx512_tiles_f32, layer);
-}
-
-static void li_avx512_conv_f32_pack(void *packed, const li_layer_f32 *layer, const float *w)
-{
-    li_x86_conv_f32_pack(&li_avx512_tiles_f32, packed, layer, w);
-}
-
-static void li_avx512_conv_f32_run(float *out, const float *x, const float *bias, const void *packed, void *scratch,
-                                   const li_layer_f32 *layer, int32_t first, int32_t rows)
-{
-    li_x86_conv_f32_run(&li_avx512_tiles_f32, out, x, bias, packed, scratch, layer, first, rows);
-}
-
 const li_layer_kernels_f32 li_avx512_conv_f32 = {
-    .packed_bytes = li_avx512_conv_f32_packed_bytes,
+    .loops = &li_avx512_tiles_f32,
+    .packed_bytes = li_x86_conv_f32_packed_bytes,
     .scratch_bytes = li_x86_conv_f32_scratch_bytes,
-    .pack = li_avx512_conv_f32_pack,
-    .run = li_avx512_conv_f32_run,
+    .pack = li_x86_conv_f32_pack,
+    .run = li_x86_conv_f32_run,
 };
 
 /* ---- depthwise: 8 or 4 pixels, or one, by 16 channels ---- */

@@ -211,34 +211,12 @@ static const li_x86_tiles li_vnni_tiles = {
     .width = li_vnni_width, .lane = li_vnni_lane, .spread = li_vnni_spread, .panel = li_vnni_panel,
 };
 
-static size_t li_vnni_conv_packed_bytes(const li_conv_shape *shape)
-{
-    return li_x86_conv_packed_bytes(&li_vnni_tiles, shape);
-}
-
-static size_t li_vnni_conv_scratch_bytes(const li_conv_shape *shape)
-{
-    return li_x86_conv_scratch_bytes(&li_vnni_tiles, shape);
-}
-
-static void li_vnni_conv_pack(void *packed, const li_conv_shape *shape, const int8_t *w, const int32_t *bias,
-                              const float *multipliers, int32_t in_zero)
-{
-    li_x86_conv_pack(&li_vnni_tiles, packed, shape, w, bias, multipliers, in_zero);
-}
-
-static void li_vnni_conv_run(int8_t *out, const int8_t *x, const int8_t *w, const void *packed, void *scratch,
-                             const li_conv_shape *shape, const li_rescale_s8 *rescale, int32_t first, int32_t rows)
-{
-    (void)w;
-    li_x86_conv_run(&li_vnni_tiles, out, x, packed, scratch, shape, rescale, first, rows);
-}
-
 const li_layer_kernels li_vnni_conv_s8 = {
-    .packed_bytes = li_vnni_conv_packed_bytes,
-    .scratch_bytes = li_vnni_conv_scratch_bytes,
-    .pack = li_vnni_conv_pack,
-    .run = li_vnni_conv_run,
+    .loops = &li_vnni_tiles,
+    .packed_bytes = li_x86_conv_packed_bytes,
+    .scratch_bytes = li_x86_conv_scratch_bytes,
+    .pack = li_x86_conv_pack,
+    .run = li_x86_conv_run,
 };
 
 /* ---- sums of products ---- */

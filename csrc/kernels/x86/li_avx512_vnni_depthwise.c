@@ -111,34 +111,12 @@ static const li_depthwise_tiles li_vnni_depthwise_tiles = {
     .lanes = 16, .tall = 4, .shift = 128, .spread = li_vnni_depthwise_spread, .rows = li_vnni_depthwise_rows,
 };
 
-static size_t li_vnni_depthwise_scratch_bytes(const li_conv_shape *shape)
-{
-    return li_x86_depthwise_scratch_bytes(&li_vnni_depthwise_tiles, shape);
-}
-
-static size_t li_vnni_depthwise_packed_bytes(const li_conv_shape *shape)
-{
-    return li_x86_depthwise_packed_bytes(&li_vnni_depthwise_tiles, shape);
-}
-
-static void li_vnni_depthwise_pack(void *packed, const li_conv_shape *shape, const int8_t *w, const int32_t *bias,
-                                   const float *multipliers, int32_t in_zero)
-{
-    li_x86_depthwise_pack(&li_vnni_depthwise_tiles, packed, shape, w, bias, multipliers, in_zero);
-}
-
-static void li_vnni_depthwise_run(int8_t *out, const int8_t *x, const int8_t *w, const void *packed, void *scratch,
-                                  const li_conv_shape *shape, const li_rescale_s8 *rescale, int32_t first, int32_t rows)
-{
-    (void)w;
-    li_x86_depthwise_run(&li_vnni_depthwise_tiles, out, x, packed, scratch, shape, rescale, first, rows);
-}
-
 const li_layer_kernels li_vnni_depthwise_s8 = {
-    .packed_bytes = li_vnni_depthwise_packed_bytes,
-    .scratch_bytes = li_vnni_depthwise_scratch_bytes,
-    .pack = li_vnni_depthwise_pack,
-    .run = li_vnni_depthwise_run,
+    .loops = &li_vnni_depthwise_tiles,
+    .packed_bytes = li_x86_depthwise_packed_bytes,
+    .scratch_bytes = li_x86_depthwise_scratch_bytes,
+    .pack = li_x86_depthwise_pack,
+    .run = li_x86_depthwise_run,
 };
 
 #else

@@ -67,8 +67,9 @@ static size_t li_x86_panel_bytes(const li_x86_walk *w, const li_x86_tiles *tiles
     return (width * (4 + 4 + w->filter_h * w->groups * tiles->group) + 63) / 64 * 64;
 }
 
-size_t li_x86_conv_packed_bytes(const li_x86_tiles *tiles, const li_conv_shape *s)
+size_t li_x86_conv_packed_bytes(const void *loops, const li_conv_shape *s)
 {
+    const li_x86_tiles *tiles = loops;
     li_x86_walk w;
     uint64_t bytes = 0;
     size_t left = (size_t)s->out_c, width;
@@ -87,16 +88,18 @@ static size_t li_x86_offsets(const li_x86_walk *w)
     return pixels < LI_X86_TILE ? LI_X86_TILE : pixels;
 }
 
-size_t li_x86_conv_scratch_bytes(const li_x86_tiles *tiles, const li_conv_shape *s)
+size_t li_x86_conv_scratch_bytes(const void *loops, const li_conv_shape *s)
 {
+    const li_x86_tiles *tiles = loops;
     li_x86_walk w;
     if (!li_x86_walk_of(tiles, s, &w)) return 0;
     return 64 + (size_t)w.rows_bytes + LI_X86_SLACK + 4 * li_x86_offsets(&w);      /* 64: to align the rows */
 }
 
-void li_x86_conv_pack(const li_x86_tiles *tiles, void *packed, const li_conv_shape *s, const int8_t *w, const int32_t *bias,
+void li_x86_conv_pack(const void *loops, void *packed, const li_conv_shape *s, const int8_t *w, const int32_t *bias,
                       const float *multipliers, int32_t in_zero)
 {
+    const li_x86_tiles *tiles = loops;
     const size_t out_c = (size_t)s->out_c;
     size_t first, width, lane, y, k;
     int8_t *to = packed;
@@ -175,9 +178,10 @@ static void li_x86_fill_offsets(const li_x86_walk *w, uint32_t *offsets, size_t 
     for (; at < LI_X86_TILE; ++at) offsets[at] = offsets[at - 1];
 }
 
-void li_x86_conv_run(const li_x86_tiles *tiles, int8_t *out, const int8_t *x, const void *packed, void *scratch,
+void li_x86_conv_run(const void *loops, int8_t *out, const int8_t *x, const int8_t *weights, const void *packed, void *scratch,
                      const li_conv_shape *s, const li_rescale_s8 *rescale, int32_t first, int32_t rows)
 {
+    const li_x86_tiles *tiles = loops;
     const int pointwise = li_x86_is_pointwise(s);
     const size_t out_c = (size_t)s->out_c;
     li_x86_walk w;
@@ -185,6 +189,7 @@ void li_x86_conv_run(const li_x86_tiles *tiles, int8_t *out, const int8_t *x, co
     size_t y, end, count, c, filled = 0;
     char *image = (char *)scratch + (64 - (uintptr_t)scratch % 64) % 64;
     uint32_t *offsets;
+    (void)weights;
     if (rows < 1 || !li_x86_walk_of(tiles, s, &w)) return;
     offsets = (uint32_t *)(void *)(image + (w.rows_bytes + LI_X86_SLACK) / 4 * 4);
     y = (size_t)first * (pointwise ? (size_t)s->out_w : 1);
@@ -198,7 +203,7 @@ void li_x86_conv_run(const li_x86_tiles *tiles, int8_t *out, const int8_t *x, co
     panel.out_step = out_c;
     panel.rescale = rescale;
     for (; y < end; y += count) {
-        const int8_t *weights = packed;
+        const int8_t *from = packed;
         const size_t in_rows = (count = end - y < w.band ? end - y : w.band, (size_t)li_x86_band_rows(&w, count));
         const int64_t in_h = pointwise ? (int64_t)s->in_h * s->in_w : s->in_h;
         li_x86_spread_rows(tiles, &w, image, x, (int64_t)(y * w.stride_h) - s->pad_top, in_rows, in_h, (size_t)s->pad_left,
@@ -210,12 +215,12 @@ void li_x86_conv_run(const li_x86_tiles *tiles, int8_t *out, const int8_t *x, co
         for (c = 0; c < out_c; c += panel.width) {
             panel.width = tiles->width(out_c - c);
             panel.channels = out_c - c < panel.width ? out_c - c : panel.width;
-            panel.bias = (const int32_t *)(const void *)weights;
-            panel.multipliers = (const float *)(const void *)(weights + panel.width * 4);
-            panel.w = weights + panel.width * 8;
+            panel.bias = (const int32_t *)(const void *)from;
+            panel.multipliers = (const float *)(const void *)(from + panel.width * 4);
+            panel.w = from + panel.width * 8;
             panel.out = out + y * w.out_w * out_c + c;
             tiles->panel(&panel);
-            weights += li_x86_panel_bytes(&w, tiles, panel.width);
+            from += li_x86_panel_bytes(&w, tiles, panel.width);
         }
     }
 }

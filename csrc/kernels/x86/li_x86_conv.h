@@ -45,11 +45,12 @@ typedef struct li_x86_tiles {
     void (*panel)(const li_x86_panel *panel);
 } li_x86_tiles;
 
-size_t li_x86_conv_packed_bytes(const li_x86_tiles *tiles, const li_conv_shape *shape);
-size_t li_x86_conv_scratch_bytes(const li_x86_tiles *tiles, const li_conv_shape *shape);
-void li_x86_conv_pack(const li_x86_tiles *tiles, void *packed, const li_conv_shape *shape, const int8_t *w, const int32_t *bias,
+/* Of li_layer_kernels; `loops` is a li_x86_tiles. */
+size_t li_x86_conv_packed_bytes(const void *loops, const li_conv_shape *shape);
+size_t li_x86_conv_scratch_bytes(const void *loops, const li_conv_shape *shape);
+void li_x86_conv_pack(const void *loops, void *packed, const li_conv_shape *shape, const int8_t *w, const int32_t *bias,
                       const float *multipliers, int32_t in_zero);
-void li_x86_conv_run(const li_x86_tiles *tiles, int8_t *out, const int8_t *x, const void *packed, void *scratch,
+void li_x86_conv_run(const void *loops, int8_t *out, const int8_t *x, const int8_t *weights, const void *packed, void *scratch,
                      const li_conv_shape *shape, const li_rescale_s8 *rescale, int32_t first, int32_t rows);
 
 #endif

@@ -81,8 +81,9 @@ static size_t li_x86_panel_floats(size_t taps, size_t width)
     return (taps * width + 15) / 16 * 16;
 }
 
-size_t li_x86_conv_f32_packed_bytes(const li_x86_tiles_f32 *tiles, const li_layer_f32 *s)
+size_t li_x86_conv_f32_packed_bytes(const void *loops, const li_layer_f32 *s)
 {
+    const li_x86_tiles_f32 *tiles = loops;
     const uint64_t filter_c = (uint64_t)(s->in_c / s->groups);
     const uint64_t taps = li_size_mul(li_size_mul((uint64_t)s->filter_h, (uint64_t)s->filter_w), filter_c);
     const size_t group_c = (size_t)(s->out_c / s->groups);
@@ -105,15 +106,17 @@ static size_t li_x86_offsets_f32(const li_x86_walk_f32 *w)
     return pixels < LI_X86_TILE_F32 ? LI_X86_TILE_F32 : pixels;
 }
 
-size_t li_x86_conv_f32_scratch_bytes(const li_layer_f32 *s)
+size_t li_x86_conv_f32_scratch_bytes(const void *loops, const li_layer_f32 *s)
 {
     li_x86_walk_f32 w;
+    (void)loops;
     if (!li_x86_walk_of_f32(s, &w)) return 0;
     return 64 + (size_t)w.copied + 4 * li_x86_offsets_f32(&w);       /* 64: to align the rows */
 }
 
-void li_x86_conv_f32_pack(const li_x86_tiles_f32 *tiles, void *packed, const li_layer_f32 *s, const float *w)
+void li_x86_conv_f32_pack(const void *loops, void *packed, const li_layer_f32 *s, const float *w)
 {
+    const li_x86_tiles_f32 *tiles = loops;
     const size_t taps = li_x86_taps_f32(s), group_c = (size_t)(s->out_c / s->groups);
     float *to = (float *)(void *)((char *)packed + LI_X86_F32_HEAD);
     uint32_t finite = 1;
@@ -228,9 +231,10 @@ static void li_x86_panels_f32(const li_x86_tiles_f32 *tiles, li_x86_panel_f32 *p
         }
 }
 
-void li_x86_conv_f32_run(const li_x86_tiles_f32 *tiles, float *out, const float *x, const float *bias, const void *packed,
+void li_x86_conv_f32_run(const void *loops, float *out, const float *x, const float *bias, const void *packed,
                          void *scratch, const li_layer_f32 *s, int32_t first, int32_t rows)
 {
+    const li_x86_tiles_f32 *tiles = loops;
     const size_t in_c = (size_t)s->in_c, out_c = (size_t)s->out_c;
     const float *weights = (const float *)(const void *)((const char *)packed + LI_X86_F32_HEAD);
     float *copied = (float *)(void *)((char *)scratch + (64 - (uintptr_t)scratch % 64) % 64);

@@ -42,10 +42,11 @@ typedef struct li_x86_tiles_f32 {
 void li_avx2_fast_panel_f32(const li_x86_panel_f32 *panel);
 void li_avx2_exact_panel_f32(const li_x86_panel_f32 *panel);
 
-size_t li_x86_conv_f32_packed_bytes(const li_x86_tiles_f32 *tiles, const li_layer_f32 *layer);
-size_t li_x86_conv_f32_scratch_bytes(const li_layer_f32 *layer);
-void li_x86_conv_f32_pack(const li_x86_tiles_f32 *tiles, void *packed, const li_layer_f32 *layer, const float *w);
-void li_x86_conv_f32_run(const li_x86_tiles_f32 *tiles, float *out, const float *x, const float *bias, const void *packed,
-                         void *scratch, const li_layer_f32 *layer, int32_t first, int32_t rows);
+/* Of li_layer_kernels_f32; `loops` is a li_x86_tiles_f32. */
+size_t li_x86_conv_f32_packed_bytes(const void *loops, const li_layer_f32 *layer);
+size_t li_x86_conv_f32_scratch_bytes(const void *loops, const li_layer_f32 *layer);
+void li_x86_conv_f32_pack(const void *loops, void *packed, const li_layer_f32 *layer, const float *w);
+void li_x86_conv_f32_run(const void *loops, float *out, const float *x, const float *bias, const void *packed, void *scratch,
+                         const li_layer_f32 *layer, int32_t first, int32_t rows);
 
 #endif

@@ -6,18 +6,19 @@
 
 #if LI_HAS_AVX2
 
-size_t li_x86_dense_packed_bytes(const li_conv_shape *s)
+size_t li_x86_dense_packed_bytes(const void *loops, const li_conv_shape *s)
 {
+    (void)loops;
     return s->out_c > INT32_MAX / 16 || s->in_c > INT32_MAX / 16 ? 0 : ((size_t)s->out_c * 8 + 63) / 64 * 64;
 }
 
-void li_x86_dense_pack(void *packed, const li_conv_shape *s, const int8_t *w, const int32_t *bias, const float *multipliers,
-                       int32_t zero)
+void li_x86_dense_pack(const void *loops, void *packed, const li_conv_shape *s, const int8_t *w, const int32_t *bias,
+                       const float *multipliers, int32_t zero)
 {
     const size_t channels = (size_t)s->out_c, n = (size_t)s->in_c;
     int32_t *to = packed;
     size_t c, k;
-    li_fill(packed, 0, li_x86_dense_packed_bytes(s));
+    li_fill(packed, 0, li_x86_dense_packed_bytes(loops, s));
     for (c = 0; c < channels; ++c) {
         int64_t sum = 0;
         for (k = 0; k < n; ++k) sum += w[c * n + k];

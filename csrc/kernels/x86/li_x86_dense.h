@@ -18,10 +18,11 @@ enum {
    `channels` on repeat the last one. Bytes of w up to `end` may be read. */
 typedef void (*li_dense_eight)(int32_t *sums, const void *x, const int8_t *w, size_t n, size_t channels, const int8_t *end);
 
-size_t li_x86_dense_packed_bytes(const li_conv_shape *shape);
+/* Of li_layer_kernels; `loops` is not used. */
+size_t li_x86_dense_packed_bytes(const void *loops, const li_conv_shape *shape);
 /* `zero` is the input's zero point as the set holds elements. */
-void li_x86_dense_pack(void *packed, const li_conv_shape *shape, const int8_t *w, const int32_t *bias, const float *multipliers,
-                       int32_t zero);
+void li_x86_dense_pack(const void *loops, void *packed, const li_conv_shape *shape, const int8_t *w, const int32_t *bias,
+                       const float *multipliers, int32_t zero);
 /* One row of x, as the set holds it. */
 void li_x86_dense_row(li_dense_eight eight, int8_t *out, const void *x, const int8_t *w, const void *packed,
                       const li_conv_shape *shape, const li_rescale_s8 *rescale);

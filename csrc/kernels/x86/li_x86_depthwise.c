@@ -80,23 +80,26 @@ static size_t li_depthwise_block_bytes(const li_depthwise_tiles *tiles, const li
     return tiles->lanes * (8 + w->filter_w * w->groups * (w->paired ? 8 : 4));
 }
 
-size_t li_x86_depthwise_packed_bytes(const li_depthwise_tiles *tiles, const li_conv_shape *s)
+size_t li_x86_depthwise_packed_bytes(const void *loops, const li_conv_shape *s)
 {
+    const li_depthwise_tiles *tiles = loops;
     li_depthwise_walk w;
     if (!li_depthwise_walk_of(tiles, s, &w)) return 0;
     return (((size_t)s->in_c + tiles->lanes - 1) / tiles->lanes * li_depthwise_block_bytes(tiles, &w) + 63) / 64 * 64;
 }
 
-size_t li_x86_depthwise_scratch_bytes(const li_depthwise_tiles *tiles, const li_conv_shape *s)
+size_t li_x86_depthwise_scratch_bytes(const void *loops, const li_conv_shape *s)
 {
+    const li_depthwise_tiles *tiles = loops;
     li_depthwise_walk w;
     if (!li_depthwise_walk_of(tiles, s, &w)) return 0;
     return 64 + (size_t)li_depthwise_band_groups(&w, w.band) * w.padded_w * 64;       /* 64: to align */
 }
 
-void li_x86_depthwise_pack(const li_depthwise_tiles *tiles, void *packed, const li_conv_shape *s, const int8_t *weights,
+void li_x86_depthwise_pack(const void *loops, void *packed, const li_conv_shape *s, const int8_t *weights,
                            const int32_t *bias, const float *multipliers, int32_t in_zero)
 {
+    const li_depthwise_tiles *tiles = loops;
     const size_t channels = (size_t)s->in_c, lanes = tiles->lanes;
     size_t c, i, j, p, r, h;
     li_depthwise_walk w;
@@ -169,13 +172,15 @@ static void li_depthwise_band(const li_depthwise_tiles *tiles, const li_depthwis
     }
 }
 
-void li_x86_depthwise_run(const li_depthwise_tiles *tiles, int8_t *out, const int8_t *x, const void *packed, void *scratch,
+void li_x86_depthwise_run(const void *loops, int8_t *out, const int8_t *x, const int8_t *weights, const void *packed, void *scratch,
                           const li_conv_shape *s, const li_rescale_s8 *rescale, int32_t first, int32_t rows)
 {
+    const li_depthwise_tiles *tiles = loops;
     const size_t channels = (size_t)s->in_c;
     int16_t *spread = (int16_t *)(void *)((char *)scratch + (64 - (uintptr_t)scratch % 64) % 64);
     li_depthwise_walk w;
     size_t c, y, y_end, x_first, x_end, n, m;
+    (void)weights;
     if (rows < 1 || !li_depthwise_walk_of(tiles, s, &w)) return;
     y = w.exchanged ? 0 : (size_t)first;
     y_end = w.exchanged ? w.out_h : (size_t)first + (size_t)rows;

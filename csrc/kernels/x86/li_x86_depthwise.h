@@ -61,11 +61,12 @@ typedef struct li_depthwise_tiles {
     void (*rows)(const li_depthwise_walk *w, const li_depthwise_rows *rows, const li_rescale_s8 *rescale);
 } li_depthwise_tiles;
 
-size_t li_x86_depthwise_packed_bytes(const li_depthwise_tiles *tiles, const li_conv_shape *shape);
-size_t li_x86_depthwise_scratch_bytes(const li_depthwise_tiles *tiles, const li_conv_shape *shape);
-void li_x86_depthwise_pack(const li_depthwise_tiles *tiles, void *packed, const li_conv_shape *shape, const int8_t *weights,
+/* Of li_layer_kernels; `loops` is a li_depthwise_tiles. */
+size_t li_x86_depthwise_packed_bytes(const void *loops, const li_conv_shape *shape);
+size_t li_x86_depthwise_scratch_bytes(const void *loops, const li_conv_shape *shape);
+void li_x86_depthwise_pack(const void *loops, void *packed, const li_conv_shape *shape, const int8_t *weights,
                            const int32_t *bias, const float *multipliers, int32_t in_zero);
-void li_x86_depthwise_run(const li_depthwise_tiles *tiles, int8_t *out, const int8_t *x, const void *packed, void *scratch,
+void li_x86_depthwise_run(const void *loops, int8_t *out, const int8_t *x, const int8_t *weights, const void *packed, void *scratch,
                           const li_conv_shape *shape, const li_rescale_s8 *rescale, int32_t first, int32_t rows);
 
 #endif
