@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from .metrics import decibel
 from .model_file import ModelFile
 from .net import KEEP_INPUTS, ModelBytes, Net, Request
 from .operator_times import OperatorTime, Profile, profile
+from .peak import Peak, measure
 from .tables import Table, printable
 from .timing import Budget, Machine, Statistics, interleaved, machine, pinned, statistics
 from .work import macs
@@ -40,6 +42,9 @@ class EngineTime:
     ratio_minimum: float
     ratio_median: float
     gmacs_per_second: float
+    #: Of what as many cores could do with this kernel set, measured in the same run; None where that is not known, and
+    #: for other engines.
+    share_of_peak: float | None
     #: Whether the outputs are those of this runtime's first row; where not, how near they are, if they can be compared.
     equal_outputs: bool
     agreement_db: float | None
@@ -54,6 +59,8 @@ class Benchmark:
     threads: int
     cores: tuple[int, ...]
     machine: Machine
+    #: What one core could do at most, for each of this runtime's kernel sets.
+    peaks: tuple[Peak, ...]
     engines: tuple[EngineTime, ...]
     profile: Profile | None
 
@@ -85,6 +92,10 @@ class Benchmark:
                 f"ratio: least time of {first} over that of the row, below 1 {first} is faster; dB: how near the row's "
                 "outputs are to its outputs on random data"
             )
+        for peak in self.peaks:
+            parts = [f"{most:.1f} in {name}" for name, most in (("int8", peak.int8), ("float32", peak.float32)) if most]
+            if parts:
+                yield f"peak of a core with {peak.kernels} kernels, in registers alone, GMAC/s: {', '.join(parts)}"
         if self.machine.busy:
             load = f"{self.machine.load:.1f}"
             yield f"other work was going on (load {load} before the start): trust the least figures, not the medians"
@@ -116,12 +127,14 @@ def bench(
     budget = Budget(seconds, runs, warmup)
     kernel_sets = [isa] if isa is None or isinstance(isa, str) else [*isa]
     peers = parse_peers(vs, path)
-    net, file = _open(path, kernel_sets[0])
+    model_bytes, file = _read(path)
+    net = _open(model_bytes, file, kernel_sets[0])
     drawn = draw(net, file, seed=0)
     here = machine()
     with pinned(threads, cores) as used:
         progress("load")
         contenders = [open_own(path, name, threads, drawn) for name in kernel_sets]
+        peaks = tuple(_peak(model_bytes, file, name) for name in kernel_sets)
         contenders += [open_peer(peer, threads, drawn) for peer in peers]
         for contender in contenders:
             contender.invoke()
@@ -129,8 +142,10 @@ def bench(
         progress("measure")
         times = [statistics(each) for each in interleaved([contender.invoke for contender in contenders], budget)]
         progress("profile")
-        operators = profile(net, file, drawn, budget) if with_profile else None
+        operators = profile(net, file, drawn, budget, peaks[0]) if with_profile else None
     work = sum(macs(file, operator) for operator in file.operators)
+    least_us = [peak.least_us(file) for peak in peaks]  # this runtime's rows are the first
+    least_us += [None] * (len(contenders) - len(peaks))
     rows = tuple(
         EngineTime(
             engine=contender.name,
@@ -140,15 +155,16 @@ def bench(
             ratio_minimum=times[0].minimum_us / time.minimum_us,
             ratio_median=times[0].median_us / time.median_us,
             gmacs_per_second=work / time.minimum_us / 1e3,
+            share_of_peak=least / time.minimum_us / threads if least else None,
             equal_outputs=np.array_equal(outputs[0], output),
             agreement_db=_agreement(outputs[0], output),
         )
-        for contender, time, output in zip(contenders, times, outputs, strict=True)
+        for contender, time, output, least in zip(contenders, times, outputs, least_us, strict=True)
     )
-    return Benchmark(path.name, work, threads, used, here, rows, operators)
+    return Benchmark(path.name, work, threads, used, here, peaks, rows, operators)
 
 
-def _open(path: Path, isa: str | None) -> tuple[Net, ModelFile]:
+def _read(path: Path) -> tuple[ModelBytes, ModelFile]:
     content = read_model_bytes(path)
     if path.suffix == ".onnx" and content[4:8] != b"TFL3":
         raise UsageError(f"{path} is an ONNX model; bench times .tflite files: convert it, then give it as --vs")
@@ -157,7 +173,15 @@ def _open(path: Path, isa: str | None) -> tuple[Net, ModelFile]:
         file = ModelFile(content)
     except ValueError as error:
         raise InvalidFileError(f"The model is not a valid Flatbuffer buffer: {error}") from error
-    return Net(model, Request(KEEP_INPUTS, isa, input_dims=said_open_dims(file))), file
+    return model, file
+
+
+def _open(model: ModelBytes, file: ModelFile, isa: str | None) -> Net:
+    return Net(model, Request(KEEP_INPUTS, isa, input_dims=said_open_dims(file)))
+
+
+def _peak(model: ModelBytes, file: ModelFile, isa: str | None) -> Peak:
+    return measure(_open(model, file, isa), time.perf_counter_ns)
 
 
 def _flat(contender: Contender) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -174,8 +198,8 @@ def _agreement(
     return found if math.isfinite(found) else None
 
 
-_ENGINE_COLUMNS = "engine|version|file|least, us|median, us|95 %, us|spread|GMAC/s|ratio|dB".split("|")
-_OPERATOR_COLUMNS = "|computes|operator|least, us|median, us|share|MACs|GMAC/s".split("|")
+_ENGINE_COLUMNS = "engine|version|file|least, us|median, us|95 %, us|spread|GMAC/s|of peak|ratio|dB".split("|")
+_OPERATOR_COLUMNS = "|computes|operator|least, us|median, us|share|MACs|GMAC/s|of peak".split("|")
 
 
 def _engine_cells(row: EngineTime) -> tuple[str, ...]:
@@ -190,6 +214,7 @@ def _engine_cells(row: EngineTime) -> tuple[str, ...]:
         f"{time.p95_us:,.2f}",
         f"{100 * time.spread:.0f} %",
         f"{row.gmacs_per_second:.2f}",
+        _percent(row.share_of_peak),
         f"{row.ratio_minimum:.2f}",
         agreement,
     )
@@ -205,4 +230,9 @@ def _operator_cells(row: OperatorTime) -> tuple[str, ...]:
         f"{100 * row.share:.1f} %",
         f"{row.macs:,}",
         f"{row.gmacs_per_second:.2f}" if row.gmacs_per_second else "",
+        _percent(row.share_of_peak),
     )
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.0f} %"

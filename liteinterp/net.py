@@ -221,6 +221,10 @@ class Net:
         ask(net)
         return clock() - start
 
+    def multiply_in_registers(self, type_code: int, rounds: int) -> int:
+        """How many products the kernels' best instructions did in registers alone (`li_peak`): for who has a clock."""
+        return int(lib.li_peak(self._net, type_code, rounds))
+
     def reset(self) -> None:
         """Variables back to their start."""
         if lib.li_reset(self._net):

@@ -10,6 +10,7 @@ import numpy as np
 from .contenders import Drawn
 from .model_file import ModelFile
 from .net import Net
+from .peak import Peak
 from .timing import Budget
 from .work import macs
 
@@ -33,6 +34,8 @@ class OperatorTime:
     macs: int
     #: At the least time; None for operators that are no sums of products.
     gmacs_per_second: float | None
+    #: Of what one core could do, measured in the same run; None where that is not known.
+    share_of_peak: float | None
 
 
 @dataclass(frozen=True)
@@ -40,14 +43,16 @@ class Profile:
     """All operators, in order of execution."""
 
     kernels: str
+    #: What shares of peak are shares of.
+    peak: Peak
     passes: int
     #: Taken off every operator's time: what a call costs that does nothing.
     overhead_us: float
     operators: tuple[OperatorTime, ...]
 
 
-def profile(net: Net, file: ModelFile, drawn: Drawn, budget: Budget) -> Profile:
-    """Step through the model until the budget is spent."""
+def profile(net: Net, file: ModelFile, drawn: Drawn, budget: Budget, most: Peak) -> Profile:
+    """Step through the model until the budget is spent; `most` is the peak of the net's kernels."""
     for index, array in zip(net.inputs, drawn.stored, strict=True):
         net.view(index)[...] = array
     clock = time.perf_counter_ns
@@ -68,5 +73,7 @@ def profile(net: Net, file: ModelFile, drawn: Drawn, budget: Budget) -> Profile:
         name = names.get(result) or file.tensor_name(result)
         work, least = macs(file, operator), float(minima[i])
         speed = work / least / 1e3 if work and least else None
-        rows.append(OperatorTime(i, name, operator.name, least, float(medians[i]), least / total, work, speed))
-    return Profile(net.kernels, len(passes), overhead / 1e3, tuple(rows))
+        bound = most.of(file, operator)
+        share = speed / bound if speed and bound else None
+        rows.append(OperatorTime(i, name, operator.name, least, float(medians[i]), least / total, work, speed, share))
+    return Profile(net.kernels, most, len(passes), overhead / 1e3, tuple(rows))

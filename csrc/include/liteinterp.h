@@ -212,6 +212,9 @@ LI_API int32_t li_operator_builtin(const li_net *net, int32_t i);               
    the last li_plan that succeeded on it. */
 LI_API void li_operator_bytes(const li_net *net, int32_t i, size_t *state, size_t *packed, size_t *scratch);
 LI_API const char *li_kernels_name(const li_net *net);                                 /* the kernel set in use: "ref", "avx2", ... */
+/* Multiplies and adds in registers alone, with the best instructions of the kernel set in use, and answers how many products that
+   were: a caller with a clock learns what this core could do at most. 0 where the set has none for LI_INT8 or LI_FLOAT32. */
+LI_API uint64_t li_peak(const li_net *net, li_type type, uint32_t rounds);
 
 /* cffi-end */
 

@@ -156,6 +156,11 @@ const char *li_kernels_name(const li_net *net)
     return li_is_open(net) ? li_kernels_of(net)->name : "";
 }
 
+uint64_t li_peak(const li_net *net, li_type type, uint32_t rounds)
+{
+    return li_is_open(net) && li_kernels_of(net)->peak != NULL ? li_kernels_of(net)->peak(type, rounds) : 0;
+}
+
 /* ---- tensors ---- */
 
 static li_net *li_net_of(const li_tensor *t)

@@ -85,6 +85,8 @@ enum { LI_PAIR_ADD, LI_PAIR_SUB, LI_PAIR_MUL, LI_PAIR_DIV };
 typedef struct li_kernels {
     const char *name;
     int32_t isa;                     /* LI_ISA_... */
+    /* NULL, or li_peak's loop: products and sums of elements of an li_type in registers alone; how many, 0 for other types. */
+    uint64_t (*peak)(int32_t type, uint32_t rounds);
 
     /* sums[c] += sum over k < n of (x[k] - zero_point) * w[c * stride + k], for c < channels, in int32.
        zero_point in [-128, 127], w may hold -128. The caller guarantees that no sum leaves int32. Bytes of w between

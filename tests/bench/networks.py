@@ -91,7 +91,7 @@ def row(network: Network, found: Benchmark) -> str:
     own = [line for line in found.engines if line.engine not in PEERS]
     peers = {line.engine: line for line in found.engines if line.engine in PEERS}
     cells = [network.model, *(_microseconds(line.time.minimum_us) for line in reversed(own))]
-    cells.append(f"{own[0].gmacs_per_second:.1f}")
+    cells += [f"{own[0].gmacs_per_second:.1f}", _percent(own[0].share_of_peak)]
     for engine in PEERS:
         line = peers.get(engine)
         cells += ["", ""] if line is None else [_microseconds(line.time.minimum_us), f"{line.ratio_minimum:.2f}"]
@@ -105,12 +105,13 @@ def table(results: Sequence[tuple[Network, Benchmark]]) -> str:
     named = ", ".join(f"{TITLES[engine]} {version}" for engine, version in versions.items())
     kernels = [line.engine.partition(" ")[2] for line in first.engines if line.engine not in PEERS]
     loads = [found.machine.load for _, found in results if found.machine.load is not None]
-    head = ["model", *(f"`{name}`" for name in reversed(kernels)), "GMAC/s"]
+    head = ["model", *(f"`{name}`" for name in reversed(kernels)), "GMAC/s", "of peak"]
     for engine in PEERS:
         head += [TITLES[engine], "ratio"]
     lines = [
         f"{first.machine.processor}, {first.machine.cores} cores, load {min(loads):.1f} to {max(loads):.1f}; {named}. "
-        f"GMAC/s and ratios are those of `{kernels[0]}`.",
+        f"GMAC/s, share of peak and ratios are those of `{kernels[0]}`; peak, measured in registers alone: "
+        f"{', '.join(f'{peak.int8:.0f} GMAC/s with `{peak.kernels}`' for peak in first.peaks if peak.int8)}.",
         "",
         f"| {' | '.join(head)} |",
         f"|{'---|' * len(head)}",
@@ -119,18 +120,19 @@ def table(results: Sequence[tuple[Network, Benchmark]]) -> str:
     return "\n".join(lines)
 
 
-def float_row(network: Network, found: Benchmark, peak: float) -> str:
-    """A line of the float table: least microseconds, share of `peak` (GMAC/s), our best over the fastest peer."""
+def float_row(network: Network, found: Benchmark) -> str:
+    """A line of the float table: least microseconds, share of the peak, our best over the fastest peer."""
     own = [line for line in found.engines if line.engine not in PEERS]
     peers = {line.engine: line for line in found.engines if line.engine in PEERS}
     cells = [network.model, *(_microseconds(line.time.minimum_us) for line in reversed(own))]
-    cells += [f"{2 * own[0].gmacs_per_second:.0f}", f"{100 * own[0].gmacs_per_second / peak:.0f} %"]
+    cells += [f"{2 * own[0].gmacs_per_second:.0f}", _percent(own[0].share_of_peak)]
     cells += [_microseconds(peers[engine].time.minimum_us) if engine in peers else "" for engine in PEERS]
     return f"| {' | '.join((*cells, f'{_fastest(found):.2f}'))} |"
 
 
-def float_table(results: Sequence[tuple[Network, Benchmark]], peak: float) -> str:
+def float_table(results: Sequence[tuple[Network, Benchmark]]) -> str:
     """Markdown of the float networks."""
+    peak = max(found.peaks[0].float32 or 0.0 for _, found in results)
     kernels = [line.engine.partition(" ")[2] for line in results[0][1].engines if line.engine not in PEERS]
     head = ["model", *(f"`{name}`" for name in reversed(kernels)), "GFLOP/s", "of peak", *TITLES.values(), "ratio"]
     mean = math.exp(sum(math.log(_fastest(found)) for _, found in results) / len(results))
@@ -158,7 +160,6 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0, help="for each engine on each network")
     parser.add_argument("--only", default="", help="networks whose names hold this")
     parser.add_argument("--floats", action="store_true", help="only float networks")
-    parser.add_argument("--peak", type=float, default=123.5, help="GMAC/s of float32 in registers on this machine")
     arguments = parser.parse_args()
     if not (arguments.zoo / "models").is_dir():
         raise SystemExit(f"the zoo of real models is absent from {arguments.zoo}; set LITEINTERP_ZOO to its directory")
@@ -176,22 +177,26 @@ def main() -> None:
             found = bench(path, vs=vs, isa=isa, seconds=arguments.seconds, with_profile=True)
             (arguments.out / f"{network.model}.json").write_text(found.to_json(), "utf-8")
             results.append((network, found))
-            line = row(network, found) if network in NETWORKS else float_row(network, found, arguments.peak)
+            line = row(network, found) if network in NETWORKS else float_row(network, found)
             print(line, file=sys.stderr, flush=True)
-    for group, text in _tables(results, arguments.peak):
+    for group, text in _tables(results):
         print(text)
         if arguments.docs:
             write_between(arguments.docs, *group, text)
 
 
-def _tables(results: Sequence[tuple[Network, Benchmark]], peak: float) -> Iterator[tuple[tuple[str, str], str]]:
+def _tables(results: Sequence[tuple[Network, Benchmark]]) -> Iterator[tuple[tuple[str, str], str]]:
     """Markers and text of each group of which networks were measured."""
     quantized = [row for row in results if row[0] in NETWORKS]
     floats = [row for row in results if row[0] in FLOAT_NETWORKS]
     if quantized:
         yield (BEGIN, END), table(quantized)
     if floats:
-        yield (FLOAT_BEGIN, FLOAT_END), float_table(floats, peak)
+        yield (FLOAT_BEGIN, FLOAT_END), float_table(floats)
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.0f} %"
 
 
 def _microseconds(time: float) -> str:

@@ -10,14 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_models import chain
+from tiny_models import ModelMaker, chain
 
 import liteinterp
 from liteinterp import cli, contenders
 from liteinterp.contenders import Drawn, parse_peers
 from liteinterp.errors import UsageError
 from liteinterp.fitting import InputSpec
+from liteinterp.model_file import ModelFile
 from liteinterp.net import KEEP_INPUTS, ModelBytes, Net, Request
+from liteinterp.peak import Peak
 from liteinterp.timing import Budget, interleaved, pinned, statistics
 
 IMAGE = InputSpec("x", (1, 4, 5, 3), np.dtype(np.int8), 0.5, -3)
@@ -171,6 +173,34 @@ def test_profile_adds_up_and_names_sources(small: Path) -> None:
     assert [row.operator for row in weighted] == ["CONV_2D", "CONV_2D", "FULLY_CONNECTED"]
     assert all(row.gmacs_per_second == pytest.approx(row.macs / row.minimum_us / 1e3) for row in weighted)
     assert all(row.name for row in found.operators)
+
+
+def test_shares_of_peak_are_of_the_peak_of_the_same_run(small: Path) -> None:
+    found = liteinterp.bench(small, isa=["best", "ref"], runs=20, with_profile=True)
+    assert found.profile is not None and found.profile.peak == found.peaks[0]
+    best, portable = found.peaks
+    assert portable.int8 is None and found.engines[1].share_of_peak is None
+    if best.int8 is None:
+        assert best.kernels not in ("avx2", "avx512vnni")
+        return
+    weighted = [row for row in found.profile.operators if row.gmacs_per_second]
+    assert all(row.share_of_peak == pytest.approx(row.gmacs_per_second / best.int8) for row in weighted)
+    assert found.engines[0].share_of_peak == pytest.approx(found.engines[0].gmacs_per_second / best.int8)
+
+
+@pytest.mark.parametrize(
+    ("types", "peak"),
+    [((9, 9), 100.0), ((3, 3), 100.0), ((0, 9), 100.0), ((0, 0), 10.0), ((7, 9), None), ((0, 0, 9), 10.0)],
+)
+def test_peak_of_an_operator_is_that_of_its_products(types: tuple[int, ...], peak: float | None) -> None:
+    """int8, uint8, hybrid, float32, int16 activations; what comes third is a bias."""
+    maker = ModelMaker()
+    tensors = [maker.tensor((1, 1), code) for code in types]
+    maker.op("FULLY_CONNECTED", tensors, [maker.tensor((1, 1))])
+    file = ModelFile(maker.ends(tensors[:1], [len(types)]).bytes())
+    found = Peak("a set", 100.0, 10.0)
+    assert found.of(file, file.operators[0]) == peak
+    assert found.least_us(file) == (None if peak is None else pytest.approx(1 / peak / 1e3))
 
 
 # --- the verb ---
