@@ -6,7 +6,7 @@ The door hands an Evaluation to the converter's pipeline, which runs the float m
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,12 +66,16 @@ class Trial:
         """What the candidate reaches on the metric; in decibel for SQNR."""
         return self._known().figures()[1]
 
+    def loss(self) -> float:
+        """What the candidate loses on the metric, without bounds; infinite where its outputs are not finite."""
+        return math.inf if self._broken else self._known().loss()
+
     def judge(self, rough: bool = False) -> Judgement:
         """The verdict. A `rough` one leaves bounds open (infinite) where the drop itself is beyond the limit."""
         metric = self._known()
         ref, test = metric.figures()
         allowed = self._allowed(metric, ref)
-        loss = math.inf if self._broken else metric.loss()
+        loss = self.loss()
         beyond = self._broken > 0 or (rough and loss > allowed)
         bounds = Bounds(loss, loss, math.inf) if beyond else metric.bounds()
         status = "undecided" if not bounds.decides(allowed) else "met" if bounds.high <= allowed else "missed"
@@ -131,22 +135,22 @@ class Evaluation:
         limit = parse_limit(max_drop)
         assert limit is not None
         self._src, self._limit, self._preprocess = src, limit, preprocess
-        self._new: Callable[[], TaskMetric] | None = None
+        self._new: Callable[[Sequence[int] | None], TaskMetric] | None = None
         self._labels: Any = None
         if callable(metric) or (isinstance(metric, str) and metric not in METRICS):
             title, function = _function(metric)
             targets = None if labels is None else load_targets(labels)
             known: dict[bytes, float] = {}
-            self._new = lambda: UserMetric(title, function, targets, known)
+            self._new = lambda chosen: UserMetric(title, function, targets, known, chosen)
             return
         if metric in (None, "top1") and labels is not None:
             self._labels = load_labels(labels)
         if metric == "top1":
             if labels is None:
                 raise UsageError("metric top1 needs the right classes: give labels (--labels F), or metric agreement")
-            self._new = lambda: TopOne(self._labels)
+            self._new = lambda chosen: TopOne(_of(self._labels, chosen))
         elif metric is not None:
-            self._new = Agreement if metric == "agreement" else Sqnr
+            self._new = lambda _: Agreement() if metric == "agreement" else Sqnr()
 
     def open(self, inputs: Iterable[Any]) -> Iterable[Sample]:
         """The samples for inputs with `name`, `shape` and `dtype`: they can be read again and again."""
@@ -154,7 +158,26 @@ class Evaluation:
         return open_samples(self._src, specs, preprocess=self._preprocess)
 
     def trial(self) -> Trial:
-        return Trial(self._new() if self._new is not None else None, self._labels, self._limit)
+        return self._trial(None)
+
+    def loss_alone(self, number: int, reference: Outputs, test: Outputs) -> float:
+        """What sample `number` loses by itself; 0 where the metric needs more than one sample."""
+        trial = self._trial((number,))
+        trial.add(reference, test)
+        try:
+            return trial.loss()
+        except UsageError:
+            return 0.0
+
+    def _trial(self, chosen: Sequence[int] | None) -> Trial:
+        """On all samples, or on those with these numbers, which are added in this order."""
+        metric = self._new(chosen) if self._new is not None else None
+        return Trial(metric, _of(self._labels, chosen), self._limit)
+
+
+def _of(labels: Any, chosen: Sequence[int] | None) -> Any:
+    """The labels of chosen samples."""
+    return labels if labels is None or chosen is None else labels[list(chosen)]
 
 
 def _function(metric: Any) -> tuple[str, Callable[..., float]]:

@@ -165,8 +165,17 @@ class UserMetric:
 
     unit = "of its own unit"
 
-    def __init__(self, title: str, function: Callable[..., float], labels: Any, known: dict[bytes, float]) -> None:
-        """`known` holds the reference's figures by the samples they are of: candidates share them."""
+    def __init__(
+        self,
+        title: str,
+        function: Callable[..., float],
+        labels: Any,
+        known: dict[bytes, float],
+        chosen: Sequence[int] | None = None,
+    ) -> None:
+        """`known` holds the reference's figures by the samples they are of: candidates share them. `chosen` are the
+        numbers of the samples that will be added; None: 0, 1, 2, …"""
+        self._numbers = None if chosen is None else np.array(chosen, np.int64)
         self.title = title
         self._known = known
         self._function = function
@@ -180,7 +189,8 @@ class UserMetric:
         return len(self._outputs)
 
     def add(self, reference: Outputs, test: Outputs) -> None:
-        if self._labels is not None and len(self._labels) <= len(self._outputs):
+        number = len(self._outputs) if self._numbers is None else int(self._numbers[len(self._outputs)])
+        if self._labels is not None and len(self._labels) <= number:
             raise UsageError(f"there are more samples than the {len(self._labels)} labels")
         self._outputs.append((reference, test))
 
@@ -207,10 +217,11 @@ class UserMetric:
             {name: _stacked([self._outputs[i][side][name] for i in chosen]) for name in self._outputs[0][side]}
             for side in (0, 1)
         )
+        numbers = chosen if self._numbers is None else self._numbers[chosen]
         labels = self._labels
         if labels is not None:
-            labels = labels[chosen] if isinstance(labels, np.ndarray) else [labels[i] for i in chosen]
-        key = chosen.tobytes()
+            labels = labels[numbers] if isinstance(labels, np.ndarray) else [labels[i] for i in numbers]
+        key = numbers.tobytes()
         if key not in self._known:
             self._known[key] = self._call(ref, labels, ref)
         return self._known[key], self._call(test, labels, ref)

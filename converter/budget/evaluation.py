@@ -5,7 +5,8 @@ The metric comes with the samples from outside (`liteinterp/evaluation.py` throu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy.typing as npt
 from ..calibrate.manifest import DIGEST_BYTES, digest
 from ..errors import UsageError
 from ..ir.executor import Executor, Session
-from ..ir.graph import Graph
+from ..ir.graph import Graph, Value
 from ..ir.held import codes, reals
 from ..ir.statistics import Manifest
 
@@ -23,6 +24,9 @@ Sample = Mapping[str, npt.ArrayLike]
 
 #: The float graph's answers are kept up to this many bytes, and computed anew for each candidate beyond.
 MAX_KEPT_BYTES = 256 << 20
+
+#: Stands for an infinite loss.
+LARGEST = 1e9
 
 
 class Judgement(Protocol):
@@ -67,6 +71,14 @@ class Trial(Protocol):
         """The verdict; a `rough` one may leave the bound open where the drop itself is beyond the limit."""
 
 
+@dataclass(frozen=True)
+class Row:
+    """A sample's number, and its inputs by the names of the float graph's values."""
+
+    number: int
+    inputs: Mapping[str, npt.NDArray[Any]]
+
+
 class Evaluation(Protocol):
     """Samples, a metric and a limit."""
 
@@ -74,6 +86,8 @@ class Evaluation(Protocol):
         """Samples for inputs with name, shape and dtype; they can be read again and again."""
 
     def trial(self) -> Trial: ...
+    def loss_alone(self, number: int, reference: Outputs, test: Outputs) -> float:
+        """What one sample loses by itself; 0 where the metric cannot say."""
 
 
 class Evaluator:
@@ -103,8 +117,8 @@ class Evaluator:
     def figure(self, graph: Graph) -> float:
         return self._run(graph).figure()
 
-    def _run(self, graph: Graph) -> Trial:
-        trial = self._evaluation.trial()
+    def answers(self, graph: Graph) -> Iterator[tuple[Row, Outputs, Outputs]]:
+        """Each sample with the float graph's answers and those of a graph."""
         names = self._floats.input_names or [value.name for value in self._floats.inputs]
         floats: Session | None = None
         with self._executor.open(graph) as session:
@@ -115,7 +129,22 @@ class Evaluator:
                     floats = floats or self._executor.open(self._floats)
                     wanted = _answers(self._floats, names, floats, row)
                     self._keep(i, wanted)
-                trial.add(wanted, _answers(graph, names, session, row))
+                yield Row(i, self._by_value(row)), wanted, _answers(graph, names, session, row)
+
+    def loss(self, number: int, wanted: Outputs, found: Outputs) -> float:
+        """What the metric loses on one sample by itself; 0 where it cannot say."""
+        lost = self._evaluation.loss_alone(number, wanted, found)
+        return float(np.nan_to_num(lost, nan=0.0, posinf=LARGEST, neginf=-LARGEST))
+
+    def _by_value(self, row: Sample) -> Mapping[str, npt.NDArray[Any]]:
+        names = self._floats.input_names or [value.name for value in self._floats.inputs]
+        inputs = zip(names, self._floats.inputs, strict=True)
+        return {value.name: codes(value, np.asarray(row[name])) for name, value in inputs}
+
+    def _run(self, graph: Graph) -> Trial:
+        trial = self._evaluation.trial()
+        for _, wanted, found in self.answers(graph):
+            trial.add(wanted, found)
         return trial
 
     def _keep(self, i: int, outputs: Outputs) -> None:
@@ -131,8 +160,13 @@ def _answers(graph: Graph, names: list[str], session: Session, row: Sample) -> O
         {value.name: codes(value, np.asarray(row[name])) for name, value in zip(names, graph.inputs, strict=True)}
     )
     found = {}
-    for i, value in enumerate(graph.outputs):
+    for name, value in named_outputs(graph).items():
         array = session.read(value)
-        name = graph.output_names[i] if i < len(graph.output_names) else value.name
         found[name] = array if value.quantization is None else reals(value, array).astype(np.float32)
     return found
+
+
+def named_outputs(graph: Graph) -> dict[str, Value]:
+    """A graph's outputs by the source's names, in order."""
+    names = graph.output_names
+    return {names[i] if i < len(names) else value.name: value for i, value in enumerate(graph.outputs)}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from .. import backend
@@ -11,18 +10,18 @@ from ..execute import state_bytes
 from ..ir.executor import Executor
 from ..ir.graph import Graph, Node
 from ..ir.statistics import Calibration
+from ..ir.types import DType
 from ..options import Options
 from ..plan import plan_memory
 from ..progress import Progress
-from ..quantize import Quantized, quantize
+from ..quantize import Quantized, quantize, why_not
 from .evaluation import Evaluator, Judgement
+from .ranking import Ranking
 from .search import Candidate, Found, Workshop, search
-from .splice import output_errors
-from .units import Mixture, quantized_nodes
+from .splice import Raise
+from .units import PRECISIONS, Mixture, key_of, quantized_nodes
 
 EXIT = {"met": 0, "missed": 4, "undecided": 6}
-#: Held-out samples that rank units.
-RANKING_SAMPLES = 8
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ def keep_budget(
 ) -> tuple[Quantized, Outcome]:
     """The cheapest mixture within the budget, or the nearest to it, and how the search went."""
     shop = _Shop(graph, calibration, options, budget, executor, progress)
-    found = search(Workshop(shop.full, shop.sketch, shop.errors, precisions, showable=shop.showable))
+    found = search(Workshop(shop.full, shop.sketch, shop.gains, shop.precisions, showable=shop.showable))
     best = found.best
     excess = budget.excess(best.file_bytes, best.memory_bytes)
     status, sentence = _verdict(best.judgement, excess, best.file_bytes, best.memory_bytes)
@@ -138,9 +137,10 @@ def weigh(budget: Budget, graph: Graph, file_bytes: int, memory_bytes: int) -> O
     return _outcome(judgement, *_verdict(judgement, excess, file_bytes, memory_bytes))
 
 
-def precisions(node: Node) -> tuple[str, ...]:
-    """What an operator can compute in, from the cheapest up."""
-    return ("int8", "float32")
+def precisions(node: Node, least: str = "int8") -> tuple[str, ...]:
+    """What an operator can compute in, from the cheapest that is allowed up, as the list of operators says."""
+    able = {"int8": True, "int16": why_not(node, DType.INT16) is None, "float32": True}
+    return tuple(precision for precision in PRECISIONS[PRECISIONS.index(least) :] if able[precision])
 
 
 class _Shop:
@@ -157,6 +157,7 @@ class _Shop:
     ) -> None:
         self._graph, self._calibration, self._options = graph, calibration, options
         self._budget, self._executor, self._progress = budget, executor, progress
+        self._ranking = None if budget.evaluator is None else Ranking(budget.evaluator, executor)
         self._count = 0
 
     def full(self, mixture: Mixture) -> Candidate:
@@ -169,15 +170,31 @@ class _Shop:
         return self._candidate(mixture, made)
 
     def sketch(self, mixture: Mixture, base: Candidate) -> Candidate:
-        """With the ranges of the first conversion, biases corrected."""
+        """With the ranges of the first conversion, biases corrected.
+
+        What int16 operators write keeps its whole range: others were narrowed because int8 has few steps.
+        """
         options, before = replace(self._options, effort=0), base.quantized
-        statistics = replace(before.calibration, ranges=before.ranges)
+        whole = before.calibration.ranges.by_name
+        wide = {
+            value.name: whole[value.name]
+            for node in before.floats.nodes
+            if node.outputs and mixture.get(key_of(node)) == "int16"
+            for value in node.outputs
+            if value.name in whole
+        }
+        ranges = replace(before.ranges, by_name={**before.ranges.by_name, **wide})
+        statistics = replace(before.calibration, ranges=ranges)
         made = quantize(before.floats, statistics, options, self._executor, self._said(), mixture=mixture)
         return self._candidate(mixture, made, rough=True)
 
-    def errors(self, quantized: Quantized, units: object) -> tuple[float, list[float]]:
-        samples = quantized.calibration.held_out[:RANKING_SAMPLES]
-        return output_errors(quantized, units, samples, self._executor)  # type: ignore[arg-type]
+    def gains(self, quantized: Quantized, raises: Sequence[Raise]) -> list[float]:
+        assert self._ranking is not None  # without a metric nothing is searched for
+        self._progress("rank", 0, None)
+        return self._ranking.gains(quantized, raises)
+
+    def precisions(self, node: Node) -> tuple[str, ...]:
+        return precisions(node, "int16" if self._options.quantize == "int16x8" else "int8")
 
     def showable(self) -> bool:
         """Whether the float graph itself could be shown to lose little enough."""
@@ -219,11 +236,10 @@ def _about_int8(found: Found) -> str:
 
 def _row(candidate: Candidate) -> TrialRow:
     judgement = candidate.judgement
-    counts = Counter(candidate.mixture.values())
     status = "too large" if not candidate.fits else "met" if judgement is None else judgement.status
     return TrialRow(
-        int8=len(quantized_nodes(candidate.quantized)) - counts["int16"],
-        int16=counts["int16"],
+        int8=len(quantized_nodes(candidate.quantized) - candidate.quantized.int16_nodes),
+        int16=len(candidate.quantized.int16_nodes),
         float32=len(candidate.quantized.kept_float),
         file_bytes=candidate.file_bytes,
         memory_bytes=candidate.memory_bytes,

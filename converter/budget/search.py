@@ -1,28 +1,35 @@
 """The cheapest mixture of precisions that meets a budget, found step by step and measured each time.
 
 1 everything in int8, as the options say; done where the budget is met.
-2 rank the units by leave-one-out gain over cost (`splice.py`, on held-out calibration samples) and raise the precision
-  of the best 1, then 2, 4, 8, ... more, measuring the task each time, until the budget is met;
-3 halve the last step's number while the budget stays met, then take back operators that are not needed, the least
-  useful first.
+2 everything in int16 that can be. Where that meets the budget, float32 is left out of what follows; where it helps but
+  is not enough, float32 is added to it.
+3 rank the units by gain over cost (`ranking.py`) and raise the best 1, then 2, 4, 8, ... more, ranked anew and the task
+  measured each time, until the budget is met;
+4 halve the last step's number while the budget stays met, then lower what is not needed, least useful first, in blocks
+  that halve where too much was taken.
 
-Measured in steps 2 and 3 are sketches: the ranges that the whole conversion chose, with biases corrected. The mixture
+Measured in steps 2 to 4 are sketches: the ranges that the whole conversion chose, with biases corrected. The mixture
 is then converted with the effort asked for and measured again; where that fails, the sketch is the answer.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..ir.graph import Node
+from ..ir.weighted import WEIGHTED
 from ..quantize import Quantized
 from .evaluation import Judgement
-from .units import Mixture, Unit, cost_of, key_of, units_of
+from .splice import Raise
+from .units import PRECISIONS, Costs, Mixture, Unit, key_of, quantized_nodes, units_of
 
 MOST_ROUNDS = 12
-#: Operators that step 3 tries to take back.
-MOST_TAKEN_BACK = 6
+#: Mixtures that step 4 tries to lower, for each precision that it lowers from.
+MOST_LOWERED = 14
+#: int16 throughout is built upon where it leaves at most this part of what int8 may lose.
+WORTHWHILE_SHARE = 0.8
 
 
 @dataclass(frozen=True)
@@ -49,11 +56,12 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Workshop:
-    """What the search needs done: make and measure a mixture, quickly or as the options say, and weigh its units."""
+    """What the search needs done: make and measure a mixture, quickly or as the options say, and rank what to raise."""
 
     full: Callable[[Mixture], Candidate]
     sketch: Callable[[Mixture, Candidate], Candidate]
-    errors: Callable[[Quantized, Sequence[Unit]], tuple[float, list[float]]]
+    #: What each of these gains, 1 where it regains all that is lost.
+    gains: Callable[[Quantized, Sequence[Raise]], list[float]]
     #: The precisions that an operator can take, from the cheapest up.
     precisions: Callable[[Node], Sequence[str]]
     #: Whether samples can show the budget to be met at all, by a model that answers exactly as the float model.
@@ -77,93 +85,158 @@ class _Search:
     def __init__(self, shop: Workshop) -> None:
         self._shop = shop
         self._trials: list[Candidate] = []
+        self._known: dict[frozenset[tuple[str, str]], Candidate] = {}
+        #: Gain over cost of raising an operator, when it was ranked last.
+        self._worth: dict[str, float] = {}
 
     def run(self) -> Found:
         base = self._note(self._shop.full({}))
         if base.met or not base.fits:
-            return Found(base, tuple(self._trials))
-        wanted: Callable[[Candidate], bool] = _met if self._shop.showable() else _within
-        if wanted(base):
-            return Found(base, tuple(self._trials))
-        chosen, final = base, base
+            return self._found(base)
+        self._base = base
+        self._wanted: Callable[[Candidate], bool] = _met if self._shop.showable() else _within
+        if self._wanted(base):
+            return self._found(base)
+        start, ladder = self._start()
+        chosen = start
         for round_number in range(MOST_ROUNDS):
-            steps = self._next(chosen, base, 2**round_number)
-            tried = self._longest(steps, base)
+            steps = self._next(chosen, ladder, 2**round_number)
+            tried = self._longest(steps)
             if tried is None:
                 break
             chosen = tried
-            if wanted(tried):
-                chosen = self._reduce(steps, tried, base, wanted)
-                final = self._note(self._shop.full(chosen.mixture))
-                return Found(final if wanted(final) else chosen, tuple(self._trials))
-        if chosen is not base and final.mixture != chosen.mixture:
-            final = self._note(self._shop.full(chosen.mixture))
-        return Found(min((c for c in (base, final) if c.fits), key=_distance), tuple(self._trials))
+            if self._wanted(tried):
+                return self._found(self._finish(self._reduce(steps, chosen)))
+        best = min((c for c in (base, start, chosen) if c.fits), key=_distance)
+        return self._found(best if best is base else self._finish(best))
 
-    def _next(self, chosen: Candidate, base: Candidate, count: int) -> list[Mixture]:
-        """The mixture with 1, 2, ... `count` units more in their next precision, best gain over cost first."""
-        quantized, graph = chosen.quantized, chosen.quantized.floats
-        units = [unit for unit in units_of(quantized) if self._raised(unit, chosen.mixture)]
-        if not units:
-            return []
-        plain, spliced = self._shop.errors(quantized, units)
-        ratios = []
-        for unit, error in zip(units, spliced, strict=True):
-            raised = self._raised(unit, chosen.mixture)
-            cost = sum(cost_of((node,), graph, raised[key_of(node)]) for node in unit.nodes if key_of(node) in raised)
-            ratios.append((plain - error) / max(cost, 1e-9))
+    def _start(self) -> tuple[Candidate, tuple[str, ...]]:
+        """Where to start from, and the precisions to raise to: what int16 throughout reaches tells."""
+        wide = self._throughout("int16")
+        if wide is None:
+            return self._base, PRECISIONS[1:]
+        if self._wanted(wide):
+            return self._base, ("int16",)
+        if wide.fits and _loss(wide) <= WORTHWHILE_SHARE * _loss(self._base):
+            self._rank(self._base, ("int16",))
+            return wide, ("float32",)
+        return self._base, PRECISIONS[1:]
+
+    def _throughout(self, precision: str) -> Candidate | None:
+        mixture: Mixture = {}
+        for unit in units_of(self._base.quantized):
+            mixture = {**mixture, **self._raised(unit, precision, self._base, mixture)}
+        return self._sketch(mixture) if precision in mixture.values() else None
+
+    def _next(self, chosen: Candidate, ladder: Sequence[str], count: int) -> list[Mixture]:
+        """The mixture with 1, 2, ... `count` units more in a higher precision, best gain over cost first."""
         steps: list[Mixture] = []
         mixture: Mixture = chosen.mixture
-        for i in sorted(range(len(units)), key=lambda i: -ratios[i])[:count]:
-            mixture = {**mixture, **self._raised(units[i], mixture)}
-            steps.append(mixture)
+        for raised in self._rank(chosen, ladder):
+            if len(steps) == count:
+                break
+            more = self._raised(raised.unit, raised.precision, chosen, mixture)
+            if more:
+                mixture = {**mixture, **more}
+                steps.append(mixture)
         return steps
 
-    def _raised(self, unit: Unit, mixture: Mixture) -> Mixture:
-        """The next precision of a unit's operators: the cheapest that some of them can still take."""
-        found = {}
+    def _rank(self, chosen: Candidate, ladder: Sequence[str]) -> list[Raise]:
+        """What can be raised, best gain over cost first."""
+        costs, raises = Costs(chosen.quantized.floats), []
+        for unit in units_of(chosen.quantized):
+            for precision in ladder:
+                mixture = self._raised(unit, precision, chosen, chosen.mixture)
+                nodes = [node for node in unit.nodes if key_of(node) in mixture]
+                cost = sum(costs(n, self._now(n, chosen, chosen.mixture), mixture[key_of(n)]) for n in nodes)
+                if nodes:
+                    raises.append(Raise(unit, precision, mixture, cost))
+        gains = self._shop.gains(chosen.quantized, raises) if raises else []
+        ratios = [gain / max(raised.cost, 1e-9) for gain, raised in zip(gains, raises, strict=True)]
+        worth: dict[str, float] = {}
+        for ratio, raised in zip(ratios, raises, strict=True):
+            worth.update((name, max(ratio, worth.get(name, ratio))) for name in raised.mixture)
+        self._worth.update(worth)
+        return [raises[i] for i in sorted(range(len(raises)), key=lambda i: -ratios[i])]
+
+    def _raised(self, unit: Unit, precision: str, chosen: Candidate, mixture: Mixture) -> Mixture:
+        """The operators of a unit that a precision changes. What has no 16 bits is float32 where that is cheap, without
+        weights, and stays as it is otherwise."""
+        found: dict[str, str] = {}
+        integers = quantized_nodes(chosen.quantized)
         for node in unit.nodes:
             able = self._shop.precisions(node)
-            now = mixture.get(key_of(node), "int8")
-            above = able[able.index(now) + 1 :] if now in able else ()
-            if above:
-                found[key_of(node)] = above[0]
-        # Those that have no 16 bits go to float32 only once their neighbours that have are there.
-        return {key: value for key, value in found.items() if value == "int16"} or found
+            wanted = precision if precision in able or node.op in WEIGHTED else "float32"
+            now = self._now(node, chosen, mixture)
+            if node in integers and wanted in able and PRECISIONS.index(wanted) > PRECISIONS.index(now):
+                found[key_of(node)] = wanted
+        return found
 
-    def _longest(self, steps: list[Mixture], base: Candidate) -> Candidate | None:
+    def _now(self, node: Node, chosen: Candidate, mixture: Mixture) -> str:
+        """An operator's precision in a mixture that is built from a candidate."""
+        return mixture.get(key_of(node), "int16" if node in chosen.quantized.int16_nodes else "int8")
+
+    def _longest(self, steps: list[Mixture]) -> Candidate | None:
         """The longest part of a step whose sizes are within their limits; None where there is none."""
         while steps:
-            tried = self._sketch(steps[-1], base)
+            tried = self._sketch(steps[-1])
             if tried.fits:
                 return tried
             del steps[len(steps) // 2 :]
         return None
 
-    def _reduce(
-        self, steps: list[Mixture], found: Candidate, base: Candidate, wanted: Callable[[Candidate], bool]
-    ) -> Candidate:
+    def _reduce(self, steps: list[Mixture], found: Candidate) -> Candidate:
         """Less of the last step where that is enough, then the mixture without what is not needed."""
         low, high = 0, len(steps)
         while high - low > 1:
             middle = (low + high) // 2
-            tried = self._sketch(steps[middle - 1], base)
-            if wanted(tried):
+            tried = self._sketch(steps[middle - 1])
+            if self._wanted(tried):
                 high, found = middle, tried
             else:
                 low = middle
-        for name in list(found.mixture)[::-1][:MOST_TAKEN_BACK]:
-            tried = self._sketch({key: value for key, value in found.mixture.items() if key != name}, base)
-            if wanted(tried):
-                found = tried
+        able = {key_of(n): self._shop.precisions(n) for n in found.quantized.floats.nodes if n.outputs}
+        wide = {name for name, precision in found.mixture.items() if precision == "float32" and "int16" in able[name]}
+        found = self._lower(found, wide, "int16")
+        return self._lower(found, set(found.mixture), None)
+
+    def _lower(self, found: Candidate, names: set[str], to: str | None) -> Candidate:
+        """Blocks of operators, the least useful first, in a lower precision (None: int8) while the budget is met."""
+        pending = sorted(names, key=lambda name: (self._worth.get(name, 0.0), name))
+        size = max(1, len(pending) // 2)
+        for _ in range(MOST_LOWERED):
+            block = set(pending[:size])
+            if not block:
+                break
+            kept = {name: precision for name, precision in found.mixture.items() if name not in block}
+            tried = self._sketch({**kept, **(dict.fromkeys(sorted(block), to) if to is not None else {})})
+            if self._wanted(tried):
+                found, pending = tried, pending[size:]
+            elif size == 1:
+                pending = pending[1:]
+            else:
+                size = (size + 1) // 2
         return found
 
-    def _sketch(self, mixture: Mixture, base: Candidate) -> Candidate:
-        return self._note(self._shop.sketch(mixture, base))
+    def _finish(self, sketch: Candidate) -> Candidate:
+        """The mixture with the effort asked for, or the sketch where that is the better one."""
+        final = self._note(self._shop.full(sketch.mixture))
+        if self._wanted(final) or not self._wanted(sketch):
+            return min((c for c in (final, sketch, self._base) if c.fits), key=_distance)
+        return sketch
+
+    def _sketch(self, mixture: Mixture) -> Candidate:
+        key = frozenset(mixture.items())
+        if key not in self._known:
+            self._known[key] = self._note(self._shop.sketch(mixture, self._base))
+        return self._known[key]
 
     def _note(self, candidate: Candidate) -> Candidate:
         self._trials.append(candidate)
         return candidate
+
+    def _found(self, best: Candidate) -> Found:
+        return Found(best, tuple(self._trials))
 
 
 def _met(candidate: Candidate) -> bool:
@@ -172,6 +245,14 @@ def _met(candidate: Candidate) -> bool:
 
 def _within(candidate: Candidate) -> bool:
     return candidate.within
+
+
+def _loss(candidate: Candidate) -> float:
+    """What may be lost, or what is where the bound was left open."""
+    judgement = candidate.judgement
+    if judgement is None:
+        return 0.0
+    return judgement.drop_high if math.isfinite(judgement.drop_high) else judgement.drop
 
 
 def _distance(candidate: Candidate) -> tuple[bool, float]:

@@ -1,57 +1,61 @@
-"""Leave-one-out: what the output's error becomes when one unit computes in float32 and all else stays as it is.
+"""Leave-one-out: what the network answers when one unit computes in a higher precision and all else stays as it is.
 
-No graph is built for it. The quantized graph and the float graph are open side by side; the quantized one runs, and
-where an operator of the unit comes, the float one computes it, from the values that the quantized graph holds or,
-inside the unit, from its own. Units are taken from the last to the first, so that what lies ahead of each is still as
-it was.
+No graph is built for it. The quantized graph and a float graph are open side by side; the quantized one runs, and where
+an operator of the unit comes, the float one computes it, from the values that the quantized graph holds or, inside the
+unit, from its own. A unit in int16 is the same on a float graph whose weights are the int8 codes' numbers: its
+activations are as good as exact. Units are taken from the last to the first, so that what lies ahead of each is still
+as it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from ..ir.executor import Executor, Session
-from ..ir.graph import Node, Value
+from ..ir.executor import Executor
+from ..ir.graph import Graph, Node, Value
 from ..ir.held import codes, reals
-from ..ir.statistics import HeldOut
+from ..ir.weighted import bias_of, filter_of, position_of
 from ..quantize import Quantized
-from .units import Unit
+from .units import Mixture, Unit, key_of
+
+Answers = Mapping[Value, npt.NDArray[Any]]
 
 
-def output_errors(
-    quantized: Quantized, units: Sequence[Unit], samples: Sequence[HeldOut], executor: Executor
-) -> tuple[float, list[float]]:
-    """Squared error in parts of the squared signal, mean over the judged values: of the graph, and with each unit in
-    float32."""
-    splicer = _Splicer(quantized)
-    order = sorted(range(len(units)), key=lambda i: splicer.first(units[i]), reverse=True)
-    names = list(samples[0].answers)
-    signal = np.zeros(len(names))
-    plain, spliced = np.zeros(len(names)), np.zeros((len(units), len(names)))
-    with executor.open(quantized.floats) as floats, executor.open(quantized.unmerged.graph) as session:
-        for sample in samples:
-            session.run(sample.inputs)
-            wanted = [sample.answers[name].astype(np.float64) for name in names]
-            signal += [float(np.sum(answer**2)) for answer in wanted]
-            plain += splicer.noise(names, wanted, set(), floats, session)
-            for i in order:
-                made = splicer.run(units[i], floats, session)
-                spliced[i] += splicer.noise(names, wanted, made, floats, session)
-    signal = np.maximum(signal, 1e-300)
-    return float(np.mean(plain / signal)), [float(np.mean(row / signal)) for row in spliced]
+@dataclass(frozen=True)
+class Raise:
+    """A unit with the new precision of those of its operators that change, and what that costs."""
+
+    unit: Unit
+    precision: str
+    mixture: Mixture
+    cost: float
+
+    @property
+    def nodes(self) -> list[Node]:
+        return [node for node in self.unit.nodes if key_of(node) in self.mixture]
 
 
-class _Splicer:
-    """How the two graphs correspond."""
+class Splicer:
+    """A quantized graph in which units can be raised, one at a time. Use as a context manager."""
 
-    def __init__(self, quantized: Quantized) -> None:
+    def __init__(self, quantized: Quantized, executor: Executor) -> None:
         self._floats, self._graph = quantized.floats, quantized.unmerged.graph
+        rounded, values = _with_rounded_weights(quantized)
+        self._session = executor.open(self._graph)
+        #: By precision: the graph that computes a raised unit, open, and its values by those of the float graph.
+        self._exact = {
+            "float32": (executor.open(self._floats), {value: value for value in self._floats.values()}),
+            "int16": (executor.open(rounded), values),
+        }
         sources: Mapping[Value, Value] = quantized.unmerged.sources
-        #: By the name in the float graph: how the quantized graph holds each value.
-        self._held = {value.name: value for value in self._graph.values() if value.dtype.is_float}
-        self._values = {value.name: value for value in self._floats.values()}
+        by_name = {value.name: value for value in self._floats.values()}
+        #: How the quantized graph holds each value of the float graph.
+        self._held = {by_name[v.name]: v for v in self._graph.values() if v.dtype.is_float and v.name in by_name}
         producers = self._floats.producers()
         self._float_index = {node: i for i, node in enumerate(self._floats.nodes)}
         #: The float operator that each node of the quantized graph stands for.
@@ -61,46 +65,92 @@ class _Splicer:
             twin = producers.get(source) if source is not None and node.op not in ("QUANTIZE", "DEQUANTIZE") else None
             self._twins.append(twin if twin is not None and twin.op == node.op else None)
             if twin is not None:
-                self._held.update((sources[value].name, value) for value in node.outputs if value in sources)
+                self._held.update((sources[value], value) for value in node.outputs if value in sources)
         for value in self._graph.values():
             if value in sources:
-                self._held.setdefault(sources[value].name, value)
+                self._held.setdefault(sources[value], value)
 
-    def first(self, unit: Unit) -> int:
+    def __enter__(self) -> Splicer:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for session in (self._session, *(session for session, _ in self._exact.values())):
+            session.__exit__(*exc)
+
+    def run(
+        self, inputs: Mapping[str, npt.NDArray[Any]], raises: Sequence[Raise], wanted: Sequence[Value]
+    ) -> Iterator[tuple[int | None, Answers]]:
+        """What the values of the float graph in `wanted` are: as the quantized graph stands (None), then with each of
+        `raises` (its index), in an order of their own."""
+        self._session.run({value.name: codes(value, inputs[value.name]) for value in self._graph.inputs})
+        yield None, self._read(wanted, {})
+        for i in sorted(range(len(raises)), key=lambda i: self._first(raises[i]), reverse=True):
+            yield i, self._read(wanted, self._splice(raises[i]))
+
+    def _first(self, raised: Raise) -> int:
         """Where in the quantized graph a unit begins."""
-        members = set(unit.nodes)
+        members = set(raised.nodes)
         return next((i for i, twin in enumerate(self._twins) if twin in members), len(self._twins))
 
-    def run(self, unit: Unit, floats: Session, session: Session) -> set[str]:
-        """Run from the unit's first operator to the end; names of the values that are exact in the float graph."""
-        members = set(unit.nodes)
-        exact: set[str] = set()
-        for j in range(self.first(unit), len(self._twins)):
+    def _splice(self, raised: Raise) -> Answers:
+        """Run from the unit's first operator to the end; what it computes, by the float graph's values."""
+        floats, own = self._exact[raised.precision]
+        members, exact = set(raised.nodes), dict[Value, npt.NDArray[Any]]()
+        for j in range(self._first(raised), len(self._twins)):
             twin = self._twins[j]
             if twin is None or twin not in members:
-                session.run_nodes(j, j + 1)
+                self._session.run_nodes(j, j + 1)
                 continue
             for value in twin.inputs:
-                if value is None or value.is_constant or value.name in exact:
+                if value is None or value.is_constant or value in exact:
                     continue
-                held = self._held[value.name]
-                floats.write(value, reals(held, session.read(held)).astype(value.dtype.numpy))
+                held = self._held[value]
+                floats.write(own[value], reals(held, self._session.read(held)).astype(value.dtype.numpy))
             i = self._float_index[twin]
             floats.run_nodes(i, i + 1)
             for value in twin.outputs:
-                exact.add(value.name)
-                held = self._held[value.name]
-                session.write(held, codes(held, floats.read(value)))
+                exact[value] = floats.read(own[value])
+                held = self._held[value]
+                self._session.write(held, codes(held, exact[value]))
         return exact
 
-    def noise(
-        self, names: Sequence[str], wanted: Sequence[np.ndarray[tuple[int, ...], np.dtype[np.float64]]],
-        exact: set[str], floats: Session, session: Session,
-    ) -> list[float]:  # fmt: skip
-        """Squared error of each judged value."""
-        found = []
-        for name, answer in zip(names, wanted, strict=True):
-            held = self._held[name]
-            got = floats.read(self._values[name]) if name in exact else reals(held, session.read(held))
-            found.append(float(np.sum((answer - got) ** 2)))
+    def _read(self, wanted: Sequence[Value], exact: Answers) -> Answers:
+        found = {}
+        for value in wanted:
+            if value in exact:
+                found[value] = exact[value]
+            else:
+                held = self._held[value]
+                found[value] = reals(held, self._session.read(held)).astype(value.dtype.numpy)
         return found
+
+
+def _with_rounded_weights(quantized: Quantized) -> tuple[Graph, Mapping[Value, Value]]:
+    """The float graph with the numbers that the int8 codes of weights and biases stand for, and its values by the float
+    graph's."""
+    floats = quantized.floats
+    values = {v: Value(v.name, v.shape, v.dtype, v.quantization, v.data, v.origin, v.is_variable)
+              for v in floats.values()}  # fmt: skip
+    layers = {layer.source: layer.quantized for layer in quantized.unmerged.layers}
+    nodes = []
+    for node in floats.nodes:
+        inputs = [None if value is None else values[value] for value in node.inputs]
+        if node in layers:
+            for name, find in (("filter", filter_of), ("bias", bias_of)):
+                held, position = find(layers[node]), position_of(node.op, name)
+                if held is not None and position < len(inputs) and inputs[position] is not None:
+                    data = _numbers(held).astype(np.float32)
+                    inputs[position] = Value(f"{node.outputs[0].name}/rounded_{name}", data.shape, data=data)
+        nodes.append(Node(node.op, inputs, [values[v] for v in node.outputs], dict(node.options), node.name))
+    borders = [values[v] for v in floats.inputs], [values[v] for v in floats.outputs]
+    return Graph(nodes, *borders, floats.name, list(floats.input_names), list(floats.output_names)), values
+
+
+def _numbers(held: Value) -> npt.NDArray[np.float64]:
+    """The real numbers of a constant with one scale, or one an index of an axis; weights have no zero point."""
+    assert held.data is not None and held.quantization is not None
+    shape = [1] * held.data.ndim
+    if not held.quantization.is_per_tensor:
+        shape[held.quantization.axis] = -1
+    scaled: npt.NDArray[np.float64] = held.data.astype(np.float64) * np.array(held.quantization.scales).reshape(shape)
+    return scaled

@@ -1,28 +1,34 @@
 """What the search may change at once: a value, and the operators that write and read it.
 
-A single operator in float32 between int8 neighbours still reads and writes int8 values, whose steps are most of the
-error. So a unit is a group of values that share a scale, with every operator around it: in a unit of higher precision
-the values in its midst are no longer rounded to int8.
+A single operator of higher precision between int8 neighbours still reads and writes int8 values, whose steps are most
+of the error. So a unit is a group of values that share a scale, with every operator around it: in a unit of higher
+precision the values in its midst are no longer rounded to int8.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..gen.ops import OPS
 from ..ir.graph import Graph, Node, Value
 from ..ir.types import DType
-from ..ir.weighted import WEIGHTED, filter_of
+from ..ir.weighted import WEIGHTED, bias_of, filter_of
 from ..ops.registry import macs
 from ..quantize import Quantized
 
 #: An operator's precision by the name of its first output in the float graph; int8 is left out.
 Mixture = Mapping[str, str]
 
-#: Time of an operator's work in parts of its time in int8, roughly, on processors with int8 instructions.
+#: From the cheapest up.
+PRECISIONS = ("int8", "int16", "float32")
+
+#: Time of a multiply-accumulate in parts of int8's, as on microcontrollers: 16-bit activations take two loads and
+#: products where int8 takes one, float32 four. Where int16 has no vectorised loop it takes more time, not more bytes.
 TIME = {"int8": 1.0, "int16": 2.0, "float32": 4.0}
 WEIGHT_BYTES = {"int8": 1, "int16": 1, "float32": 4}
+BIAS_BYTES = {"int8": 4, "int16": 8, "float32": 4}
+ACTIVATION_BYTES = {"int8": 1, "int16": 2, "float32": 4}
 
 
 @dataclass(frozen=True)
@@ -58,19 +64,28 @@ def units_of(quantized: Quantized) -> list[Unit]:
     return list(found.values())
 
 
-def cost_of(nodes: tuple[Node, ...], graph: Graph, precision: str) -> float:
-    """Bytes that operators in a higher precision add, in parts of the int8 weights, and time, in parts of int8's."""
-    return _bytes(nodes, precision) / max(1, _bytes(tuple(graph.nodes), "int8")) + _work(nodes) / max(
-        1, _work(tuple(graph.nodes))
-    ) * (TIME[precision] - 1)
+class Costs:
+    """What a higher precision of an operator costs: bytes of constants, bytes of activations and time.
+
+    Each is in parts of what the whole graph takes in int8, and the three count the same.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self._whole = _parts(graph.nodes, "int8")
+
+    def __call__(self, node: Node, before: str, after: str) -> float:
+        parts = zip(_parts((node,), before), _parts((node,), after), self._whole, strict=True)
+        return sum((new - old) / max(1.0, whole) for old, new, whole in parts)
 
 
-def _bytes(nodes: tuple[Node, ...], precision: str) -> int:
-    return sum(filter_of(node).elements * WEIGHT_BYTES[precision] for node in nodes if node.op in WEIGHTED)
-
-
-def _work(nodes: tuple[Node, ...]) -> int:
-    return sum(macs(node) + sum(value.elements for value in node.outputs) for node in nodes)
+def _parts(nodes: Sequence[Node], precision: str) -> tuple[float, float, float]:
+    """Bytes of weights and biases, bytes of activations, and time."""
+    weighted = [node for node in nodes if node.op in WEIGHTED]
+    constants = sum(filter_of(node).elements * WEIGHT_BYTES[precision] for node in weighted)
+    constants += sum(bias.elements * BIAS_BYTES[precision] for node in weighted if (bias := bias_of(node)) is not None)
+    written = sum(value.elements for node in nodes for value in node.outputs)
+    work = sum(map(macs, nodes)) + written
+    return float(constants), float(written * ACTIVATION_BYTES[precision]), work * TIME[precision]
 
 
 def _is_float(node: Node) -> bool:

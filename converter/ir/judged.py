@@ -16,8 +16,13 @@ MOVING = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "QUANTIZE", "DEQUANT
 
 def judged_values(graph: Graph) -> tuple[Value, ...]:
     """For each float32 output: the value itself, or the one that goes into a saturating function at its end."""
+    return tuple(dict.fromkeys(judged_by_output(graph).values()))
+
+
+def judged_by_output(graph: Graph) -> dict[Value, Value]:
+    """The judged value of each float32 output."""
     producers = graph.producers()
-    found: list[Value] = []
+    found: dict[Value, Value] = {}
     for output in graph.outputs:
         if output.dtype is not DType.FLOAT32:
             continue
@@ -28,6 +33,5 @@ def judged_values(graph: Graph) -> tuple[Value, ...]:
                 if value.dtype is DType.FLOAT32 and not value.is_constant:
                     judged = value
                 break
-        if judged not in found:
-            found.append(judged)
-    return tuple(found)
+        found[output] = judged
+    return found

@@ -22,7 +22,7 @@ from .layer_fit import fit_layers
 from .mask_constants import clamp_mask_constants
 from .precisions import precisions_of
 from .range_search import search_ranges
-from .scheme import KeptFloat, Scheme, decide
+from .scheme import KeptFloat, Scheme, decide, why_not
 from .stored_fit import fit_stored
 from .stored_weights import WEIGHT_TYPES, KeptConstant, StoredWeights, WeightType, store_weights
 from .tables import merge_tables
@@ -42,6 +42,7 @@ __all__ = [
     "quantize",
     "quantize_weights",
     "store_weights",
+    "why_not",
 ]
 
 Progress = Callable[[int, int | None], None]
@@ -95,6 +96,8 @@ class Quantized:
     floats: Graph
     sources: Mapping[Value, Value]
     kept_float: tuple[KeptFloat, ...]
+    #: The float graph's operators with int16 activations.
+    int16_nodes: frozenset[Node]
     steps: tuple[Step, ...]
     notes: tuple[str, ...]
     #: The same graph before chains became tables, with float32 borders: every operator has its float operator.
@@ -193,6 +196,7 @@ def quantize(
         floats=graph,
         sources=best.sources,
         kept_float=scheme.kept_float,
+        int16_nodes=scheme.int16_nodes,
         steps=tuple(ledger.steps),
         notes=notes,
         unmerged=unmerged,
