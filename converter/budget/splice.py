@@ -13,14 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from ..ir.executor import Executor
-from ..ir.graph import Graph, Node, Value
+from ..ir.graph import Node, Value
 from ..ir.held import codes, reals
-from ..ir.weighted import bias_of, filter_of, position_of
-from ..quantize import Quantized
+from ..quantize import Quantized, with_rounded_weights
 from .units import Mixture, Unit, key_of
 
 Answers = Mapping[Value, npt.NDArray[Any]]
@@ -45,7 +43,7 @@ class Splicer:
 
     def __init__(self, quantized: Quantized, executor: Executor) -> None:
         self._floats, self._graph = quantized.floats, quantized.unmerged.graph
-        rounded, values = _with_rounded_weights(quantized)
+        rounded, values = with_rounded_weights(self._floats, quantized.unmerged.layers)
         self._session = executor.open(self._graph)
         #: By precision: the graph that computes a raised unit, open, and its values by those of the float graph.
         self._exact = {
@@ -123,34 +121,3 @@ class Splicer:
                 held = self._held[value]
                 found[value] = reals(held, self._session.read(held)).astype(value.dtype.numpy)
         return found
-
-
-def _with_rounded_weights(quantized: Quantized) -> tuple[Graph, Mapping[Value, Value]]:
-    """The float graph with the numbers that the int8 codes of weights and biases stand for, and its values by the float
-    graph's."""
-    floats = quantized.floats
-    values = {v: Value(v.name, v.shape, v.dtype, v.quantization, v.data, v.origin, v.is_variable)
-              for v in floats.values()}  # fmt: skip
-    layers = {layer.source: layer.quantized for layer in quantized.unmerged.layers}
-    nodes = []
-    for node in floats.nodes:
-        inputs = [None if value is None else values[value] for value in node.inputs]
-        if node in layers:
-            for name, find in (("filter", filter_of), ("bias", bias_of)):
-                held, position = find(layers[node]), position_of(node.op, name)
-                if held is not None and position < len(inputs) and inputs[position] is not None:
-                    data = _numbers(held).astype(np.float32)
-                    inputs[position] = Value(f"{node.outputs[0].name}/rounded_{name}", data.shape, data=data)
-        nodes.append(Node(node.op, inputs, [values[v] for v in node.outputs], dict(node.options), node.name))
-    borders = [values[v] for v in floats.inputs], [values[v] for v in floats.outputs]
-    return Graph(nodes, *borders, floats.name, list(floats.input_names), list(floats.output_names)), values
-
-
-def _numbers(held: Value) -> npt.NDArray[np.float64]:
-    """The real numbers of a constant with one scale, or one an index of an axis; weights have no zero point."""
-    assert held.data is not None and held.quantization is not None
-    shape = [1] * held.data.ndim
-    if not held.quantization.is_per_tensor:
-        shape[held.quantization.axis] = -1
-    scaled: npt.NDArray[np.float64] = held.data.astype(np.float64) * np.array(held.quantization.scales).reshape(shape)
-    return scaled

@@ -14,7 +14,14 @@ def reals(value: Value, array: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """The real numbers that an array stands for; an array without quantization stands for itself."""
     numbers = array.astype(np.float64)
     quantization = value.quantization
-    return numbers if quantization is None else (numbers - quantization.zero_point) * quantization.scale
+    if quantization is None:
+        return numbers
+    if quantization.is_per_tensor:
+        return (numbers - quantization.zero_point) * quantization.scale
+    shape = [-1 if axis == quantization.axis else 1 for axis in range(numbers.ndim)]
+    scales, zero_points = np.array(quantization.scales), np.array(quantization.zero_points)
+    scaled: npt.NDArray[np.float64] = (numbers - zero_points.reshape(shape)) * scales.reshape(shape)
+    return scaled
 
 
 def codes(value: Value, numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:

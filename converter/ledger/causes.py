@@ -15,6 +15,8 @@ Reals = npt.NDArray[np.float64]
 OUTLIER = 8.0
 
 CLIPPING, ROUNDING, BIAS, OUTLIER_CHANNEL = "clipping", "rounding", "bias", "outlier channel"
+#: Causes of which a part may be the weights'.
+ROUNDED = (ROUNDING, OUTLIER_CHANNEL)
 
 
 class ErrorSum:

@@ -2,12 +2,13 @@
 
 Alone: the layer gets the float graph's values as its inputs hold them, and so does the float layer that it is compared
 with, so the error is its own; each channel's mean error is left out, since a corrected bias has one on purpose, for the
-layers ahead. Cumulated: the quantized graph runs as it is, and is compared with the float graph.
+layers ahead. Cumulated: the quantized graph runs as it is, and is compared with the float graph. A float layer with the
+weights that the codes stand for tells how much of its own error is the weights'; the rest is the output's rounding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -19,9 +20,10 @@ from ..ir.graph import Graph, Node, Value
 from ..ir.held import codes, reach, reals
 from ..ir.statistics import Calibration
 from ..options import Options
-from ..quantize import Quantized
+from ..quantize import Quantized, with_rounded_weights
 from ..quantize.evaluate import sqnr_db
-from .causes import BIAS, OUTLIER_CHANNEL, ROUNDING, ErrorSum, Reals, cause_of
+from .advice import advice, title_of
+from .causes import ErrorSum, Reals, cause_of
 
 #: A layer whose own error is this far below the output's cannot be what limits it.
 HARMLESS_DB = 15.0
@@ -40,6 +42,8 @@ class LayerError:
     #: Of the squared error by itself, and of the cumulated one.
     clipped_share: float
     bias_share: float
+    #: Of the squared error by itself: what the rounding of weights makes; the rest is that of activations.
+    weights_share: float
     #: How far the widest channel reaches, in parts of the median channel, and which one it is.
     outlier_ratio: float
     widest_channel: int
@@ -55,6 +59,7 @@ class _Place:
     float_nodes: tuple[int, ...]
     given: tuple[Value, ...]
     result: Value
+    has_weights: bool
 
 
 def measure_layers(
@@ -64,21 +69,29 @@ def measure_layers(
     places = list(_places(quantized))
     alone = [ErrorSum(*reach(place.result)) for place in places]
     cumulated = [ErrorSum(*reach(place.result)) for place in places]
+    weights = [ErrorSum(-np.inf, np.inf) for _ in places]
     samples = [held.inputs for held in calibration.held_out]
     if not samples:
         return ()
-    with executor.open(quantized.floats) as floats, executor.open(quantized.graph) as session:
+    rounded_graph, values = with_rounded_weights(quantized.floats, quantized.layers)
+    with (
+        executor.open(quantized.floats) as floats,
+        executor.open(rounded_graph) as rounded,
+        executor.open(quantized.graph) as session,
+    ):
         for sample in samples:
             floats.run(sample)
             session.run({value.name: codes(value, sample[value.name]) for value in quantized.graph.inputs})
             wanted = [floats.read(quantized.sources[place.result]).astype(np.float64) for place in places]
             for place, total, exact in zip(places, cumulated, wanted, strict=True):
                 total.add(exact, reals(place.result, session.read(place.result)))
-            for place, total in zip(places, alone, strict=True):
-                total.add(*_run_alone(place, quantized, floats, session))
-    return tuple(
-        _row(quantized, place, own, total, options) for place, own, total in zip(places, alone, cumulated, strict=True)
-    )
+            for place, total, of_weights in zip(places, alone, weights, strict=True):
+                exact, found = _run_alone(place, quantized, floats, session)
+                total.add(exact, found)
+                if place.has_weights:
+                    of_weights.add(exact, _run_rounded(place, quantized, rounded, values, session))
+    sums = zip(places, alone, weights, cumulated, strict=True)
+    return tuple(_row(quantized, place, own, of_weights, total, options) for place, own, of_weights, total in sums)
 
 
 def _run_alone(place: _Place, quantized: Quantized, floats: Session, session: Session) -> tuple[Reals, Reals]:
@@ -101,6 +114,18 @@ def _run_alone(place: _Place, quantized: Quantized, floats: Session, session: Se
     return wanted, reals(place.result, session.read(place.result))
 
 
+def _run_rounded(
+    place: _Place, quantized: Quantized, rounded: Session, values: Mapping[Value, Value], session: Session
+) -> Reals:
+    """What the float layer with rounded weights makes of what the quantized one has just read."""
+    for value in place.given:
+        source = quantized.sources[value]
+        rounded.write(values[source], reals(value, session.read(value)).astype(source.dtype.numpy))
+    for i in place.float_nodes:
+        rounded.run_nodes(i, i + 1)
+    return rounded.read(values[quantized.sources[place.result]]).astype(np.float64)
+
+
 def _places(quantized: Quantized) -> Iterator[_Place]:
     """Every node that computes a value of the float graph, with those behind it that only prepare its operands."""
     graph, sources = quantized.graph, quantized.sources
@@ -109,7 +134,7 @@ def _places(quantized: Quantized) -> Iterator[_Place]:
             nodes, given = _back_to(graph, node.outputs[0], set(sources))
             starts = {sources[value] for value in given}
             float_nodes, _ = _back_to(quantized.floats, sources[node.outputs[0]], starts)
-            yield _Place(nodes, float_nodes, given, node.outputs[0])
+            yield _Place(nodes, float_nodes, given, node.outputs[0], OPS[node.op].quantize == "weights")
 
 
 def _back_to(graph: Graph, result: Value, known: AbstractSet[Value]) -> tuple[tuple[int, ...], tuple[Value, ...]]:
@@ -136,32 +161,31 @@ def _computes(node: Node) -> bool:
     return node.op == "GATHER" or OPS[node.op].quantize not in ("same", "none")
 
 
-def _row(quantized: Quantized, place: _Place, alone: ErrorSum, cumulated: ErrorSum, options: Options) -> LayerError:
+def _row(
+    quantized: Quantized,
+    place: _Place,
+    alone: ErrorSum,
+    weights: ErrorSum,
+    cumulated: ErrorSum,
+    options: Options,
+) -> LayerError:
     node = quantized.graph.nodes[place.nodes[-1]]
-    source = quantized.sources[place.result]
-    name = source.origin.name if source.origin is not None else node.name or source.name
     alone_db, cause = sqnr_db(alone.signal, alone.spread), cause_of(alone, cumulated)
+    share = min(1.0, weights.spread / alone.spread) if alone.spread else 0.0
     limit = quantized.output_db
     harmless = limit is None or alone_db > limit + HARMLESS_DB
+    source = quantized.sources[place.result]
+    ops = [quantized.floats.nodes[i] for i in place.float_nodes]
     return LayerError(
-        name=name,
+        name=title_of(source, node),
         op=node.op,
         alone_db=alone_db,
         cumulated_db=sqnr_db(cumulated.signal, cumulated.noise),
         cause=cause,
         clipped_share=alone.clipped_share,
         bias_share=cumulated.bias_share,
+        weights_share=share,
         outlier_ratio=alone.outlier_ratio,
         widest_channel=alone.widest_channel,
-        flag="" if harmless or not cause else _flag(cause, name, node, options),
+        flag="" if harmless or not cause else advice(cause, share, source, ops, quantized.floats, options),
     )
-
-
-def _flag(cause: str, name: str, node: Node, options: Options) -> str:
-    """What would help: more samples where the mean is off, more effort where it is left, else more bits."""
-    if cause == BIAS:
-        return "more calibration samples"
-    weighted = OPS[node.op].quantize == "weights"
-    if options.effort < 2 and cause in (OUTLIER_CHANNEL, ROUNDING) and weighted:
-        return f"--effort {options.effort + 1}"
-    return f"--keep-float {name}"

@@ -22,6 +22,7 @@ from .layer_fit import fit_layers
 from .mask_constants import clamp_mask_constants
 from .precisions import precisions_of
 from .range_search import search_ranges
+from .rounded import with_rounded_weights
 from .scheme import KeptFloat, Scheme, decide, why_not
 from .stored_fit import fit_stored
 from .stored_weights import WEIGHT_TYPES, KeptConstant, StoredWeights, WeightType, store_weights
@@ -43,6 +44,7 @@ __all__ = [
     "quantize_weights",
     "store_weights",
     "why_not",
+    "with_rounded_weights",
 ]
 
 Progress = Callable[[int, int | None], None]

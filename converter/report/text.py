@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from ..ledger import ROUNDED
 from ..passes import PassRecord
 from ..quantize import Step
 from .rows import Report
@@ -64,7 +65,8 @@ def _layer_lines(report: Report) -> Iterator[str]:
     for row in worst:
         remedy = f"; {_short(row.flag)}" if row.flag else ""
         figures = f"{row.alone_db:.1f} dB, {row.cumulated_db:.1f} dB"
-        yield f"    {row.op} {_short(row.name)!r}: {figures}: {row.cause}{remedy}"
+        of = f", {row.weights_share:.0%} of it of weights" if row.cause in ROUNDED and row.weights_share else ""
+        yield f"    {row.op} {_short(row.name)!r}: {figures}: {row.cause}{of}{remedy}"
 
 
 def _budget_lines(report: Report) -> Iterator[str]:

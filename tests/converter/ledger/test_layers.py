@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +14,11 @@ from converter.execute import CExecutor
 from converter.ir.graph import Graph
 from converter.ir.ranges import Range, Ranges
 from converter.ir.statistics import Arrays, Calibration
+from converter.ir.types import DType
 from converter.ir.weighted import bias_of
 from converter.ledger import LayerError, measure_layers
 from converter.options import Options
-from converter.quantize import quantize
+from converter.quantize import quantize, why_not
 
 OPTIONS = Options(effort=0)
 
@@ -69,13 +71,45 @@ def test_clipping() -> None:
     halved = Ranges({**calibration.ranges.by_name, name: Range(found.low / 3, found.high / 3)}, 20)
     first, second = ledger(graph, replace(calibration, ranges=halved))
     assert (first.cause, second.cause) == ("clipping", "rounding")
-    assert first.flag == "--keep-float conv_2d_0" and first.alone_db < second.alone_db
+    assert first.flag == "--keep-float conv_2d_0 --keep-float conv_2d_1"  # the reader would clip what it is given
+    assert first.alone_db < second.alone_db
 
 
 def test_outlier_channel() -> None:
     graph = two_layers(widened=4)
     first, _ = ledger(graph, calibrated(graph))
     assert (first.cause, first.widest_channel, first.flag) == ("outlier channel", 4, "--effort 1")
+
+
+def flags(graph: Graph, **options: Any) -> list[tuple[float, str]]:
+    """Of the first layer: the share of weights, and the advice at each effort."""
+    calibration = calibrated(graph)
+    made = quantize(graph, calibration, OPTIONS, CExecutor())
+    rows = [measure_layers(made, calibration, Options(effort=e, **options), CExecutor())[0] for e in (0, 1, 2)]
+    return [(row.weights_share, row.flag) for row in rows]
+
+
+def test_rounded_activations_want_int16_in_the_layer_and_in_what_reads_it() -> None:
+    (share, first), *others = flags(two_layers())
+    assert share < 0.4 and first == "--effort 1"
+    assert [flag for _, flag in others] == ["--keep-int16 conv_2d_0 --keep-int16 conv_2d_1"] * 2
+
+
+def test_without_an_int16_form_rounded_activations_want_float32() -> None:
+    make = GraphMaker((1, 6, 6, 4))
+    graph = make.graph(make.op("PRELU", [make.conv(make.x, 6), make.constant(np.full(6, 0.3, np.float32))]))
+    assert why_not(graph.nodes[1], DType.INT16) is not None
+    assert flags(graph)[2][1] == "--keep-float conv_2d_0 --keep-float prelu_1"
+
+
+def test_rounded_weights_want_effort_then_float32() -> None:
+    graph = two_layers()
+    weights = graph.nodes[0].input(1).data
+    assert weights is not None
+    weights[:, 0, 0, 0] = 20  # sets the step of all others
+    found = flags(graph)
+    assert all(share > 0.6 for share, _ in found)
+    assert [flag for _, flag in found] == ["--effort 1", "--effort 2", "--keep-float conv_2d_0"]
 
 
 def test_bias() -> None:

@@ -1,0 +1,63 @@
+"""What would help a layer: more samples where the mean is off, more effort where it is left, else more bits where they
+are missing."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+
+from ..gen.ops import OPS
+from ..ir.graph import Graph, Node, Value
+from ..ir.types import DType
+from ..options import Options
+from ..quantize import why_not
+from .causes import BIAS, CLIPPING
+
+#: From this share of a layer's own squared error on it is its weights that need more bits.
+WEIGHTS = 0.5
+
+
+def advice(
+    cause: str, weights_share: float, result: Value, nodes: Sequence[Node], floats: Graph, options: Options
+) -> str:
+    """The flag for a layer, which `nodes` of the float graph make up; the last of them writes `result`.
+
+    int16 holds activations: that helps where their rounding is most of the error, and only if what reads the result
+    takes 16 bits too. Rounded weights, clipped ranges and operators without an int16 form need float32.
+    """
+    if cause == BIAS:
+        return "more calibration samples"
+    of_weights = weights_share > WEIGHTS
+    weighted = any(OPS[node.op].quantize == "weights" for node in nodes)
+    if weighted and cause != CLIPPING and options.effort < (2 if of_weights else 1):
+        return f"--effort {options.effort + 1}"
+    own = title_of(result, nodes[-1])
+    if of_weights:
+        return f"--keep-float {shlex.quote(own)}"
+    reading = list(_readers(floats, result))
+    option = "--keep-float"
+    if cause != CLIPPING and options.quantize == "int8" and all(_has_int16(node) for node in (*nodes, *reading)):
+        option = "--keep-int16"
+    names = dict.fromkeys((own, *(title_of(node.outputs[0], node) for node in reading)))
+    return " ".join(f"{option} {shlex.quote(name)}" for name in names)
+
+
+def title_of(value: Value, node: Node) -> str:
+    """The name that the source knows an operator by, from what it writes."""
+    return value.origin.name if value.origin is not None else node.name or value.name
+
+
+def _has_int16(node: Node) -> bool:
+    return why_not(node, DType.INT16) is None
+
+
+def _readers(graph: Graph, value: Value) -> Iterator[Node]:
+    """Operators that compute with a value; those that move it on the way count as well."""
+    consumers, pending, seen = graph.consumers(), [value], set[Node]()
+    while pending:
+        for node in consumers[pending.pop()]:
+            if node not in seen:
+                seen.add(node)
+                yield node
+                if OPS[node.op].quantize == "same":
+                    pending += node.outputs
