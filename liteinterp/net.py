@@ -301,6 +301,10 @@ class Net:
         """What an operator adds to the net's memory (`li_operator_bytes`)."""
         return _operator_bytes(self._net, index)
 
+    def operator_loop(self, index: int) -> str:
+        """Name of the loop that computes a whole layer (`li_operator_loop`); "" for operators without one."""
+        return str(ffi.string(lib.li_operator_loop(self._net, index)).decode())
+
     def arena_spans(self) -> dict[int, tuple[int, int]]:
         """Tensor -> where its bytes begin and end in the arena, of those that lie there."""
         base, spans = int(self._parts[0].ctypes.data), {}

@@ -211,6 +211,7 @@ LI_API int32_t li_operator_builtin(const li_net *net, int32_t i);               
    it works in. Bytes, before rounding up; 0 for an index out of range. Any pointer may be NULL. `net` may also be the `work` of
    the last li_plan that succeeded on it. */
 LI_API void li_operator_bytes(const li_net *net, int32_t i, size_t *state, size_t *packed, size_t *scratch);
+LI_API const char *li_operator_loop(const li_net *net, int32_t i);    /* the loop that planning chose for a whole layer: "direct", ...; "" for others */
 LI_API const char *li_kernels_name(const li_net *net);                                 /* the kernel set in use: "ref", "avx2", ... */
 /* Multiplies and adds in registers alone, with the best instructions of the kernel set in use, and answers how many products that
    were: a caller with a clock learns what this core could do at most. 0 where the set has none for LI_INT8 or LI_FLOAT32. */

@@ -76,6 +76,7 @@ void li_weights_plan_layer(const li_net *net, li_node *node, const li_layer_kern
     if (packed > INT32_MAX || scratch > INT32_MAX) return;      /* too large: used in place */
     node->packed_bytes = (uint32_t)packed;
     node->scratch_bytes = packed != 0 ? (uint32_t)scratch : 0;
+    node->loop = packed != 0 ? (uint8_t)layer->loop : LI_LOOP_NONE;
 }
 
 void li_weights_pack_layer(const li_net *net, const li_node *node, const li_layer_kernels *layer, const li_conv_shape *shape,
@@ -107,6 +108,7 @@ void li_weights_plan_f32(const li_net *net, li_node *node, const li_layer_kernel
     } else if ((int64_t)layer->out_h * layer->out_w >= LI_PACK_FROM_PIXELS) {
         node->scratch_bytes = (uint32_t)(packed + scratch);
     }
+    node->loop = node->scratch_bytes != 0 ? (uint8_t)kernels->loop : LI_LOOP_NONE;
 }
 
 const void *li_weights_packed_f32(const li_net *net, const li_node *node, const li_layer_kernels_f32 *kernels,

@@ -136,10 +136,16 @@ int32_t li_operator_builtin(const li_net *net, int32_t i)
     return i < 0 || i >= li_operations(net) ? -1 : li_operation_rows[li_node_record(net, (uint32_t)i)->row].builtin;
 }
 
-void li_operator_bytes(const li_net *net, int32_t i, size_t *state, size_t *packed, size_t *scratch)
+/* NULL when the index is out of range, or the net neither open nor planned. */
+static const li_node *li_planned_node(const li_net *net, int32_t i)
 {
     const bool known = li_is_open(net) || (net != NULL && net->magic == LI_MAGIC_PLANNED);
-    const li_node *node = !known || i < 0 || (uint32_t)i >= net->node_count ? NULL : li_node_record(net, (uint32_t)i);
+    return !known || i < 0 || (uint32_t)i >= net->node_count ? NULL : li_node_record(net, (uint32_t)i);
+}
+
+void li_operator_bytes(const li_net *net, int32_t i, size_t *state, size_t *packed, size_t *scratch)
+{
+    const li_node *node = li_planned_node(net, i);
     if (state != NULL) {
         *state = node != NULL ? node->state_bytes : 0;
     }
@@ -149,6 +155,13 @@ void li_operator_bytes(const li_net *net, int32_t i, size_t *state, size_t *pack
     if (scratch != NULL) {
         *scratch = node != NULL ? node->scratch_bytes : 0;
     }
+}
+
+const char *li_operator_loop(const li_net *net, int32_t i)
+{
+    static const char *const names[LI_LOOPS] = { "", "direct", "depthwise", "dense" };
+    const li_node *node = li_planned_node(net, i);
+    return names[node != NULL ? node->loop : LI_LOOP_NONE];
 }
 
 const char *li_kernels_name(const li_net *net)

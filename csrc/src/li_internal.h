@@ -58,7 +58,8 @@ typedef struct li_node {
     uint32_t inputs, outputs;   /* file offsets of the first index (int32 each) */
     uint16_t input_count, output_count;
     uint16_t row;               /* index into li_operation_rows[] */
-    uint16_t version;
+    uint8_t version;
+    uint8_t loop;               /* LI_LOOP_... of li_kernels.h: what computes the layer; plan sets it with packed_bytes */
     uint32_t options;           /* file offset of the options table, 0 when absent (all defaults) */
     uint32_t state, state_bytes;       /* what prepare writes and run reads; offset from the net, 16-byte aligned */
     uint32_t packed, packed_bytes;     /* rearranged weights; offset in the packed part, 64-byte aligned */

@@ -23,6 +23,14 @@ typedef struct li_sum_s8 {
     int32_t zero_point, low, high;   /* of the output */
 } li_sum_s8;
 
+/* Loops of whole layers. Which one a node takes is in li_node.loop; li_operator_loop gives its name. */
+enum {
+    LI_LOOP_NONE,                /* no whole layer: the operator calls kernels window by window, or needs none */
+    LI_LOOP_DIRECT,              /* pixels by channels on packed weights: convolutions, dense layers */
+    LI_LOOP_DEPTHWISE, LI_LOOP_DENSE,
+    LI_LOOPS
+};
+
 /* A convolution over images, one group: x NHWC, w OHWI. Filter taps are neighbours along x and dilation_h apart along y.
    Pixels outside the image count as the zero point. */
 typedef struct li_conv_shape {
@@ -43,6 +51,7 @@ typedef struct li_rescale_s8 {
  */
 typedef struct li_layer_kernels {
     const void *loops;           /* the first argument of each function: what the set gives a walk that several sets share */
+    int32_t loop;                /* LI_LOOP_... */
     /* 0 when the set does not take such a layer; otherwise a multiple of 64. */
     size_t (*packed_bytes)(const void *loops, const li_conv_shape *shape);
     size_t (*scratch_bytes)(const void *loops, const li_conv_shape *shape);
@@ -68,7 +77,8 @@ typedef struct li_layer_f32 {
 /* A whole float layer on weights rearranged once. `exact` results are ref's to the bit; others within
    1e-6 * (|bias| + sum of |x w|) of the definition. bias may be NULL. */
 typedef struct li_layer_kernels_f32 {
-    const void *loops;           /* as in li_layer_kernels */
+    const void *loops;           /* these two as in li_layer_kernels */
+    int32_t loop;
     /* 0 when the set does not take such a layer; otherwise a multiple of 64. */
     size_t (*packed_bytes)(const void *loops, const li_layer_f32 *layer);
     size_t (*scratch_bytes)(const void *loops, const li_layer_f32 *layer);

@@ -136,6 +136,14 @@ def test_bytes_of_an_operator_may_be_asked_for_one_by_one(core: Core) -> None:
     assert state[0] == 0
 
 
+def test_the_loop_of_an_operator_has_a_name(core: Core) -> None:
+    """On sets with whole layers; elsewhere, and for an index out of range, it is empty."""
+    net = core.open(int8_conv_net().bytes())
+    whole = ffi.string(net.lib.li_kernels_name(net.net)) in (b"avx2", b"avx512vnni")
+    assert ffi.string(net.lib.li_operator_loop(net.net, 0)) == (b"direct" if whole else b"")
+    assert ffi.string(net.lib.li_operator_loop(net.net, -1)) == b""
+
+
 def test_sizes_of_kernels_that_the_machine_lacks_open_nothing(core: Core) -> None:
     """The sets of AArch64 stand in a library for x86, and the other way round nothing does."""
     data = MODELS["dense keep float32"]

@@ -139,6 +139,7 @@ static const li_x86_tiles li_avx2_tiles = {
 
 const li_layer_kernels li_avx2_conv_s8 = {
     .loops = &li_avx2_tiles,
+    .loop = LI_LOOP_DIRECT,
     .packed_bytes = li_x86_conv_packed_bytes,
     .scratch_bytes = li_x86_conv_scratch_bytes,
     .pack = li_x86_conv_pack,

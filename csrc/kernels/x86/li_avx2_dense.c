@@ -85,6 +85,7 @@ LI_AVX2 static void li_avx2_dense_run(const void *loops, int8_t *out, const int8
 }
 
 const li_layer_kernels li_avx2_dense_s8 = {
+    .loop = LI_LOOP_DENSE,
     .packed_bytes = li_x86_dense_packed_bytes,
     .scratch_bytes = li_avx2_dense_scratch_bytes,
     .pack = li_x86_dense_pack,

@@ -81,6 +81,7 @@ static const li_x86_tiles_f32 li_avx512_tiles_f32 = {
 
 const li_layer_kernels_f32 li_avx512_conv_f32 = {
     .loops = &li_avx512_tiles_f32,
+    .loop = LI_LOOP_DIRECT,
     .packed_bytes = li_x86_conv_f32_packed_bytes,
     .scratch_bytes = li_x86_conv_f32_scratch_bytes,
     .pack = li_x86_conv_f32_pack,

@@ -113,6 +113,7 @@ static const li_depthwise_tiles li_vnni_depthwise_tiles = {
 
 const li_layer_kernels li_vnni_depthwise_s8 = {
     .loops = &li_vnni_depthwise_tiles,
+    .loop = LI_LOOP_DEPTHWISE,
     .packed_bytes = li_x86_depthwise_packed_bytes,
     .scratch_bytes = li_x86_depthwise_scratch_bytes,
     .pack = li_x86_depthwise_pack,
