@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from small_graphs import CONV, DENSE, PLAIN, POOL, GraphMaker
 
+import liteinterp
+from converter import backend, pipeline
 from converter.calibrate import collect
 from converter.execute import CExecutor
 from converter.ir.executor import evaluate
@@ -78,17 +81,37 @@ def test_the_rewritten_graph_answers_the_same_and_its_statistics_are_those_of_a_
             assert reach.low - slack <= found_range.low and found_range.high <= reach.high + slack, value
 
 
-def test_int8_gains_where_small_channels_count() -> None:
+def there_and_back() -> Graph:
     """What the first layer makes small, the second makes large again."""
-    make, executor = GraphMaker((1, 8, 8, 3)), CExecutor()
+    make = GraphMaker((1, 8, 8, 3))
     first = make.op("CONV_2D", [make.x, uneven(make, 8, 3, 3, 3)], RELU)
     back = make.random.normal(0, 0.4, (4, 3, 3, 8)) / np.geomspace(1 / 30, 1, 8)
-    graph = make.graph(make.op("CONV_2D", [first, make.constant(back.astype(np.float32), "back")], CONV))
+    return make.graph(make.op("CONV_2D", [first, make.constant(back.astype(np.float32), "back")], CONV))
+
+
+def test_int8_gains_where_small_channels_count() -> None:
+    graph, executor = there_and_back(), CExecutor()
     calibration = collect(graph, samples(graph), executor)
     steps = {step.name: step for step in quantize(graph, calibration, Options(effort=1), executor).steps}
     step = steps["equalization"]
     assert step.accepted and step.before_db is not None and step.after_db is not None
     assert step.after_db > step.before_db + 1
+
+
+def test_compare_undoes_the_factors_of_channels(tmp_path: Path) -> None:
+    """The layer is as close as int8 is; were its factors not known, nothing would be alike."""
+    source, lowered = tmp_path / "float.tflite", tmp_path / "int8.tflite"
+    source.write_bytes(backend.write(there_and_back()))
+    made = pipeline.convert(source, Options(effort=1), samples(there_and_back()))
+    assert any(step.name == "equalization" and step.accepted for step in made.report.steps)
+    assert b'"gains"' in made.model
+    data = {"x": np.concatenate([sample["x"] for sample in samples(there_and_back(), 10)])}
+    figures = []
+    for content in (made.model, made.model.replace(b'"gains"', b'"other"')):
+        lowered.write_bytes(content)
+        layers = liteinterp.compare(source, lowered, data, allow_calibration_data=True).layers
+        figures += [row.error.sqnr_db for row in layers if row.name == "t0"]
+    assert figures[0] > 30 and figures[1] < 6
 
 
 def test_what_cannot_take_a_factor_is_fixed() -> None:
