@@ -96,6 +96,24 @@ size_t li_x86_conv_scratch_bytes(const void *loops, const li_conv_shape *s)
     return 64 + (size_t)w.rows_bytes + LI_X86_SLACK + 4 * li_x86_offsets(&w);      /* 64: to align the rows */
 }
 
+/* The weights that one lane takes of a group, at most as many as are left of the segment; answers their sum. */
+LI_INLINE uint32_t li_x86_pack_group(int8_t *to, const int8_t *from, size_t step, size_t left, size_t group)
+{
+    const size_t count = left < group ? left : group;
+    uint32_t sum = 0;
+    size_t i;
+    if (group == 4 && left >= 4 && step == 1) {
+        li_copy(to, from, 4);
+        return (uint32_t)(from[0] + from[1] + from[2] + from[3]);
+    }
+    for (i = 0; i < count; ++i) {
+        const int32_t value = from[i * step];
+        to[i] = (int8_t)value;
+        sum += (uint32_t)value;
+    }
+    return sum;
+}
+
 void li_x86_conv_pack(const void *loops, void *packed, const li_conv_shape *s, const int8_t *w, const int32_t *bias,
                       const float *multipliers, int32_t in_zero)
 {
@@ -106,7 +124,6 @@ void li_x86_conv_pack(const void *loops, void *packed, const li_conv_shape *s, c
     li_x86_walk walk;
     if (!li_x86_walk_of(tiles, s, &walk)) return;
     for (first = 0; first < out_c; first += width) {
-        const size_t ks = walk.groups * tiles->group;
         int32_t *panel_bias;
         float *panel_multipliers;
         int8_t *panel_w;
@@ -119,14 +136,12 @@ void li_x86_conv_pack(const void *loops, void *packed, const li_conv_shape *s, c
             const size_t channel = first + tiles->lane(width, lane);
             const int8_t *from = w + (s->w_last ? channel : channel * walk.filter_h * walk.segment);
             const size_t step = s->w_last ? out_c : 1;
+            int8_t *lane_w = panel_w + lane * tiles->group;
             uint32_t sum = 0;                    /* may wrap: what counts is the end */
             if (channel >= out_c) continue;
-            for (y = 0; y < walk.filter_h; ++y)
-                for (k = 0; k < walk.segment; ++k) {
-                    const int32_t value = from[(y * walk.segment + k) * step];
-                    sum += (uint32_t)value;
-                    panel_w[((y * ks + k) / tiles->group * width + lane) * tiles->group + k % tiles->group] = (int8_t)value;
-                }
+            for (y = 0; y < walk.filter_h; ++y, from += walk.segment * step)
+                for (k = 0; k < walk.segment; k += tiles->group, lane_w += width * tiles->group)
+                    sum += li_x86_pack_group(lane_w, from + k * step, step, walk.segment - k, tiles->group);
             panel_bias[lane] = (int32_t)((bias != NULL ? (uint32_t)bias[channel] : 0u) - sum * (uint32_t)(in_zero + tiles->shift));
             panel_multipliers[lane] = multipliers[channel];
         }
