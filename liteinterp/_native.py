@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import liteinterp
@@ -20,19 +19,19 @@ _FILE_NAMES = {"darwin": "libliteinterp.dylib", "win32": "liteinterp.dll"}
 _FILE_NAME = _FILE_NAMES.get(sys.platform, "libliteinterp.so")
 
 
-def _find() -> Path:
-    """The library's path. Raises ImportError that says where it was looked for."""
+def _find() -> str:
+    """The library's path, without pathlib, which costs milliseconds. Raises ImportError that says where it was looked
+    for."""
     chosen = os.environ.get("LITEINTERP_LIBRARY")
     if chosen:
-        path = Path(chosen)
-        if not path.is_file():
+        if not os.path.isfile(chosen):
             raise ImportError(f"LITEINTERP_LIBRARY names {chosen!r}, where no file is")
-        return path.resolve()
-    folders = [Path(folder) for folder in liteinterp.__path__]
-    for folder in folders:
-        if (folder / _FILE_NAME).is_file():
-            return folder / _FILE_NAME
-    looked = ", ".join(str(folder) for folder in folders)
+        return os.path.realpath(chosen)
+    for folder in liteinterp.__path__:
+        path = os.path.join(folder, _FILE_NAME)
+        if os.path.isfile(path):
+            return path
+    looked = ", ".join(liteinterp.__path__)
     raise ImportError(
         f"liteinterp's C library {_FILE_NAME} was not found in {looked}. Install the package (pip install .), or build "
         "it with `cmake -S csrc -B build && cmake --build build` and set LITEINTERP_LIBRARY to the file."
@@ -42,7 +41,7 @@ def _find() -> Path:
 def _open() -> Any:
     path = _find()
     try:
-        library = _ffi.dlopen(str(path))
+        library = _ffi.dlopen(path)
     except OSError as error:
         raise ImportError(f"liteinterp's C library {path} cannot be loaded: {error}") from error
     found = int(library.li_abi_version())

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import UsageError
+
+if TYPE_CHECKING:
+    import mmap
+    from pathlib import Path
+
+#: Files from this size on are mapped, smaller ones read: a mapping holds a file descriptor.
+MAP_FROM_BYTES = 1 << 18
 
 
 def check_writable(path: str | os.PathLike[str]) -> Path:
     """The path, if a file can be written there. Raises UsageError; leaves nothing behind."""
+    import tempfile
+    from pathlib import Path
+
     target = Path(path)
     folder = target.parent
     if target.is_dir():
@@ -31,6 +40,8 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
 
     Raises UsageError when the system refuses.
     """
+    from pathlib import Path
+
     target = Path(path)
     part = target.parent / f".{target.name}.{os.getpid()}.part"
     try:
@@ -54,6 +65,22 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
 def read_model_bytes(path: str | os.PathLike[str]) -> bytes:
     """The content of a model file. Raises UsageError when it cannot be read."""
     try:
-        return Path(path).read_bytes()
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise UsageError(f"Could not open {os.fspath(path)!r}: {error.strerror or error}") from error
+
+
+def map_model(path: str | os.PathLike[str]) -> bytes | mmap.mmap:
+    """The content of a model file, read-only, in place where the system maps it; whoever may write the file must not
+    while it is in use. Raises UsageError when it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            if os.fstat(file.fileno()).st_size >= MAP_FROM_BYTES:
+                import mmap
+
+                with contextlib.suppress(OSError, ValueError):
+                    return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            return file.read()
     except OSError as error:
         raise UsageError(f"Could not open {os.fspath(path)!r}: {error.strerror or error}") from error

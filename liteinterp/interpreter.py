@@ -21,7 +21,7 @@ import numpy.typing as npt
 from .details import operator_details, tensor_details
 from .element_types import NUMPY_TYPES
 from .errors import InterpreterStateError, InvalidFileError, UnsupportedError, UsageError
-from .files import read_model_bytes
+from .files import map_model
 from .gen.tflite import TensorType
 from .model_file import ModelFile, shape_of
 from .net import KEEP_INPUTS, KEEP_TENSORS, ModelBytes, Net, Request
@@ -205,7 +205,7 @@ class Interpreter:
                     f"Cannot set tensor: Dimension mismatch. Got {got} but expected {expected} for dimension {axis} of "
                     f"input {tensor_index}."
                 )
-        if self._net.tensors[tensor_index].is_constant:
+        if self._net.tensor(tensor_index).is_constant:
             raise UsageError(f"Cannot set tensor: tensor {tensor_index} {name!r} is a constant of the model")
         self._readable(tensor_index)[...] = array
 
@@ -245,7 +245,7 @@ class Interpreter:
     def _readable(self, index: int) -> npt.NDArray[Any]:
         if self._net is None:
             raise UsageError(_NOT_ALLOCATED)
-        tensor = self._net.tensors[index]
+        tensor = self._net.tensor(index)
         fixed = tensor.is_constant or tensor.is_variable or index in self._net.inputs or index in self._net.outputs
         if not fixed and not self._flags & KEEP_TENSORS:
             raise UsageError(_NOT_KEPT.format(index=index, name=tensor.name))
@@ -272,7 +272,7 @@ class Interpreter:
 
     def _shape(self, index: int) -> tuple[int, ...]:
         if self._net is not None:
-            return self._net.tensors[index].shape
+            return self._net.tensor(index).shape
         return self._resized.get(index, shape_of(self._file.tensors[index]))
 
     # --- description ---
@@ -361,7 +361,7 @@ def _content(path: str | os.PathLike[str] | None, content: Any) -> Any:
     if path and content is not None:
         raise UsageError("Can't both provide `model_path` and `model_content`")
     if path:
-        return read_model_bytes(path)
+        return map_model(path)
     if content is None or not memoryview(content).nbytes:
         raise UsageError("`model_path` or `model_content` must be specified.")
     return content

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -88,7 +87,8 @@ class ModelFile:
             return Operator(index, -1, f"operator code {node.opcode_index}", 0, (), ())
         entry = codes[node.opcode_index]
         code = max(entry.builtin_code, entry.deprecated_builtin_code)
-        name = f"CUSTOM {entry.custom_code}" if code == tflite.BuiltinOperator.CUSTOM else builtin_name(code)
+        name = builtin_name(code)
+        name = f"CUSTOM {entry.custom_code}" if name == "CUSTOM" else name
         return Operator(index, code, name, entry.version, _indices(node.inputs), _indices(node.outputs))
 
     @cached_property
@@ -187,6 +187,8 @@ class ModelFile:
 
     def provenance(self) -> tuple[Provenance, ...]:
         """Which source tensor each tensor equals; empty for files without that metadata, or with a malformed entry."""
+        import json
+
         text = self.metadata(PROVENANCE)
         if text is None:
             return ()

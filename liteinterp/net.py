@@ -182,6 +182,7 @@ class Net:
             raise model.error(fault)
         self._net = net[0]
         self._hook_error: BaseException | None = None
+        self._described: dict[int, Tensor] = {}
         self.inputs = tuple(self._indices(lib.li_inputs, lib.li_input))
         self.outputs = tuple(self._indices(lib.li_outputs, lib.li_output))
 
@@ -271,10 +272,18 @@ class Net:
     @cached_property
     def tensors(self) -> tuple[Tensor, ...]:
         """Every tensor, by index in the file."""
-        return tuple(self._describe(i) for i in range(lib.li_tensors(self._net)))
+        return tuple(self.tensor(i) for i in range(lib.li_tensors(self._net)))
+
+    def tensor(self, index: int) -> Tensor:
+        """The tensor of an index in the file. Raises IndexError for one out of range."""
+        if index not in self._described:
+            self._described[index] = self._describe(index)
+        return self._described[index]
 
     def _describe(self, index: int) -> Tensor:
         tensor = lib.li_tensor_at(self._net, index)
+        if tensor == ffi.NULL:
+            raise IndexError(f"tensor {index} of {lib.li_tensors(self._net)}")
         rank = lib.li_tensor_rank(tensor)
         dims = lib.li_tensor_dims(tensor)
         length = ffi.new("size_t *")
@@ -284,8 +293,8 @@ class Net:
             name=ffi.buffer(name, length[0])[:].decode("utf-8", "replace") if name != ffi.NULL else "",
             shape=tuple(int(dims[i]) for i in range(rank)),
             type_code=int(lib.li_tensor_type(tensor)),
-            scales=_copied("float[]", lib.li_tensor_scales, tensor, float),
-            zero_points=_copied("int32_t[]", lib.li_tensor_zero_points, tensor, int),
+            scales=_copied("float[]", lib.li_tensor_scales, tensor),
+            zero_points=_copied("int32_t[]", lib.li_tensor_zero_points, tensor),
             axis=int(lib.li_tensor_axis(tensor)),
             is_constant=bool(lib.li_tensor_is_constant(tensor)),
             is_variable=bool(lib.li_tensor_is_variable(tensor)),
@@ -293,8 +302,8 @@ class Net:
 
     def operator(self, index: int) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
         """Builtin code, input tensors (-1: left out) and output tensors of an operator."""
-        inputs = _copied("int32_t[]", lib.li_operator_inputs, self._net, int, index)
-        outputs = _copied("int32_t[]", lib.li_operator_outputs, self._net, int, index)
+        inputs = _copied("int32_t[]", lib.li_operator_inputs, self._net, index)
+        outputs = _copied("int32_t[]", lib.li_operator_outputs, self._net, index)
         return int(lib.li_operator_builtin(self._net, index)), inputs, outputs
 
     def operator_bytes(self, index: int) -> OperatorBytes:
@@ -329,9 +338,7 @@ class Net:
 
     def export(self, index: int) -> Any:
         """The object behind `view`: numpy makes arrays of it, and it lives as long as any of them."""
-        if not 0 <= index < len(self.tensors):
-            raise IndexError(f"tensor {index} of {len(self.tensors)}")
-        tensor = self.tensors[index]
+        tensor = self.tensor(index)
         handle = lib.li_tensor_at(self._net, index)
         data = lib.li_tensor_data(handle)
         if data == ffi.NULL:
@@ -472,12 +479,12 @@ def _aligned(size: int) -> npt.NDArray[np.uint8]:
     return block[start : start + size]
 
 
-def _copied(array: str, call: Any, owner: Any, kind: Any, *index: int) -> tuple[Any, ...]:
+def _copied(array: str, call: Any, owner: Any, *index: int) -> tuple[Any, ...]:
     """Ask a C function that copies a list how long it is, then for the list."""
     count = int(call(owner, *index, ffi.NULL, 0))
     room = ffi.new(array, max(count, 1))
     call(owner, *index, room, count)
-    return tuple(kind(room[i]) for i in range(count))
+    return tuple(ffi.unpack(room, count))
 
 
 def _readable_file(model: ModelBytes, fault: Fault) -> ModelFile | None:

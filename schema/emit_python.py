@@ -19,6 +19,8 @@ _STRUCT = {"byte": "_I8", "ubyte": "_U8", "short": "_I16", "ushort": "_U16", "in
            "long": "_I64", "ulong": "_U64"}
 _SLOT = {"byte": "Int8", "ubyte": "Uint8", "short": "Int16", "ushort": "Uint16", "int": "Int32", "uint": "Uint32",
          "long": "Int64", "ulong": "Uint64", "float": "Float32", "bool": "Bool"}
+#: Enumerations that running a model takes.
+_READER_ENUMS = ("TensorType",)
 
 
 def snake(name: str) -> str:
@@ -41,7 +43,7 @@ def wrapped(prefix: str, items: list[str], suffix: str, indent: str = "    ") ->
             lines.append(line.rstrip())
             line = indent
         line += item + ", "
-    return [*lines, line.rstrip(), suffix]
+    return [*lines, line.rstrip(), prefix[: len(prefix) - len(prefix.lstrip())] + suffix]
 
 
 def _enum_class(enum: Enum) -> list[str]:
@@ -63,10 +65,10 @@ def _docstring(text: str) -> list[str]:
 class _Shapes:
     """What the emitters ask about tables: which are described, in which order, how their fields are typed."""
 
-    def __init__(self, schema: Schema, ops: list[OpSpec]) -> None:
+    def __init__(self, schema: Schema, ops: list[OpSpec], with_options: bool) -> None:
         self.schema = schema
         options = {name for union in ("BuiltinOptions", "BuiltinOptions2") for name, _ in schema.unions[union].members}
-        described = known_options(schema, ops)
+        described = known_options(schema, ops) if with_options else set()
         self.tables = [table for table in depth_order(schema) if table.name in described or table.name not in options]
         self.names = {table.name for table in self.tables}
 
@@ -106,6 +108,18 @@ class _Shapes:
                 default = "None"
             lines.append(f"    {field.name}: {self.annotation(field)} = {default}")
         return lines
+
+    def plain_class(self, table: Table) -> list[str]:
+        """As `dataclass`, for a module that only reads: quicker to import, and every field is given."""
+        lines = ["", "", f"class {table.name}:"]
+        if table.doc:
+            lines += [*_docstring(table.doc), ""]
+        fields = self.fields(table)
+        names = [f'"{field.name}"' for field in sorted(fields, key=lambda field: field.name)]
+        lines += wrapped("    __slots__ = (", names, ",)" if len(names) == 1 else ")", indent="        ")
+        parameters = [f"{field.name}: {self.annotation(field)}" for field in fields]
+        lines += ["", *wrapped("    def __init__(", ["self", *parameters], ") -> None:", indent="        ")]
+        return [*lines, *(f"        self.{field.name} = {field.name}" for field in fields)]
 
     def union_names(self) -> list[str]:
         """Names of the members of the operators' unions, by tag, to speak of options that are not described."""
@@ -233,10 +247,11 @@ def write_model(model: Model) -> bytes:
 
 
 def tflite_module(schema: Schema, ops: list[OpSpec], writer: bool) -> str:
-    shapes = _Shapes(schema, ops)
+    shapes = _Shapes(schema, ops, with_options=writer)
     imports = ["import enum", "import struct",
                f"from collections.abc import Callable, Mapping{', Sequence' if writer else ''}",
-               "from dataclasses import dataclass, field", "from typing import TYPE_CHECKING, TypeVar", ""]
+               f"from dataclasses import dataclass{', field' if writer else ''}",
+               "from typing import TYPE_CHECKING, TypeVar", ""]
     if writer:
         imports.append("import flatbuffers")
     imports += ["import numpy as np", "import numpy.typing as npt", "", "if TYPE_CHECKING:", "    import mmap", "",
@@ -245,7 +260,8 @@ def tflite_module(schema: Schema, ops: list[OpSpec], writer: bool) -> str:
         imports.append("    Numbers = Sequence[int] | Sequence[float] | npt.NDArray[np.generic]")
     body: list[str] = []
     for enum in schema.enums.values():
-        body += _enum_class(enum)
+        if writer or enum.name in _READER_ENUMS:
+            body += _enum_class(enum)
     body += ["", "", "@dataclass(frozen=True)", "class Opaque:",
              '    """An options table whose fields the schema does not describe: only its union tag is known."""', "",
              "    tag: int"]
@@ -256,7 +272,7 @@ def tflite_module(schema: Schema, ops: list[OpSpec], writer: bool) -> str:
                 unions.remove(field.type)
                 members = [name for name, _ in shapes.members(schema.unions[field.type])] + ["Opaque"]
                 body += ["", "", *_union_alias(field.type, members)]
-        body += shapes.dataclass(table)
+        body += shapes.dataclass(table) if writer else shapes.plain_class(table)
     body += shapes.union_names()
     body += _template("reader.py.in")
     body += shapes.readers()
@@ -266,5 +282,7 @@ def tflite_module(schema: Schema, ops: list[OpSpec], writer: bool) -> str:
         body += _template("writer.py.in")
         body += shapes.writers()
         body.append(_WRITE_MODEL.format(**names))
-    doc = f"The wire format: tables as dataclasses, {'read_model and write_model' if writer else 'and read_model'}."
+    doc = "The wire format: tables as dataclasses, read_model and write_model."
+    if not writer:
+        doc = "The wire format as far as running takes it: tables without the options of operators, and read_model."
     return module(doc, imports, body)

@@ -1021,25 +1021,23 @@ class _File:
 class _Table:
     """One table of the file. Slots that the table lacks answer with the default."""
 
-    __slots__ = ("at", "bytes_", "file", "name", "vtable", "vtable_bytes")
+    __slots__ = ("at", "bytes_", "file", "name", "offsets")
 
     def __init__(self, file: _File, at: int, name: str) -> None:
         self.file, self.at, self.name = file, at, name
-        self.vtable = at - file.number(_I32, at, name)
-        self.vtable_bytes = file.number(_U16, self.vtable, name)
-        self.bytes_ = file.number(_U16, self.vtable + 2, name)
-        if self.vtable_bytes < 4 or self.vtable_bytes % 2 or self.bytes_ < 4:
+        vtable = at - file.number(_I32, at, name)
+        vtable_bytes = file.number(_U16, vtable, name)
+        self.bytes_ = file.number(_U16, vtable + 2, name)
+        if vtable_bytes < 4 or vtable_bytes % 2 or self.bytes_ < 4:
             raise ValueError(f"{name} at byte {at} has a malformed list of fields")
-        file.need(self.vtable, self.vtable_bytes, 2, name)
+        file.need(vtable, vtable_bytes, 2, name)
         file.need(at, self.bytes_, 4, name)
-        file.spend(self.vtable_bytes + self.bytes_)
+        file.spend(vtable_bytes + self.bytes_)
+        self.offsets: tuple[int, ...] = struct.unpack_from(f"<{vtable_bytes // 2 - 2}H", file.bytes, vtable + 4)
 
     def field(self, slot: int, size: int) -> int:
         """Position of a field, 0 when it is absent."""
-        entry = 4 + 2 * slot
-        if entry + 2 > self.vtable_bytes:
-            return 0
-        offset = self.file.number(_U16, self.vtable + entry, self.name)
+        offset = self.offsets[slot] if slot < len(self.offsets) else 0
         if offset == 0:
             return 0
         if offset < 4 or offset + size > self.bytes_:
