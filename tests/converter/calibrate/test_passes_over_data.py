@@ -79,28 +79,6 @@ def test_any_number_of_workers_finds_the_same() -> None:
         same(alone, collect(graph, Rows(150), CExecutor(), effort=Effort(workers=3)))
 
 
-@pytest.mark.slow
-def test_workers_of_dask_find_the_same() -> None:
-    distributed = pytest.importorskip("distributed", reason="needs dask's distributed")
-    two = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
-    with distributed.Client(**two), joblib.parallel_config(backend="dask"):
-        found = collect(graph_of(), Rows(150), CExecutor(), effort=Effort(workers=2))
-    same(collect(graph_of(), Rows(150), CExecutor()), found)
-
-
-@pytest.mark.slow
-def test_workers_of_ray_find_the_same() -> None:
-    ray = pytest.importorskip("ray", reason="needs ray")
-    pytest.importorskip("ray.util.joblib", reason="needs ray").register_ray()
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
-    try:
-        with joblib.parallel_config(backend="ray"):
-            found = collect(graph_of(), Rows(150), CExecutor(), effort=Effort(workers=2))
-    finally:
-        ray.shutdown()
-    same(collect(graph_of(), Rows(150), CExecutor()), found)
-
-
 def test_histograms_add_up_whatever_their_widths() -> None:
     random = np.random.default_rng(0)
     parts = [(random.normal(0, 10.0**i, 500) * (i != 2)).astype(np.float32) for i in (-3, 2, 0, 4, -1)]
