@@ -35,6 +35,7 @@ ISA: Mapping[str, int] = {
     "avx2": lib.LI_ISA_AVX2,
     "neon": lib.LI_ISA_NEON,
     "dotprod": lib.LI_ISA_DOTPROD,
+    "avxvnni": lib.LI_ISA_AVX_VNNI,
     "avx512vnni": lib.LI_ISA_AVX512_VNNI,
 }
 
@@ -42,6 +43,7 @@ ISA: Mapping[str, int] = {
 TARGETS: Mapping[str, str] = {
     "portable": "ref",
     "x86-64-avx2": "avx2",
+    "x86-64-avxvnni": "avxvnni",
     "x86-64-avx512vnni": "avx512vnni",
     "aarch64-neon": "neon",
     "aarch64-dotprod": "dotprod",

@@ -6,12 +6,12 @@
 #if LI_X86 && !defined(LI_WITHOUT_AVX2)
 #include <cpuid.h>
 
-typedef struct li_cpu_x86 { bool avx2, avx512_vnni; } li_cpu_x86;
+typedef struct li_cpu_x86 { bool avx2, avx_vnni, avx512_vnni; } li_cpu_x86;
 
 /* A set is usable when the processor has it and the system saves its registers: XCR0 bits 1 and 2, 5 to 7 for AVX-512. */
 static li_cpu_x86 li_cpu_ask(void)
 {
-    li_cpu_x86 found = { false, false };
+    li_cpu_x86 found = { false, false, false };
     uint32_t a, b, c, d;
     if (__get_cpuid_max(0, NULL) < 7) {
         return found;
@@ -24,9 +24,14 @@ static li_cpu_x86 li_cpu_ask(void)
     uint32_t low, high;
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     __cpuid_count(7, 0, a, b, c, d);
+    const uint32_t leaves = a;
     const uint32_t foundation = (1u << 16) | (1u << 30) | (1u << 31);    /* AVX-512 F, BW, VL */
     found.avx2 = (low & 0x06) == 0x06 && (b & (1u << 5)) != 0;
     found.avx512_vnni = found.avx2 && (low & 0xe6) == 0xe6 && (b & foundation) == foundation && (c & (1u << 11)) != 0;
+    if (leaves >= 1) {
+        __cpuid_count(7, 1, a, b, c, d);
+        found.avx_vnni = found.avx2 && (a & (1u << 4)) != 0;
+    }
     return found;
 }
 #endif
@@ -60,6 +65,9 @@ const li_kernels *li_kernels_known(int32_t isa)
         &li_kernels_ref,
 #if LI_X86 && !defined(LI_WITHOUT_AVX2)
         &li_kernels_avx2,
+#if LI_KNOWS_AVX_VNNI && !defined(LI_WITHOUT_AVX_VNNI)
+        &li_kernels_avx_vnni,
+#endif
 #if !defined(LI_WITHOUT_AVX512_VNNI)
         &li_kernels_avx512_vnni,
 #endif
@@ -86,6 +94,11 @@ const li_kernels *li_kernels_choose(int32_t isa)
 #if !defined(LI_WITHOUT_AVX512_VNNI)
     if ((isa == LI_ISA_BEST || isa == LI_ISA_AVX512_VNNI) && has.avx512_vnni) {
         return &li_kernels_avx512_vnni;
+    }
+#endif
+#if LI_KNOWS_AVX_VNNI && !defined(LI_WITHOUT_AVX_VNNI)
+    if ((isa == LI_ISA_BEST || isa == LI_ISA_AVX_VNNI) && has.avx_vnni) {
+        return &li_kernels_avx_vnni;
     }
 #endif
     if ((isa == LI_ISA_BEST || isa == LI_ISA_AVX2) && has.avx2) {

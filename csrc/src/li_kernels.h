@@ -166,6 +166,7 @@ typedef struct li_kernels {
 
 extern const li_kernels li_kernels_ref;
 extern const li_kernels li_kernels_avx2;        /* defined where li_port.h says LI_X86 */
+extern const li_kernels li_kernels_avx_vnni;    /* and LI_KNOWS_AVX_VNNI */
 extern const li_kernels li_kernels_avx512_vnni;
 extern const li_kernels li_kernels_neon;        /* LI_AARCH64; LI_NEON_SIZES: sizes alone */
 extern const li_kernels li_kernels_dotprod;     /* LI_AARCH64_DOTPROD; likewise */

@@ -46,6 +46,16 @@
 #else
 #define LI_NEON_SIZES 0
 #endif
+/* Older compilers do not know AVX-VNNI; Apple's clang counts by its own versions. */
+#if LI_X86 && defined(__apple_build_version__)
+#define LI_KNOWS_AVX_VNNI (__clang_major__ >= 13)
+#elif LI_X86 && defined(__clang__)
+#define LI_KNOWS_AVX_VNNI (__clang_major__ >= 12)
+#elif LI_X86
+#define LI_KNOWS_AVX_VNNI (__GNUC__ >= 11)
+#else
+#define LI_KNOWS_AVX_VNNI 0
+#endif
 #if LI_X86 || LI_AARCH64
 #define LI_TARGET(isa) __attribute__((target(isa)))
 #else

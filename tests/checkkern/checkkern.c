@@ -77,6 +77,7 @@ int main(int count, char **arguments)
     static const struct { int32_t isa; const char *name; } sets[] = {
         { LI_ISA_REF, "ref" },
         { LI_ISA_AVX2, "avx2" },
+        { LI_ISA_AVX_VNNI, "avxvnni" },
         { LI_ISA_AVX512_VNNI, "avx512vnni" },
         { LI_ISA_NEON, "neon" },
         { LI_ISA_DOTPROD, "dotprod" },

@@ -32,9 +32,13 @@ def check(command: list[str], seed: int, sets: tuple[str, ...]) -> None:
     assert tuple(re.findall(r"^ok (\w+)", found.stdout, re.MULTILINE)) == sets, found.stdout
 
 
+#: Kernel sets of x86, and what /proc/cpuinfo calls what they take.
+X86_FLAGS = (("avx2", "avx2"), ("avxvnni", "avx_vnni"), ("avx512vnni", "avx512_vnni"))
+
+
 def native_sets() -> tuple[str, ...]:
     flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    x86 = tuple(name for name, flag in (("avx2", "avx2"), ("avx512vnni", "avx512_vnni")) if flag in flags.split())
+    x86 = tuple(name for name, flag in X86_FLAGS if flag in flags.split())
     arm = tuple(name for name, flag in (("neon", "asimd"), ("dotprod", "asimddp")) if flag in flags.split())
     return ("ref", *x86, *arm)
 

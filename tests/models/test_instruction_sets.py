@@ -26,10 +26,14 @@ def with_kernels(content: bytes, rows: Array, kernels: str, monkeypatch: pytest.
     return run_rows(liteinterp.Interpreter(model_content=content, num_threads=threads), rows)
 
 
+#: Kernel sets of x86, and what /proc/cpuinfo calls what they take.
+X86_FLAGS = (("avx2", "avx2"), ("avxvnni", "avx_vnni"), ("avx512vnni", "avx512_vnni"))
+
+
 def available_kernels() -> list[str]:
     """Kernel sets of this machine besides ref."""
     flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    return [name for name, flag in (("avx2", "avx2"), ("avx512vnni", "avx512_vnni")) if flag in flags.split()]
+    return [name for name, flag in X86_FLAGS if flag in flags.split()]
 
 
 def test_ref_and_the_best_kernels_agree_on_our_files(

@@ -263,7 +263,7 @@ LI_AVX2 static void li_avx2_taps_f32(float *sums, const float *x, const float *w
     if (c < n) li_ref_taps_f32(sums + c, x + c, w + c, grid, n - c);
 }
 
-/* What both sets share. */
+/* What these sets share. */
 #define LI_AVX2_REST                                                                                                   \
     .taps_s8 = li_avx2_taps_s8, .taps_f32 = li_avx2_taps_f32, .requantize_s8 = li_avx2_requantize_s8,                  \
     .max_s8 = li_avx2_max_s8, .average_s8 = li_avx2_average_s8, .dots_f32 = li_ref_dots_f32,                           \
@@ -276,6 +276,14 @@ const li_kernels li_kernels_avx2 = {
     .conv_s8 = &li_avx2_conv_s8, .depthwise_s8 = &li_avx2_depthwise_s8, .dense_s8 = &li_avx2_dense_s8,
     .conv_f32 = &li_avx2_conv_f32, .depthwise_f32 = li_avx2_depthwise_f32, LI_AVX2_REST
 };
+
+#if LI_HAS_AVX_VNNI
+const li_kernels li_kernels_avx_vnni = {
+    .name = "avxvnni", .isa = LI_ISA_AVX_VNNI, .peak = li_avx_vnni_peak, .dots_s8 = li_avx2_dots_s8, .add_s8 = li_avx2_add_s8,
+    .conv_s8 = &li_avx_vnni_conv_s8, .depthwise_s8 = &li_avx_vnni_depthwise_s8, .dense_s8 = &li_avx_vnni_dense_s8,
+    .conv_f32 = &li_avx2_conv_f32, .depthwise_f32 = li_avx2_depthwise_f32, LI_AVX2_REST
+};
+#endif
 
 #if LI_HAS_AVX512_VNNI
 const li_kernels li_kernels_avx512_vnni = {

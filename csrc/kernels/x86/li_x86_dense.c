@@ -2,9 +2,12 @@
 /* Packing and blocks of int8 fully connected layers: plain C around the loops of a set. See li_x86_dense.h. */
 #include "li_x86_dense.h"
 
-#include "li_avx2.h"
+#if LI_X86 && !defined(LI_WITHOUT_AVX2)
 
-#if LI_HAS_AVX2
+static size_t li_dense_row_elements(const li_dense_loops *loops, size_t n)
+{
+    return (n + loops->step - 1) / loops->step * loops->step;
+}
 
 size_t li_x86_dense_packed_bytes(const void *loops, const li_conv_shape *s)
 {
@@ -12,9 +15,17 @@ size_t li_x86_dense_packed_bytes(const void *loops, const li_conv_shape *s)
     return s->out_c > INT32_MAX / 16 || s->in_c > INT32_MAX / 16 ? 0 : ((size_t)s->out_c * 8 + 63) / 64 * 64;
 }
 
-void li_x86_dense_pack(const void *loops, void *packed, const li_conv_shape *s, const int8_t *w, const int32_t *bias,
-                       const float *multipliers, int32_t zero)
+size_t li_x86_dense_scratch_bytes(const void *given, const li_conv_shape *s)
 {
+    const li_dense_loops *const loops = given;
+    return li_dense_row_elements(loops, (size_t)s->in_c) * loops->element_bytes;
+}
+
+void li_x86_dense_pack(const void *given, void *packed, const li_conv_shape *s, const int8_t *w, const int32_t *bias,
+                       const float *multipliers, int32_t in_zero)
+{
+    const li_dense_loops *const loops = given;
+    const int32_t zero = in_zero + loops->shift;
     const size_t channels = (size_t)s->out_c, n = (size_t)s->in_c;
     int32_t *to = packed;
     size_t c, k;
@@ -27,8 +38,9 @@ void li_x86_dense_pack(const void *loops, void *packed, const li_conv_shape *s, 
     li_copy(to + channels, multipliers, channels * sizeof *multipliers);
 }
 
-void li_x86_dense_row(li_dense_eight eight, int8_t *out, const void *x, const int8_t *w, const void *packed,
-                      const li_conv_shape *s, const li_rescale_s8 *r)
+/* One row of x, as the set holds it. */
+static void li_dense_row(const li_dense_loops *loops, int8_t *out, const void *x, const int8_t *w, const void *packed,
+                         const li_conv_shape *s, const li_rescale_s8 *r)
 {
     const size_t channels = (size_t)s->out_c, n = (size_t)s->in_c;
     const int32_t *bias = packed;
@@ -38,9 +50,23 @@ void li_x86_dense_row(li_dense_eight eight, int8_t *out, const void *x, const in
     size_t first, count, c;
     for (first = 0; first < channels; first += count) {
         count = channels - first < LI_DENSE_BLOCK ? channels - first : LI_DENSE_BLOCK;
-        for (c = 0; c < count; c += 8) eight(sums + c, x, w + (first + c) * n, n, count - c < 8 ? count - c : 8, end);
+        for (c = 0; c < count; c += 8) loops->eight(sums + c, x, w + (first + c) * n, n, count - c < 8 ? count - c : 8, end);
         for (c = 0; c < count; ++c) sums[c] = (int32_t)((uint32_t)sums[c] + (uint32_t)bias[first + c]);
-        li_avx2_requantize_s8(out + first, sums, multipliers + first, r->out_zero, r->low, r->high, count);
+        loops->requantize(out + first, sums, multipliers + first, r->out_zero, r->low, r->high, count);
+    }
+}
+
+void li_x86_dense_run(const void *given, int8_t *out, const int8_t *x, const int8_t *w, const void *packed, void *scratch,
+                      const li_conv_shape *s, const li_rescale_s8 *rescale, int32_t first, int32_t rows)
+{
+    const li_dense_loops *const loops = given;
+    const size_t n = (size_t)s->in_c, elements = li_dense_row_elements(loops, n);
+    size_t row;
+    (void)first;
+    for (row = 0; rows != 0 && row < (size_t)s->in_w; ++row) {
+        loops->spread(scratch, x + row * n, n);
+        li_fill((char *)scratch + n * loops->element_bytes, 0, (elements - n) * loops->element_bytes);
+        li_dense_row(loops, out + row * (size_t)s->out_c, scratch, w, packed, s, rescale);
     }
 }
 

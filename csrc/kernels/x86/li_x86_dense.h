@@ -14,17 +14,33 @@ enum {
     LI_DENSE_AHEAD = 512         /* rows at least so long have the next eight fetched ahead: they come from far memory */
 };
 
-/* sums[i] = sum over k < n of the elements of `x`, as the set holds them, times w[i * n + k], for i < 8; the rows from
-   `channels` on repeat the last one. Bytes of w up to `end` may be read. */
-typedef void (*li_dense_eight)(int32_t *sums, const void *x, const int8_t *w, size_t n, size_t channels, const int8_t *end);
+/* What a set gives the walk. */
+typedef struct li_dense_loops {
+    size_t element_bytes, step;                  /* of the elements of a row as the set holds them; a row ends with whole steps */
+    int32_t shift;                               /* added to every element when it is spread */
+    void (*spread)(void *to, const int8_t *x, size_t n);
+    /* sums[i] = sum over k < n of the elements of `x`, as the set holds them, times w[i * n + k], for i < 8; the rows from
+       `channels` on repeat the last one. Bytes of w up to `end` may be read; x is 0 from n to the end of the step. */
+    void (*eight)(int32_t *sums, const void *x, const int8_t *w, size_t n, size_t channels, const int8_t *end);
+    void (*requantize)(int8_t *out, const int32_t *sums, const float *multipliers, int32_t zero_point, int32_t low, int32_t high,
+                       size_t n);                /* li_kernels' */
+} li_dense_loops;
 
-/* Of li_layer_kernels; `loops` is not used. */
+/* `n` bytes from p, of which those from `end` on may not be read: then zeros stand for them, in `some`. */
+static inline const int8_t *li_dense_rest(int8_t *some, const int8_t *p, const int8_t *end, size_t n)
+{
+    if ((size_t)(end - p) >= n) return p;
+    li_fill(some, 0, n);
+    li_copy(some, p, (size_t)(end - p));
+    return some;
+}
+
+/* Of li_layer_kernels; `loops` is a li_dense_loops. */
 size_t li_x86_dense_packed_bytes(const void *loops, const li_conv_shape *shape);
-/* `zero` is the input's zero point as the set holds elements. */
+size_t li_x86_dense_scratch_bytes(const void *loops, const li_conv_shape *shape);
 void li_x86_dense_pack(const void *loops, void *packed, const li_conv_shape *shape, const int8_t *w, const int32_t *bias,
-                       const float *multipliers, int32_t zero);
-/* One row of x, as the set holds it. */
-void li_x86_dense_row(li_dense_eight eight, int8_t *out, const void *x, const int8_t *w, const void *packed,
-                      const li_conv_shape *shape, const li_rescale_s8 *rescale);
+                       const float *multipliers, int32_t in_zero);
+void li_x86_dense_run(const void *loops, int8_t *out, const int8_t *x, const int8_t *w, const void *packed, void *scratch,
+                      const li_conv_shape *shape, const li_rescale_s8 *rescale, int32_t first, int32_t rows);
 
 #endif
