@@ -103,7 +103,7 @@ def keep_budget(
     limited = budget.max_file_bytes is not None or budget.max_memory_bytes is not None
     if limited and status != "met" and not excess:
         sentence += "; higher precision would exceed the limits of size"
-    sentence += _about_int8(found)
+    sentence += _about_samples(found)
     kept = {row.node.outputs[0].name: row.node for row in best.quantized.kept_float}
     raised = [
         Raised(_title(node), node.op, precision)
@@ -224,14 +224,20 @@ def _verdict(judgement: Judgement | None, excess: str, file_bytes: int, memory_b
     return judgement.status, judgement.sentence
 
 
-def _about_int8(found: Found) -> str:
-    """What more samples might have spared: precision that was bought because these could not show that int8 does."""
-    first = found.trials[0]
-    plain = first.judgement
-    if found.best.mixture == {} or plain is None or plain.status != "undecided" or not first.within:
+def _about_samples(found: Found) -> str:
+    """What more samples might have spared: precision that was bought because these could not show that less does."""
+    open_ones = [
+        (len(c.mixture), c.mixture, c.judgement)
+        for c in found.trials
+        if c.judgement is not None and c.judgement.status == "undecided" and c.within
+    ]
+    raised, mixture, judged = min(open_ones, key=lambda row: row[0], default=(0, {}, None))
+    if judged is None or raised >= len(found.best.mixture):
         return ""
-    count = "more" if plain.samples_needed is None else f"some {plain.samples_needed:,}"
-    return f"; int8 throughout loses {plain.drop:.3g}, which {count} samples might show to be enough"
+    wide = sum(precision == "int16" for precision in mixture.values())
+    what = f"with {wide} operators in int16 and {raised - wide} in float32 it" if raised else "int8 throughout"
+    count = "more" if judged.samples_needed is None else f"some {judged.samples_needed:,}"
+    return f"; {what} loses {judged.drop:.3g}, which {count} samples might show to be enough"
 
 
 def _row(candidate: Candidate) -> TrialRow:

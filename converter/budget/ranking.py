@@ -22,8 +22,10 @@ from ..quantize import Quantized
 from .evaluation import Evaluator, Outputs, Row, named_outputs
 from .splice import Answers, Raise, Splicer
 
-#: Errors are scaled by these.
+#: Errors are scaled by these, or by few where there is much to compare: then the metric counts many positions.
 SCALES = tuple(2.0 ** (k / 2) for k in range(-4, 3))
+FEW_SCALES = SCALES[2::2]  # 1/2, 1, 2
+MOST_COMPARED = 16 << 20
 #: A sample or an output on which errors of four times the size change nothing does not matter.
 PROBES = (1.0, 2.0, 4.0)
 #: Samples that rank units: as many as have this many output elements together, within bounds.
@@ -42,6 +44,7 @@ class Ranking:
         self._evaluator, self._executor = evaluator, executor
         self._rows: list[tuple[Row, Outputs]] = []
         self._relevant: frozenset[str] = frozenset()
+        self._scales = SCALES
 
     def gains(self, quantized: Quantized, raises: Sequence[Raise]) -> list[float]:
         """What is regained by each: 1 is all of it."""
@@ -63,7 +66,7 @@ class Ranking:
                     for i, found in splicer.run(row.inputs, part, wanted):
                         at = 0 if i is None else 1 + i
                         named = {name: found[value] for name, value in outputs.items()}
-                        lost[at] += self._lost(row.number, answers, named, SCALES)
+                        lost[at] += self._lost(row.number, answers, named, self._scales)
                         noise[at] += [_squares(found[value], judged_answers[value]) for value in measured]
                 for i in range(len(part)):
                     squared = _regained(noise[0], noise[1 + i])
@@ -86,6 +89,7 @@ class Ranking:
             if row.number in kept and lost:
                 relevant |= set(self._moving(row.number, wanted, found))
         self._rows = [kept[number] for number in sorted(kept)]
+        self._scales = SCALES if sizes * len(self._rows) * len(SCALES) <= MOST_COMPARED else FEW_SCALES
         self._relevant = frozenset(relevant or named_outputs(quantized.floats))
 
     def _moving(self, number: int, wanted: Outputs, found: Outputs) -> Iterator[str]:

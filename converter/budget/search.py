@@ -196,8 +196,9 @@ class _Search:
             else:
                 low = middle
         able = {key_of(n): self._shop.precisions(n) for n in found.quantized.floats.nodes if n.outputs}
-        wide = {name for name, precision in found.mixture.items() if precision == "float32" and "int16" in able[name]}
-        found = self._lower(found, wide, "int16")
+        lowest = {key_of(node) for node in self._base.quantized.int16_nodes}  # as the options have it
+        floats = {name for name, precision in found.mixture.items() if precision == "float32"}
+        found = self._lower(found, {name for name in floats - lowest if "int16" in able[name]}, "int16")
         return self._lower(found, set(found.mixture), None)
 
     def _lower(self, found: Candidate, names: set[str], to: str | None) -> Candidate:
