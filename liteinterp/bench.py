@@ -81,7 +81,7 @@ class Benchmark:
         if self.profile is not None:
             title = f"operators with {self.profile.kernels} kernels, {self.profile.passes:,} passes"
             yield Table(
-                title, tuple(_OPERATOR_COLUMNS), tuple(map(_operator_cells, self.profile.operators)), numeric_from=3
+                title, tuple(_OPERATOR_COLUMNS), tuple(map(_operator_cells, self.profile.operators)), numeric_from=4
             )
 
     def closing(self) -> Iterator[str]:
@@ -199,7 +199,7 @@ def _agreement(
 
 
 _ENGINE_COLUMNS = "engine|version|file|least, us|median, us|95 %, us|spread|GMAC/s|of peak|ratio|dB".split("|")
-_OPERATOR_COLUMNS = "|computes|operator|least, us|median, us|share|MACs|GMAC/s|of peak".split("|")
+_OPERATOR_COLUMNS = "|computes|operator|loop|least, us|median, us|share|MACs|GMAC/s|of peak".split("|")
 
 
 def _engine_cells(row: EngineTime) -> tuple[str, ...]:
@@ -225,6 +225,7 @@ def _operator_cells(row: OperatorTime) -> tuple[str, ...]:
         str(row.index),
         row.name,
         row.operator,
+        row.loop,
         f"{row.minimum_us:,.2f}",
         f"{row.median_us:,.2f}",
         f"{100 * row.share:.1f} %",

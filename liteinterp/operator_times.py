@@ -27,6 +27,8 @@ class OperatorTime:
     index: int
     name: str
     operator: str
+    #: Of the kernels that compute whole layers, the one that planning chose; "" for other operators.
+    loop: str
     minimum_us: float
     median_us: float
     #: Of the sum of all least times.
@@ -75,5 +77,6 @@ def profile(net: Net, file: ModelFile, drawn: Drawn, budget: Budget, most: Peak)
         speed = work / least / 1e3 if work and least else None
         bound = most.of(file, operator)
         share = speed / bound if speed and bound else None
-        rows.append(OperatorTime(i, name, operator.name, least, float(medians[i]), least / total, work, speed, share))
+        time_us = (least, float(medians[i]), least / total)
+        rows.append(OperatorTime(i, name, operator.name, net.operator_loop(i), *time_us, work, speed, share))
     return Profile(net.kernels, most, len(passes), overhead / 1e3, tuple(rows))

@@ -171,6 +171,9 @@ def test_profile_adds_up_and_names_sources(small: Path) -> None:
     assert sum(row.share for row in found.operators) == pytest.approx(1)
     weighted = [row for row in found.operators if row.macs]
     assert [row.operator for row in weighted] == ["CONV_2D", "CONV_2D", "FULLY_CONNECTED"]
+    net = Net(ModelBytes(small.read_bytes()))
+    assert [row.loop for row in found.operators] == [net.operator_loop(row.index) for row in found.operators]
+    assert all(row.loop for row in weighted) or found.kernels not in ("avx2", "avx512vnni")
     assert all(row.gmacs_per_second == pytest.approx(row.macs / row.minimum_us / 1e3) for row in weighted)
     assert all(row.name for row in found.operators)
 
