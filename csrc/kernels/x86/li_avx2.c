@@ -288,7 +288,7 @@ const li_kernels li_kernels_avx_vnni = {
 #if LI_HAS_AVX512_VNNI
 const li_kernels li_kernels_avx512_vnni = {
     .name = "avx512vnni", .isa = LI_ISA_AVX512_VNNI, .peak = li_avx512_vnni_peak, .dots_s8 = li_vnni_dots_s8, .add_s8 = li_vnni_add_s8,
-    .conv_s8 = &li_vnni_conv_s8, .depthwise_s8 = &li_vnni_depthwise_s8, .dense_s8 = &li_vnni_conv_s8,
+    .conv_s8 = &li_vnni_conv_s8, .depthwise_s8 = &li_vnni_depthwise_s8, .dense_s8 = &li_vnni_dense_s8,
     .conv_f32 = &li_avx512_conv_f32, .depthwise_f32 = li_avx512_depthwise_f32, LI_AVX2_REST
 };
 #endif

@@ -63,7 +63,7 @@ extern const li_layer_kernels li_avx_vnni_conv_s8, li_avx_vnni_depthwise_s8, li_
 #if LI_HAS_AVX2 && !defined(LI_WITHOUT_AVX512_VNNI)
 #define LI_HAS_AVX512_VNNI 1
 uint64_t li_avx512_vnni_peak(int32_t type, uint32_t rounds);
-extern const li_layer_kernels li_vnni_conv_s8, li_vnni_depthwise_s8;
+extern const li_layer_kernels li_vnni_conv_s8, li_vnni_depthwise_s8, li_vnni_dense_s8;
 extern const li_layer_kernels_f32 li_avx512_conv_f32;
 void li_avx512_depthwise_f32(float *out, const float *x, const float *w, const float *bias, const li_layer_f32 *layer,
                              int32_t first, int32_t rows);

@@ -12,8 +12,7 @@
 
 #if LI_HAS_AVX512_VNNI
 
-#include "li_avx512_vnni.h"
-#include "li_x86_conv.h"
+#include "li_avx512_vnni_tile.h"
 
 /* ---- convolution ---- */
 
@@ -28,7 +27,7 @@ static size_t li_vnni_width(size_t channels)
     return channels < 64 ? (channels + 15) / 16 * 16 : 64;
 }
 
-LI_VNNI static void li_vnni_spread(void *to, const int8_t *x, size_t n)
+LI_VNNI void li_vnni_spread(void *to, const int8_t *x, size_t n)
 {
     const __m512i flip = _mm512_set1_epi8(-128);
     uint8_t *bytes = to;
@@ -38,42 +37,6 @@ LI_VNNI static void li_vnni_spread(void *to, const int8_t *x, size_t n)
         const __mmask64 rest = ~(__mmask64)0 >> (64 - (n - i));
         _mm512_mask_storeu_epi8(bytes + i, rest, _mm512_xor_si512(_mm512_maskz_loadu_epi8(rest, x + i), flip));
     }
-}
-
-LI_VNNI static inline __m512i li_vnni_group(const uint8_t *p)
-{
-    int32_t four;
-    li_copy(&four, p, sizeof four);
-    return _mm512_set1_epi32(four);
-}
-
-/* M(pixel, b) for each of the first 1 to 4 vectors of 16 channels. */
-#define LI_VNNI_EACH1(M, i) M(i, 0)
-#define LI_VNNI_EACH2(M, i) M(i, 0) M(i, 1)
-#define LI_VNNI_EACH3(M, i) M(i, 0) M(i, 1) M(i, 2)
-#define LI_VNNI_EACH4(M, i) M(i, 0) M(i, 1) M(i, 2) M(i, 3)
-
-#define LI_VNNI_CHANNELS(i, b)                                                                                         \
-    const __m512i bias##b = _mm512_loadu_si512(p->bias + 16 * b);                                                      \
-    const __m512 multipliers##b = _mm512_loadu_ps(p->multipliers + 16 * b);
-#define LI_VNNI_START(i, b) __m512i s##i##b = bias##b;
-#define LI_VNNI_CLEAR(i, b) __m512i s##i##b = _mm512_setzero_si512();
-#define LI_VNNI_WEIGHTS(i, b) const __m512i w##b = _mm512_loadu_si512(w + 64 * b);
-#define LI_VNNI_STEP(i, b) s##i##b = _mm512_dpbusd_epi32(s##i##b, x, w##b); __asm__("" : "+v"(s##i##b));
-#define LI_VNNI_SCALE(i, b) const __m512i q##i##b = li_vnni_scale(&e, s##i##b, multipliers##b);
-#define LI_VNNI_PIXEL(EACH, i) { const __m512i x = li_vnni_group(p##i + k); EACH(LI_VNNI_STEP, i) }
-
-/* The bytes of a pixel's 16 b channels, and their store; `e`, `p` and `zeros` are at hand. */
-#define LI_VNNI_BYTES2(i) li_vnni_bytes(&e, q##i##0, q##i##1, zeros, zeros)
-#define LI_VNNI_BYTES3(i) li_vnni_bytes(&e, q##i##0, q##i##1, q##i##2, zeros)
-#define LI_VNNI_BYTES4(i) li_vnni_bytes(&e, q##i##0, q##i##1, q##i##2, q##i##3)
-#define LI_VNNI_FINISH(EACH, BYTES, i) { EACH(LI_VNNI_SCALE, i) li_vnni_store(out, BYTES(i), p->channels); }
-
-LI_VNNI static inline void li_vnni_store(int8_t *out, __m512i bytes, size_t channels)
-{
-    if (channels == 64) _mm512_storeu_si512(out, bytes);
-    else if (channels == 32) _mm256_storeu_si256((__m256i *)(void *)out, _mm512_castsi512_si256(bytes));
-    else _mm512_mask_storeu_epi8(out, ~(__mmask64)0 >> (64 - channels), bytes);
 }
 
 /* What a tile begins with: its first pixel, the pixels from there on, their first taps. */
@@ -157,56 +120,17 @@ LI_VNNI static void li_vnni_panel16(const li_x86_panel *p, li_vnni_end e)
     }
 }
 
-/* One pixel, as in fully connected layers: sums of even and odd groups apart, so that they do not wait for each other. */
-#define LI_VNNI_ODD(i, b) s##i##b = _mm512_dpbusd_epi32(s##i##b, y, _mm512_loadu_si512(next + 64 * b));
-#define LI_VNNI_JOIN(i, b) s0##b = _mm512_add_epi32(s0##b, s1##b);
-
-#define LI_VNNI_SINGLE(name, EACH, BYTES, vectors)                                                                     \
-    LI_VNNI static void name(const li_x86_panel *p, li_vnni_end e)                                                     \
-    {                                                                                                                  \
-        const uint8_t *p0 = (const uint8_t *)p->image + p->offsets[0];                                                 \
-        const __m512i zeros = _mm512_setzero_si512();                                                                  \
-        const int8_t *w = p->w;                                                                                        \
-        int8_t *out = p->out;                                                                                          \
-        size_t segment, k;                                                                                             \
-        (void)zeros;                                                                                                   \
-        EACH(LI_VNNI_CHANNELS, 0)                                                                                      \
-        EACH(LI_VNNI_START, 0) EACH(LI_VNNI_CLEAR, 1)                                                                  \
-        for (segment = 0; segment < p->segments; ++segment) {                                                          \
-            const size_t first = segment * p->segment_step, end = first + 4 * p->groups;                               \
-            for (k = first; k + 8 <= end; k += 8, w += 128 * (vectors)) {                                              \
-                const __m512i x = li_vnni_group(p0 + k), y = li_vnni_group(p0 + k + 4);                                \
-                const int8_t *next = w + 64 * (vectors);                                                               \
-                EACH(LI_VNNI_WEIGHTS, 0)                                                                               \
-                EACH(LI_VNNI_STEP, 0) EACH(LI_VNNI_ODD, 1)                                                             \
-            }                                                                                                          \
-            if (k < end) {                                                                                             \
-                EACH(LI_VNNI_WEIGHTS, 0)                                                                               \
-                LI_VNNI_PIXEL(EACH, 0)                                                                                 \
-                w += 64 * (vectors);                                                                                   \
-            }                                                                                                          \
-        }                                                                                                              \
-        EACH(LI_VNNI_JOIN, 0)                                                                                          \
-        LI_VNNI_FINISH(EACH, BYTES, 0)                                                                                 \
-    }
-
-#define LI_VNNI_BYTES1(i) li_vnni_bytes(&e, q##i##0, zeros, zeros, zeros)
-LI_VNNI_SINGLE(li_vnni_single16, LI_VNNI_EACH1, LI_VNNI_BYTES1, 1)
-LI_VNNI_SINGLE(li_vnni_single32, LI_VNNI_EACH2, LI_VNNI_BYTES2, 2)
-LI_VNNI_SINGLE(li_vnni_single48, LI_VNNI_EACH3, LI_VNNI_BYTES3, 3)
-LI_VNNI_SINGLE(li_vnni_single64, LI_VNNI_EACH4, LI_VNNI_BYTES4, 4)
-
 LI_VNNI static void li_vnni_panel(const li_x86_panel *p)
 {
     const li_vnni_end e = li_vnni_end_of(p->rescale);
-    const int single = p->pixels == 1;
-    if (p->width == 16) (single ? li_vnni_single16 : li_vnni_panel16)(p, e);
-    else if (p->width == 32) (single ? li_vnni_single32 : li_vnni_panel32)(p, e);
-    else if (p->width == 48) (single ? li_vnni_single48 : li_vnni_panel48)(p, e);
-    else (single ? li_vnni_single64 : li_vnni_panel64)(p, e);
+    if (p->pixels == 1) li_vnni_single(p);
+    else if (p->width == 16) li_vnni_panel16(p, e);
+    else if (p->width == 32) li_vnni_panel32(p, e);
+    else if (p->width == 48) li_vnni_panel48(p, e);
+    else li_vnni_panel64(p, e);
 }
 
-static const li_x86_tiles li_vnni_tiles = {
+const li_x86_tiles li_vnni_tiles = {
     .element_bytes = 1, .group = 4, .shift = 128,
     .width = li_vnni_width, .lane = li_vnni_lane, .spread = li_vnni_spread, .panel = li_vnni_panel,
 };
