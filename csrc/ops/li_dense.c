@@ -184,10 +184,10 @@ li_status li_fully_connected_run(li_net *net, const li_node *node)
 {
     const li_tensor *input = li_node_input(net, node, 0);
     const li_dense_state *s = li_node_state_const(net, node);
-    const void *x = li_tensor_data(input), *filter = li_tensor_data(li_node_input(net, node, 1));
-    const void *bias = li_optional_data(net, node, 2), *packed = node->packed_bytes != 0 ? li_node_packed(net, node) : NULL;
+    const void *x = li_tensor_data(input), *filter = li_tensor_data(li_node_input(net, node, 1)), *bias;
+    const void *packed = node->packed_bytes != 0 ? li_node_packed(net, node) : NULL;
     void *out = li_tensor_data(li_node_output(net, node, 0));
-    const int hybrid = li_weights_are_hybrid(net, node);
+    int hybrid;
     li_epilogue end;
     size_t row;
 
@@ -198,6 +198,8 @@ li_status li_fully_connected_run(li_net *net, const li_node *node)
         kernels->run(kernels->loops, out, x, filter, packed, li_scratch(net), &shape, &rescale, 0, 1);
         return LI_OK;
     }
+    bias = li_optional_data(net, node, 2);
+    hybrid = li_weights_are_hybrid(net, node);
     if (li_weights_are_taken_f32(net, node)) {
         const li_layer_f32 layer = li_dense_layer(net, s);
         const li_layer_kernels_f32 *kernels = li_kernels_of(net)->conv_f32;

@@ -107,7 +107,7 @@ static void li_turn_operands(li_net *net, const li_node *node, uint32_t count)
 uint64_t li_as_int8_bytes(const li_net *net, const li_node *node)
 {
     uint64_t bytes = 0;
-    for (uint32_t i = 0; li_as_int8(net, node) && i < node->input_count; i++) {
+    for (uint32_t i = 0; node->as_int8 != 0 && i < node->input_count; i++) {
         bytes = li_size_add(bytes, li_size_round_up(li_copy_bytes(net, li_node_input(net, node, i)), LI_ALIGNMENT));
     }
     return bytes;

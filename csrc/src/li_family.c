@@ -9,7 +9,8 @@ static li_tensor *li_operand(const li_net *net, uint32_t indices, uint32_t count
     if (i >= count) {
         return NULL;
     }
-    const int32_t index = li_load_i32(li_file(net) + indices + 4 * i);
+    int32_t index;
+    li_copy(&index, li_file(net) + indices + 4 * i, sizeof index);
     return index < 0 ? NULL : li_tensor_record(net, (uint32_t)index);
 }
 

@@ -57,7 +57,8 @@ enum {
 typedef struct li_node {
     uint32_t inputs, outputs;   /* file offsets of the first index (int32 each) */
     uint16_t input_count, output_count;
-    uint16_t row;               /* index into li_operation_rows[] */
+    uint8_t row;                /* index into li_operation_rows[] */
+    uint8_t as_int8;            /* 1: sees operands as int8, li_as_int8.c */
     uint8_t version;
     uint8_t loop;               /* LI_LOOP_... of li_kernels.h: what computes the layer; plan sets it with packed_bytes */
     uint32_t options;           /* file offset of the options table, 0 when absent (all defaults) */

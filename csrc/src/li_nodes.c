@@ -43,7 +43,7 @@ static li_status li_read_code(li_net *net, uint32_t index, uint32_t table, li_no
         return li_refuse_code(net, index, LI_UNSUPPORTED, LI_RULE_OPERATOR_VERSION, operation->max_version, version,
                               builtin);
     }
-    node->row = (uint16_t)row;
+    node->row = (uint8_t)row;
     node->version = (uint8_t)(version < 1 ? 1 : version);
     if (operation->options_tag != 0) {
         const uint32_t tag_at = li_table_field(file, table, LI_SLOT_Operator_builtin_options_type);
@@ -185,7 +185,8 @@ static li_status li_read_node(li_net *net, uint32_t index, uint32_t table)
         LI_TRY(li_check_output(net, node, i));
     }
     LI_TRY(li_check_types(net, node));
-    LI_TRY(li_as_int8(net, node) ? li_as_int8_plan(net, node) : li_operation_rows[node->row].plan(net, node));
+    node->as_int8 = li_as_int8(net, node);
+    LI_TRY(node->as_int8 != 0 ? li_as_int8_plan(net, node) : li_operation_rows[node->row].plan(net, node));
     for (uint32_t i = 0; i < node->output_count; i++) {
         const li_tensor *t = li_node_output(net, node, i);
         if ((t->flags & LI_TENSOR_SHAPED) == 0) {    /* a family that forgot one would write outside its memory */

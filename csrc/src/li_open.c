@@ -109,7 +109,7 @@ LI_NOT_INLINE static li_status li_prepare(li_net *net)
         if (node->output_count == 0) {
             continue;
         }
-        if (li_as_int8(net, node)) {
+        if (node->as_int8 != 0) {
             li_as_int8_prepare(net, node);
         } else if (li_operation_rows[node->row].prepare != NULL) {
             li_operation_rows[node->row].prepare(net, node);

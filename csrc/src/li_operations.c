@@ -36,6 +36,7 @@ const li_operation li_operation_rows[] = {
 #include "../gen/li_operations.inc"
 };
 
+_Static_assert(sizeof li_operation_rows / sizeof *li_operation_rows <= UINT8_MAX, "a node names its row in a byte");
 const uint16_t li_operation_count = sizeof li_operation_rows / sizeof *li_operation_rows;
 
 const li_type_row li_type_rows[] = {
