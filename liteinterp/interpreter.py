@@ -149,7 +149,8 @@ class Interpreter:
         net = self._net
         if net is None:
             raise InterpreterStateError("Invoke called on model that is not ready.")
-        net.run()
+        if net.execute():
+            net.fail()
 
     def reset_all_variables(self) -> None:
         """State tensors back to their start."""
