@@ -26,6 +26,8 @@ from .splice import Raise
 from .units import PRECISIONS, Costs, Mixture, Unit, key_of, quantized_nodes, units_of
 
 MOST_ROUNDS = 12
+#: Units that are ranked anew at least; four times as many as are to be raised where that is more.
+LEAST_RANKED = 24
 #: Mixtures that step 4 tries to lower, for each precision that it lowers from.
 MOST_LOWERED = 14
 #: int16 throughout is built upon where it leaves at most this part of what int8 may lose.
@@ -86,7 +88,8 @@ class _Search:
         self._shop = shop
         self._trials: list[Candidate] = []
         self._known: dict[frozenset[tuple[str, str]], Candidate] = {}
-        #: Gain over cost of raising an operator, when it was ranked last.
+        #: Gain over cost when it was ranked last: of raising a unit, and at best of raising an operator.
+        self._ratios: dict[tuple[str, str], float] = {}
         self._worth: dict[str, float] = {}
 
     def run(self) -> Found:
@@ -132,7 +135,7 @@ class _Search:
         """The mixture with 1, 2, ... `count` units more in a higher precision, best gain over cost first."""
         steps: list[Mixture] = []
         mixture: Mixture = chosen.mixture
-        for raised in self._rank(chosen, ladder):
+        for raised in self._rank(chosen, ladder, count):
             if len(steps) == count:
                 break
             more = self._raised(raised.unit, raised.precision, chosen, mixture)
@@ -141,8 +144,11 @@ class _Search:
                 steps.append(mixture)
         return steps
 
-    def _rank(self, chosen: Candidate, ladder: Sequence[str]) -> list[Raise]:
-        """What can be raised, best gain over cost first."""
+    def _rank(self, chosen: Candidate, ladder: Sequence[str], count: int = 0) -> list[Raise]:
+        """What can be raised, best gain over cost first.
+
+        For the best `count`, those that were far behind when they were ranked last stay where they were.
+        """
         costs, raises = Costs(chosen.quantized.floats), []
         for unit in units_of(chosen.quantized):
             for precision in ladder:
@@ -151,13 +157,20 @@ class _Search:
                 cost = sum(costs(n, self._now(n, chosen, chosen.mixture), mixture[key_of(n)]) for n in nodes)
                 if nodes:
                     raises.append(Raise(unit, precision, mixture, cost))
-        gains = self._shop.gains(chosen.quantized, raises) if raises else []
-        ratios = [gain / max(raised.cost, 1e-9) for gain, raised in zip(gains, raises, strict=True)]
+        raises.sort(key=self._ratio)
+        new = sum(self._ratio(raised) == -math.inf for raised in raises)
+        measured = raises[: max(new, LEAST_RANKED, 4 * count)] if count else raises
+        gains = self._shop.gains(chosen.quantized, measured) if measured else []
         worth: dict[str, float] = {}
-        for ratio, raised in zip(ratios, raises, strict=True):
+        for gain, raised in zip(gains, measured, strict=True):
+            ratio = self._ratios[raised.unit.name, raised.precision] = gain / max(raised.cost, 1e-9)
             worth.update((name, max(ratio, worth.get(name, ratio))) for name in raised.mixture)
         self._worth.update(worth)
-        return [raises[i] for i in sorted(range(len(raises)), key=lambda i: -ratios[i])]
+        return sorted(raises, key=self._ratio)
+
+    def _ratio(self, raised: Raise) -> float:
+        """For sorting: what was never ranked comes first."""
+        return -self._ratios.get((raised.unit.name, raised.precision), math.inf)
 
     def _raised(self, unit: Unit, precision: str, chosen: Candidate, mixture: Mixture) -> Mixture:
         """The operators of a unit that a precision changes. What has no 16 bits is float32 where that is cheap, without
