@@ -13,7 +13,7 @@ NM ?= nm
 CC_AARCH64 ?= aarch64-linux-gnu-gcc
 QEMU_AARCH64 ?= qemu-aarch64
 SECS ?= 60
-STACK ?= gcc -O2 -DLI_WITHOUT_AVX2
+STACK ?= gcc -O2 -DLI_WITHOUT_SSE41
 FUZZ_CC ?= clang
 FUZZ_FLAGS := -O2 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 FUZZERS := $(addprefix build/fuzz/fuzz_,check plan run)

@@ -32,6 +32,7 @@ PLAN_ONLY: int = lib.LI_PLAN_ONLY
 ISA: Mapping[str, int] = {
     "best": lib.LI_ISA_BEST,
     "ref": lib.LI_ISA_REF,
+    "sse41": lib.LI_ISA_SSE41,
     "avx2": lib.LI_ISA_AVX2,
     "neon": lib.LI_ISA_NEON,
     "dotprod": lib.LI_ISA_DOTPROD,
@@ -42,6 +43,7 @@ ISA: Mapping[str, int] = {
 #: Names of targets for `inspect --target` and `convert --pack`, and the kernel set of each.
 TARGETS: Mapping[str, str] = {
     "portable": "ref",
+    "x86-64-sse41": "sse41",
     "x86-64-avx2": "avx2",
     "x86-64-avxvnni": "avxvnni",
     "x86-64-avx512vnni": "avx512vnni",

@@ -84,7 +84,8 @@ enum {
 
 /* Kernel sets. Every set gives the same bytes; asking for one that the machine lacks is LI_UNSUPPORTED. */
 enum {
-    LI_ISA_BEST = 0, LI_ISA_REF = 1, LI_ISA_AVX2 = 2, LI_ISA_NEON = 3, LI_ISA_DOTPROD = 4, LI_ISA_AVX512_VNNI = 5, LI_ISA_AVX_VNNI = 6
+    LI_ISA_BEST = 0, LI_ISA_REF = 1, LI_ISA_AVX2 = 2, LI_ISA_NEON = 3, LI_ISA_DOTPROD = 4, LI_ISA_AVX512_VNNI = 5, LI_ISA_AVX_VNNI = 6,
+    LI_ISA_SSE41 = 7
 };
 
 /* li_options.flags */

@@ -3,22 +3,24 @@
 #include "li_internal.h"
 #include "li_kernels.h"
 
-#if LI_X86 && !defined(LI_WITHOUT_AVX2)
+#if LI_X86_KERNELS
 #include <cpuid.h>
 
-typedef struct li_cpu_x86 { bool avx2, avx_vnni, avx512_vnni; } li_cpu_x86;
+typedef struct li_cpu_x86 { bool sse41, avx2, avx_vnni, avx512_vnni; } li_cpu_x86;
 
 /* A set is usable when the processor has it and the system saves its registers: XCR0 bits 1 and 2, 5 to 7 for AVX-512. */
 static li_cpu_x86 li_cpu_ask(void)
 {
-    li_cpu_x86 found = { false, false, false };
+    li_cpu_x86 found = { false, false, false, false };
     uint32_t a, b, c, d;
-    if (__get_cpuid_max(0, NULL) < 7) {
+    const uint32_t last = __get_cpuid_max(0, NULL);
+    if (last < 1) {
         return found;
     }
     __cpuid(1, a, b, c, d);
+    found.sse41 = (c & (1u << 9)) != 0 && (c & (1u << 19)) != 0;     /* SSSE3, SSE4.1 */
     const uint32_t needed = (1u << 12) | (1u << 27) | (1u << 28);    /* FMA, OSXSAVE, AVX */
-    if ((c & needed) != needed) {
+    if (last < 7 || (c & needed) != needed) {
         return found;
     }
     uint32_t low, high;
@@ -63,13 +65,16 @@ const li_kernels *li_kernels_known(int32_t isa)
 {
     static const li_kernels *const sets[] = {
         &li_kernels_ref,
-#if LI_X86 && !defined(LI_WITHOUT_AVX2)
+#if LI_X86_KERNELS
+        &li_kernels_sse41,
+#if !defined(LI_WITHOUT_AVX2)
         &li_kernels_avx2,
 #if LI_KNOWS_AVX_VNNI && !defined(LI_WITHOUT_AVX_VNNI)
         &li_kernels_avx_vnni,
 #endif
 #if !defined(LI_WITHOUT_AVX512_VNNI)
         &li_kernels_avx512_vnni,
+#endif
 #endif
 #endif
 #if LI_NEON_SIZES
@@ -89,8 +94,9 @@ const li_kernels *li_kernels_known(int32_t isa)
 
 const li_kernels *li_kernels_choose(int32_t isa)
 {
-#if LI_X86 && !defined(LI_WITHOUT_AVX2)
+#if LI_X86_KERNELS
     const li_cpu_x86 has = li_cpu_ask();
+#if !defined(LI_WITHOUT_AVX2)
 #if !defined(LI_WITHOUT_AVX512_VNNI)
     if ((isa == LI_ISA_BEST || isa == LI_ISA_AVX512_VNNI) && has.avx512_vnni) {
         return &li_kernels_avx512_vnni;
@@ -103,6 +109,10 @@ const li_kernels *li_kernels_choose(int32_t isa)
 #endif
     if ((isa == LI_ISA_BEST || isa == LI_ISA_AVX2) && has.avx2) {
         return &li_kernels_avx2;
+    }
+#endif
+    if ((isa == LI_ISA_BEST || isa == LI_ISA_SSE41) && has.sse41) {
+        return &li_kernels_sse41;
     }
 #endif
 #if LI_AARCH64 && !defined(LI_WITHOUT_NEON)

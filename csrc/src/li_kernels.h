@@ -165,7 +165,8 @@ typedef struct li_kernels {
 } li_kernels;
 
 extern const li_kernels li_kernels_ref;
-extern const li_kernels li_kernels_avx2;        /* defined where li_port.h says LI_X86 */
+extern const li_kernels li_kernels_sse41;       /* LI_X86_KERNELS: these four */
+extern const li_kernels li_kernels_avx2;
 extern const li_kernels li_kernels_avx_vnni;    /* and LI_KNOWS_AVX_VNNI */
 extern const li_kernels li_kernels_avx512_vnni;
 extern const li_kernels li_kernels_neon;        /* LI_AARCH64; LI_NEON_SIZES: sizes alone */

@@ -40,8 +40,14 @@
 #else
 #define LI_AARCH64_DOTPROD 0
 #endif
+/* Without its floor x86 has no kernels of its own. */
+#if LI_X86 && !defined(LI_WITHOUT_SSE41)
+#define LI_X86_KERNELS 1
+#else
+#define LI_X86_KERNELS 0
+#endif
 /* AArch64's sets stand, with sizes alone, in builds for x86 that have kernels too. */
-#if (LI_AARCH64 || (LI_X86 && !defined(LI_WITHOUT_AVX2))) && !defined(LI_WITHOUT_NEON)
+#if (LI_AARCH64 || LI_X86_KERNELS) && !defined(LI_WITHOUT_NEON)
 #define LI_NEON_SIZES 1
 #else
 #define LI_NEON_SIZES 0

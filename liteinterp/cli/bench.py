@@ -26,7 +26,9 @@ def add(verbs: Any, common: argparse.ArgumentParser) -> None:
         help="litert, onnxruntime=FILE.onnx, openvino[=FILE]; without FILE the engine runs MODEL",
     )
     parser.add_argument(
-        "--isa", metavar="NAME,...", help="kernels to use, one row each: best (default), ref, avx2, avxvnni, avx512vnni"
+        "--isa",
+        metavar="NAME,...",
+        help="kernels to use, one row each: best (default), ref, sse41, avx2, avxvnni, avx512vnni",
     )
     parser.add_argument("--threads", type=_count, default=1, metavar="N", help="threads of each engine (1)")
     parser.add_argument(

@@ -23,8 +23,8 @@ def add(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target",
         metavar="NAME,...",
-        help="memory on these targets, by operator on the first one: portable, x86-64-avx2, x86-64-avxvnni, "
-        "x86-64-avx512vnni, aarch64-neon, aarch64-dotprod",
+        help="memory on these targets, by operator on the first one: portable, x86-64-sse41, x86-64-avx2, "
+        "x86-64-avxvnni, x86-64-avx512vnni, aarch64-neon, aarch64-dotprod",
     )
     parser.add_argument("--operators", action="store_true", help="list the operators that are supported")
     parser.add_argument("--json", action="store_true", help="print JSON")

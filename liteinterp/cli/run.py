@@ -38,7 +38,7 @@ def add(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--isa",
         metavar="NAME",
-        help="kernels to use, all give the same bytes: best, ref, avx2, avxvnni, avx512vnni, neon, dotprod",
+        help="kernels to use, all give the same bytes: best, ref, sse41, avx2, avxvnni, avx512vnni, neon, dotprod",
     )
     parser.set_defaults(run=run)
 

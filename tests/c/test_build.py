@@ -89,7 +89,7 @@ def test_library_with_all_kernels_is_small(builds: Builds) -> None:
 
 @pytest.mark.slow
 def test_portable_library_is_small(builds: Builds) -> None:
-    objects = builds.objects("-Os", "-DLI_WITHOUT_AVX2", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables")
+    objects = builds.objects("-Os", "-DLI_WITHOUT_SSE41", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables")
     assert 0 < _loaded_bytes(objects) < PORTABLE_LIMIT
 
 

@@ -12,7 +12,7 @@ PORTABLE, HOST = 1024, 3072
 CORTEX_M4 = ("-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard", "-Os")
 COMMANDS = {
     "cortex-m4": (PORTABLE, "arm-none-eabi-gcc", *CORTEX_M4),
-    "x86-64": (PORTABLE, "gcc", "-O2", "-DLI_WITHOUT_AVX2"),
+    "x86-64": (PORTABLE, "gcc", "-O2", "-DLI_WITHOUT_SSE41"),
     "x86-64 with all kernels": (HOST, "gcc", "-O2"),
 }
 

@@ -33,7 +33,7 @@ def check(command: list[str], seed: int, sets: tuple[str, ...]) -> None:
 
 
 #: Kernel sets of x86, and what /proc/cpuinfo calls what they take.
-X86_FLAGS = (("avx2", "avx2"), ("avxvnni", "avx_vnni"), ("avx512vnni", "avx512_vnni"))
+X86_FLAGS = (("sse41", "sse4_1"), ("avx2", "avx2"), ("avxvnni", "avx_vnni"), ("avx512vnni", "avx512_vnni"))
 
 
 def native_sets() -> tuple[str, ...]:
@@ -75,3 +75,13 @@ def on_aarch64(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
 def test_on_aarch64(on_aarch64: tuple[str, str], processor: str, sets: tuple[str, ...]) -> None:
     emulator, program = on_aarch64
     check([emulator, "-cpu", processor, program], 1, sets)
+
+
+@pytest.mark.slow
+def test_without_avx(tmp_path: Path) -> None:
+    """A processor of 2008, whatever this machine has: the floor of x86 kernels."""
+    compiler, emulator = shutil.which("x86_64-linux-gnu-gcc"), shutil.which("qemu-x86_64")
+    if compiler is None or emulator is None:
+        pytest.skip("needs x86_64-linux-gnu-gcc and qemu-x86_64 (apt install gcc-x86-64-linux-gnu qemu-user)")
+    program = build(compiler, ["-O2", "-static"], tmp_path / "checkkern")
+    check([emulator, "-cpu", "Nehalem", program], 1, ("ref", "sse41"))

@@ -27,7 +27,7 @@ def with_kernels(content: bytes, rows: Array, kernels: str, monkeypatch: pytest.
 
 
 #: Kernel sets of x86, and what /proc/cpuinfo calls what they take.
-X86_FLAGS = (("avx2", "avx2"), ("avxvnni", "avx_vnni"), ("avx512vnni", "avx512_vnni"))
+X86_FLAGS = (("sse41", "sse4_1"), ("avx2", "avx2"), ("avxvnni", "avx_vnni"), ("avx512vnni", "avx512_vnni"))
 
 
 def available_kernels() -> list[str]:

@@ -94,7 +94,7 @@ MICROBIT = Run(
 )
 TARGETS = (
     Target("here", (REFERENCE, Run("here best", "{program} {models}"))),
-    # One processor without AVX2 and one with it, whatever this machine has.
+    # SSE4.1 and AVX2, whatever this machine has.
     _linux("amd64", "x86_64-linux-gnu", "qemu-x86_64", "Nehalem", "Haswell"),
     _linux("arm64", "aarch64-linux-gnu", "qemu-aarch64", "cortex-a53", "cortex-a76"),
     _linux("armhf", "arm-linux-gnueabihf", "qemu-arm", "cortex-a7"),

@@ -10,7 +10,7 @@
 #include "../../src/li_kernels.h"
 #include "../../src/li_port.h"
 
-#if LI_X86 && !defined(LI_WITHOUT_AVX2)
+#if LI_X86_KERNELS && !defined(LI_WITHOUT_AVX2)
 #define LI_HAS_AVX2 1
 
 #include <immintrin.h>

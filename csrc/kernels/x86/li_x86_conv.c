@@ -2,7 +2,7 @@
 /* Packing, bands and panels of int8 convolutions: plain C around the loops of a set. See li_x86_conv.h. */
 #include "li_x86_conv.h"
 
-#if LI_X86 && !defined(LI_WITHOUT_AVX2)
+#if LI_X86_KERNELS
 
 #include "../../src/li_size.h"
 

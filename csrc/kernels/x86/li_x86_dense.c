@@ -2,7 +2,7 @@
 /* Packing and blocks of int8 fully connected layers: plain C around the loops of a set. See li_x86_dense.h. */
 #include "li_x86_dense.h"
 
-#if LI_X86 && !defined(LI_WITHOUT_AVX2)
+#if LI_X86_KERNELS
 
 static size_t li_dense_row_elements(const li_dense_loops *loops, size_t n)
 {

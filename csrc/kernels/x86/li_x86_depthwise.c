@@ -2,7 +2,7 @@
 /* Packing, bands and blocks of int8 depthwise convolutions: plain C around the loops of a set. See li_x86_depthwise.h. */
 #include "li_x86_depthwise.h"
 
-#if LI_X86 && !defined(LI_WITHOUT_AVX2)
+#if LI_X86_KERNELS
 
 #include "../../src/li_size.h"
 

@@ -2,7 +2,7 @@
 /* The walk of float32 depthwise convolutions: plain C around the loops of a set. See li_x86_depthwise_f32.h. */
 #include "li_x86_depthwise_f32.h"
 
-#if LI_X86 && !defined(LI_WITHOUT_AVX2)
+#if LI_X86_KERNELS
 
 /* Taps k in [begin, end) have 0 <= start + k * dilation < size. */
 typedef struct li_x86_taps { int64_t begin, end; } li_x86_taps;

@@ -3,12 +3,13 @@
  * The most products and sums that a core can do with a set's instructions: twelve independent sums in registers, nothing
  * loaded or stored. What a loop reaches of it is measured by whoever has a clock; see li_peak in liteinterp.h.
  *
- * int8 counts exact sums of products: on AVX2 vpmaddwd and vpaddd on elements widened before, 16 products a pair; with VNNI
- * vpdpbusd, 32 products in 256 bits and 64 in 512. float32 counts fused products and sums.
+ * int8 counts exact sums of products: on AVX2 vpmaddwd and vpaddd on elements widened before, 16 products a pair, on SSE4.1 8; with VNNI
+ * vpdpbusd, 32 products in 256 bits and 64 in 512. float32 counts products and sums, fused but on SSE4.1.
  */
 #include "li_avx2.h"
+#include "li_sse41.h"
 
-#if LI_HAS_AVX2
+#if LI_X86_KERNELS
 
 #include "liteinterp.h"
 
@@ -23,6 +24,48 @@ enum { LI_PEAK_SUMS = 12 };
 
 #define LI_PEAK_SUMS_OF(type, zero) \
     type s0 = zero, s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0, s8 = s0, s9 = s0, s10 = s0, s11 = s0
+
+#define LI_PEAK_MADD128(s) \
+    LI_PEAK_TOUCH(x)       \
+    s = LI_SSE41_PAIRS_ADD(s, x, w);
+
+LI_SSE41 static void li_sse41_peak_s8(uint32_t rounds)
+{
+    __m128i x = _mm_set1_epi16(3);
+    const __m128i w = _mm_set1_epi16(-2);
+    LI_PEAK_SUMS_OF(__m128i, _mm_setzero_si128());
+    LI_PEAK_ROUND(LI_PEAK_TOUCH)
+    for (; rounds != 0; rounds--) {
+        LI_PEAK_ROUND(LI_PEAK_MADD128)
+    }
+    LI_PEAK_ROUND(LI_PEAK_TOUCH)
+}
+
+#define LI_PEAK_MUL128(s) \
+    LI_PEAK_TOUCH(x)      \
+    s = _mm_add_ps(s, _mm_mul_ps(x, w));
+
+LI_SSE41 static void li_sse41_peak_f32(uint32_t rounds)
+{
+    __m128 x = _mm_set1_ps(0.5f);
+    const __m128 w = _mm_set1_ps(0.25f);
+    LI_PEAK_SUMS_OF(__m128, _mm_setzero_ps());
+    LI_PEAK_ROUND(LI_PEAK_TOUCH)
+    for (; rounds != 0; rounds--) {
+        LI_PEAK_ROUND(LI_PEAK_MUL128)
+    }
+    LI_PEAK_ROUND(LI_PEAK_TOUCH)
+}
+
+uint64_t li_sse41_peak(int32_t type, uint32_t rounds)
+{
+    if (type == LI_INT8) li_sse41_peak_s8(rounds);
+    else if (type == LI_FLOAT32) li_sse41_peak_f32(rounds);
+    else return 0;
+    return (uint64_t)rounds * LI_PEAK_SUMS * (type == LI_INT8 ? 8 : 4);
+}
+
+#if LI_HAS_AVX2
 
 #define LI_PEAK_MADD(s)  \
     LI_PEAK_TOUCH(x)     \
@@ -63,6 +106,8 @@ uint64_t li_avx2_peak(int32_t type, uint32_t rounds)
     else return 0;
     return (uint64_t)rounds * LI_PEAK_SUMS * (type == LI_INT8 ? 16 : 8);
 }
+
+#endif
 
 #if LI_HAS_AVX_VNNI
 
