@@ -82,6 +82,13 @@ class OpSpec:
         """The description of input i, where the last one repeats if it is variadic. Raises IndexError."""
         return self.inputs[-1] if self.variadic and i >= len(self.inputs) else self.inputs[i]
 
+    def fixed_for(self, dtype: str) -> tuple[int, int] | None:
+        """Denominator of the scale and zero point that an output of this element type must have; None: it is free."""
+        if self.fixed is None or dtype == "int16":
+            return None if self.fixed is None else (32768, 0)
+        denominator, zero_point = self.fixed
+        return denominator, zero_point + 128 if dtype == "uint8" else zero_point
+
     def version(self, dtype: str) -> int:
         """The lowest operator version that says all we write, by the element type of input 0."""
         versions = dict(self.versions)

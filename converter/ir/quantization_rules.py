@@ -87,9 +87,9 @@ def _output_problems(spec: OpSpec, node: Node, output: Value) -> Iterator[str]:
             yield f"{output.name!r} needs a single scale"
         if not spec.activation:
             return
-    if spec.fixed is not None:
-        denominator, zero_point = spec.fixed
-        zero_point += 128 if output.dtype is DType.UINT8 else 0
+    prescribed = spec.fixed_for(output.dtype.value)
+    if prescribed is not None:
+        denominator, zero_point = prescribed
         if not _same(output.quantization, Quantization((1 / denominator,), (zero_point,))):
             yield f"the output's quantization must be scale 1/{denominator}, zero point {zero_point}"
     yield from _need_per_tensor(node, [*data, output])

@@ -114,11 +114,12 @@ def limit_of(node: Node) -> int:
     return wide_bias_limit(taps_of(node)) if wide else bias_limit(taps_of(node))
 
 
-def fixed_quantization(spec: OpSpec) -> Quantization | None:
-    """The output's prescribed scale and zero point."""
-    if spec.fixed is None:
+def fixed_quantization(spec: OpSpec, dtype: DType) -> Quantization | None:
+    """The scale and zero point that an output of an integer type must have."""
+    prescribed = spec.fixed_for(dtype.value)
+    if prescribed is None:
         return None
-    denominator, zero_point = spec.fixed
+    denominator, zero_point = prescribed
     return Quantization.per_tensor(1.0 / denominator, zero_point)
 
 
@@ -234,7 +235,7 @@ class _Groups:
         for node in nodes:
             for value in (*float_operands(node), *_float_outputs(node)):
                 self._enter((value, chosen[node]), ranges)
-            fixed = fixed_quantization(OPS[node.op])
+            fixed = fixed_quantization(OPS[node.op], chosen[node])
             if fixed is not None:
                 self._fixed.update((self.root((value, chosen[node])), fixed) for value in _float_outputs(node))
         same = [node for node in nodes if OPS[node.op].quantize == "same" and _float_outputs(node)]
@@ -257,9 +258,8 @@ class _Groups:
 
     def quantization(self, held: Held) -> Quantization:
         root = self.root(held)
-        if root[1] is DType.INT16:
-            return wide_quantization(self._range[root])
-        return self._fixed.get(root) or activation_quantization(self._range[root])
+        fitting = wide_quantization if root[1] is DType.INT16 else activation_quantization
+        return self._fixed.get(root) or fitting(self._range[root])
 
     def coarsen(self, held: Held, scale: float) -> None:
         """Stretch the range of a value's group until its scale is at least `scale`."""

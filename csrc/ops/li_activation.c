@@ -1,38 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Activations as operators of their own. In int8 each is a table of 256 entries: docs/NUMERICS.md, "Tables". */
 #include "li_range.h"
-#include "li_table.h"
+#include "li_wide_activation.h"
+
+static int li_is_wide(const li_net *net, const li_node *node)
+{
+    return li_node_input(net, node, 0)->type == LI_INT16;
+}
 
 /* ---- LOGISTIC, TANH, ELU ---- */
 
 li_status li_logistic_plan(li_net *net, li_node *node)
 {
-    return li_table_plan(net, node);
+    LI_TRY(li_table_plan(net, node));
+    return li_is_wide(net, node) ? li_wide_gate_plan(net, node) : LI_OK;
 }
 
 void li_logistic_prepare(li_net *net, const li_node *node)
 {
-    li_table_fill(net, node, li_logistic, LI_TABLE_EVEN);
+    if (li_is_wide(net, node)) li_wide_gate_prepare(net, node);
+    else li_table_fill(net, node, li_logistic, LI_TABLE_EVEN);
 }
 
 li_status li_logistic_run(li_net *net, const li_node *node)
 {
-    return li_table_run(net, node, li_logistic);
+    if (!li_is_wide(net, node)) return li_table_run(net, node, li_logistic);
+    li_wide_logistic_run(net, node);
+    return LI_OK;
 }
 
 li_status li_tanh_plan(li_net *net, li_node *node)
 {
-    return li_table_plan(net, node);
+    LI_TRY(li_table_plan(net, node));
+    return li_is_wide(net, node) ? li_wide_gate_plan(net, node) : LI_OK;
 }
 
 void li_tanh_prepare(li_net *net, const li_node *node)
 {
-    li_table_fill(net, node, li_tanh, LI_TABLE_EVEN);
+    if (li_is_wide(net, node)) li_wide_gate_prepare(net, node);
+    else li_table_fill(net, node, li_tanh, LI_TABLE_EVEN);
 }
 
 li_status li_tanh_run(li_net *net, const li_node *node)
 {
-    return li_table_run(net, node, li_tanh);
+    if (!li_is_wide(net, node)) return li_table_run(net, node, li_tanh);
+    li_wide_tanh_run(net, node);
+    return LI_OK;
 }
 
 static double li_elu(double x)
@@ -100,12 +113,17 @@ static void li_limit_prepare(li_net *net, const li_node *node, int32_t activatio
     li_range_s8 range;
     li_fixed factor;
 
-    if (input->type != LI_INT8) return;
+    if (input->type == LI_FLOAT32) return;
     out_scale = li_tensor_scale(net, output, 0);
     zero = li_tensor_zero_point(net, input, 0);
     out_zero = li_tensor_zero_point(net, output, 0);
     range = li_range_of_s8(net, output, activation, LI_LIMIT_AWAY);
     factor = li_fixed_from((double)li_tensor_scale(net, input, 0) / (double)out_scale);
+    if (li_is_wide(net, node)) {
+        const li_wide_bend straight = { factor, factor, 1, range.low, range.high };
+        li_copy(li_node_state(net, node), &straight, sizeof straight);
+        return;
+    }
     for (q = -128; q < 128; ++q)
         s->entries[q + 128] = (int8_t)li_clamp(li_fixed_multiply(q - zero, factor) + out_zero, range.low, range.high);
 }
@@ -113,7 +131,9 @@ static void li_limit_prepare(li_net *net, const li_node *node, int32_t activatio
 static void li_limit_run(li_net *net, const li_node *node, int32_t activation)
 {
     const li_tensor *input = li_node_input(net, node, 0);
-    if (input->type == LI_INT8) {
+    if (li_is_wide(net, node)) {
+        li_wide_bend_run(net, node);
+    } else if (input->type == LI_INT8) {
         li_table_look_up(net, node);
     } else {
         const li_range_f32 range = li_range_of_f32(activation);
@@ -131,7 +151,9 @@ static void li_limit_run(li_net *net, const li_node *node, int32_t activation)
 
 li_status li_relu_plan(li_net *net, li_node *node)
 {
-    return li_table_plan_rescaled(net, node);
+    LI_TRY(li_table_plan_rescaled(net, node));
+    if (li_is_wide(net, node)) node->state_bytes = sizeof(li_wide_bend);
+    return LI_OK;
 }
 
 void li_relu_prepare(li_net *net, const li_node *node)
@@ -147,7 +169,9 @@ li_status li_relu_run(li_net *net, const li_node *node)
 
 li_status li_relu6_plan(li_net *net, li_node *node)
 {
-    return li_table_plan_rescaled(net, node);
+    LI_TRY(li_table_plan_rescaled(net, node));
+    if (li_is_wide(net, node)) node->state_bytes = sizeof(li_wide_bend);
+    return LI_OK;
 }
 
 void li_relu6_prepare(li_net *net, const li_node *node)
@@ -171,13 +195,28 @@ static float li_leaky_alpha(const li_net *net, const li_node *node)
 li_status li_leaky_relu_plan(li_net *net, li_node *node)
 {
     LI_TRY(li_table_plan_rescaled(net, node));
-    if (li_node_input(net, node, 0)->type == LI_INT8) {
+    if (li_is_wide(net, node)) node->state_bytes = sizeof(li_wide_bend);
+    if (li_node_input(net, node, 0)->type != LI_FLOAT32) {
         const float scale = li_tensor_scale(net, li_node_input(net, node, 0), 0) * li_leaky_alpha(net, node);
         const float slope = scale / li_tensor_scale(net, li_node_output(net, node, 0), 0);
         if (!(slope > -65536.0f && slope < 65536.0f))
             return li_fail(net, LI_UNSUPPORTED, LI_RULE_MULTIPLIER_RANGE, node, li_node_output(net, node, 0), 65536, -1);
     }
     return LI_OK;
+}
+
+/* Below 0 the input's scale times alpha over the output's. */
+static void li_leaky_prepare_wide(li_net *net, const li_node *node)
+{
+    const float in_scale = li_tensor_scale(net, li_node_input(net, node, 0), 0), scale = in_scale * li_leaky_alpha(net, node);
+    const float out_scale = li_tensor_scale(net, li_node_output(net, node, 0), 0), slope = scale / out_scale;
+    li_wide_bend *s = li_node_state(net, node);
+
+    s->above = li_fixed_from((double)(in_scale / out_scale));
+    s->below = li_fixed_from((double)(slope < 0.0f ? -slope : slope));
+    s->sign_below = slope < 0.0f ? -1 : 1;
+    s->low = -32768;
+    s->high = 32767;
 }
 
 /* factor may be 0 or negative. */
@@ -195,6 +234,7 @@ void li_leaky_relu_prepare(li_net *net, const li_node *node)
     float alpha, ratio, slope, steep;
     int32_t q, zero, out_zero, direct;
 
+    if (li_is_wide(net, node)) li_leaky_prepare_wide(net, node);
     if (input->type != LI_INT8) return;
     alpha = li_leaky_alpha(net, node);
     ratio = li_tensor_scale(net, input, 0) / li_tensor_scale(net, output, 0);
@@ -221,7 +261,9 @@ void li_leaky_relu_prepare(li_net *net, const li_node *node)
 li_status li_leaky_relu_run(li_net *net, const li_node *node)
 {
     const li_tensor *input = li_node_input(net, node, 0);
-    if (input->type == LI_INT8) {
+    if (li_is_wide(net, node)) {
+        li_wide_bend_run(net, node);
+    } else if (input->type == LI_INT8) {
         li_table_look_up(net, node);
     } else {
         const float alpha = li_leaky_alpha(net, node);

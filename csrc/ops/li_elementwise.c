@@ -293,31 +293,35 @@ static li_status li_choice_plan(li_net *net, li_node *node)
 {
     const li_tensor *a = li_node_input(net, node, 0), *out = li_node_output(net, node, 0);
     LI_TRY(li_pair_plan(net, node, LI_ACTIVATION_NONE));
-    if (a->type != LI_INT8) return LI_OK;
+    if (!li_pair_is_quantized(net, node)) return LI_OK;
     LI_TRY(li_need_same_quantization(net, node, a, out));
     return li_need_same_quantization(net, node, li_node_input(net, node, 1), out);
 }
 
 static void li_choice_prepare(li_net *net, const li_node *node)
 {
-    const int is_int8 = li_node_input(net, node, 0)->type == LI_INT8;
+    const int32_t kind = li_pair_is_quantized(net, node) ? LI_PAIR_DIRECT : LI_PAIR_FLOAT;
     if (li_integers_are(net, node)) li_integers_prepare(net, node, li_node_state(net, node), LI_ACTIVATION_NONE);
-    else li_pair_prepare(net, node, li_node_state(net, node), is_int8 ? LI_PAIR_DIRECT : LI_PAIR_FLOAT, LI_ACTIVATION_NONE);
+    else li_pair_prepare(net, node, li_node_state(net, node), kind, LI_ACTIVATION_NONE);
 }
 
-static li_status li_choice_run(li_net *net, const li_node *node, li_pair_line line_f32, li_pair_line line_s8)
+static li_status li_choice_run(li_net *net, const li_node *node, li_pair_line line_f32, li_pair_line line_s8,
+                               li_pair_line line_s16)
 {
     const li_pair_state *s = li_node_state_const(net, node);
     if (li_integers_are(net, node)) return li_integers_run(net, node);
     if (s->kind == LI_PAIR_FLOAT) li_pair_run(net, node, sizeof(float), line_f32);
+    else if (li_node_input(net, node, 0)->type == LI_INT16) li_pair_run(net, node, sizeof(int16_t), line_s16);
     else li_pair_run(net, node, 1, line_s8);
     return LI_OK;
 }
 
 LI_PAIR_LINE_F32(li_maximum_line_f32, *x > *y ? *x : *y)
 LI_PAIR_LINE_S8(li_maximum_line_s8, *x > *y ? *x : *y)
+LI_PAIR_LINE_S16(li_maximum_line_s16, *x > *y ? *x : *y)
 LI_PAIR_LINE_F32(li_minimum_line_f32, *x < *y ? *x : *y)
 LI_PAIR_LINE_S8(li_minimum_line_s8, *x < *y ? *x : *y)
+LI_PAIR_LINE_S16(li_minimum_line_s16, *x < *y ? *x : *y)
 
 li_status li_maximum_plan(li_net *net, li_node *node)
 {
@@ -331,7 +335,7 @@ void li_maximum_prepare(li_net *net, const li_node *node)
 
 li_status li_maximum_run(li_net *net, const li_node *node)
 {
-    return li_choice_run(net, node, li_maximum_line_f32, li_maximum_line_s8);
+    return li_choice_run(net, node, li_maximum_line_f32, li_maximum_line_s8, li_maximum_line_s16);
 }
 
 li_status li_minimum_plan(li_net *net, li_node *node)
@@ -346,5 +350,5 @@ void li_minimum_prepare(li_net *net, const li_node *node)
 
 li_status li_minimum_run(li_net *net, const li_node *node)
 {
-    return li_choice_run(net, node, li_minimum_line_f32, li_minimum_line_s8);
+    return li_choice_run(net, node, li_minimum_line_f32, li_minimum_line_s8, li_minimum_line_s16);
 }

@@ -49,8 +49,10 @@ static inline li_status li_need_rank(li_net *net, const li_node *node, const li_
 /* Operators that copy codes, or average them, give the output the input's scale and zero point. */
 static inline li_status li_need_same_codes(li_net *net, const li_node *node, const li_tensor *input, const li_tensor *output)
 {
-    const int quantized = input->type == LI_INT8 || (input->type == LI_UINT8 && input->scale_count != 0);
-    return quantized ? li_need_same_quantization(net, node, input, output) : LI_OK;
+    const int may_be = input->type == LI_UINT8 || input->type == LI_INT16;        /* or integers without a scale */
+    if (input->type != LI_INT8 && !(may_be && input->scale_count != 0)) return LI_OK;
+    LI_TRY(li_need_centred(net, node, input));
+    return li_need_same_quantization(net, node, input, output);
 }
 
 /* An axis counted from either end -> [0, rank). */

@@ -14,6 +14,7 @@ typedef struct li_reduce_state {
     int32_t run, count;                  /* count: elements of one output */
     int32_t shift;                       /* li_tensor_shift: sums and results are rounded as codes of the file */
     float scale, offset;                 /* int8: out = round_even(fl32(sum * scale) + offset) */
+    li_fixed factor;                     /* int16: out = clamp(sum * factor) */
 } li_reduce_state;
 
 /* Bit i: dimension i is reduced. No axes reduce nothing. */
@@ -84,7 +85,7 @@ static li_status li_reduce_plan(li_net *net, li_node *node)
     const li_tensor *input = li_node_input(net, node, 0);
     li_tensor *output = li_node_output(net, node, 0);
     const int keep = li_option_i8(net, node, LI_SLOT_ReducerOptions_keep_dims, 0) != 0;
-    int64_t dims[LI_MAX_RANK], count = 1;
+    int64_t dims[LI_MAX_RANK], count = 1, most;
     uint32_t mask, rank = 0, i;
 
     LI_TRY(li_reduce_axes(net, node, &mask));
@@ -99,11 +100,11 @@ static li_status li_reduce_plan(li_net *net, li_node *node)
     if (count == 0) return li_fail(net, LI_BAD_MODEL, LI_RULE_OPERAND_SHAPE, node, input, 1, 0);
     LI_TRY(li_set_shape(net, node, output, rank, dims));
     node->state_bytes = sizeof(li_reduce_state);
-    if (input->type != LI_INT8) return LI_OK;
-    LI_TRY(li_need_quantized(net, node, input));
-    LI_TRY(li_need_quantized(net, node, output));
-    if (count > INT32_MAX / (128 + li_tensor_shift(input)))
-        return li_fail(net, LI_UNSUPPORTED, LI_RULE_ACCUMULATOR_RANGE, node, input, INT32_MAX / (128 + li_tensor_shift(input)), count);
+    if (input->type == LI_FLOAT32) return LI_OK;
+    LI_TRY(li_need_centred(net, node, input));
+    LI_TRY(li_need_centred(net, node, output));
+    most = INT32_MAX / (input->type == LI_INT16 ? 32768 : 128 + li_tensor_shift(input));
+    if (count > most) return li_fail(net, LI_UNSUPPORTED, LI_RULE_ACCUMULATOR_RANGE, node, input, most, count);
     return LI_OK;
 }
 
@@ -127,6 +128,20 @@ static void li_reduced_sum_prepare(li_net *net, const li_node *node, int is_mean
         s->offset = (float)(li_tensor_zero_point(net, output, 0) + s->shift)
                   - (float)(s->count * (li_tensor_zero_point(net, input, 0) + s->shift)) * s->scale;
     }
+}
+
+/* The scales' quotient over the count, as LiteRT divides it: in integers, keeping the highest bits that it can. */
+static void li_wide_mean_prepare(li_net *net, const li_node *node)
+{
+    const double in_scale = (double)li_tensor_scale(net, li_node_input(net, node, 0), 0);
+    li_reduce_state *s = li_node_state(net, node);
+    li_fixed factor = li_fixed_from(in_scale / (double)li_tensor_scale(net, li_node_output(net, node, 0), 0));
+    int32_t shift = 31 - li_leading_zeros((uint32_t)s->count);
+
+    if (shift > 31 + factor.shift) shift = 31 + factor.shift;
+    factor.multiplier = (int32_t)(((int64_t)factor.multiplier << shift) / s->count);
+    factor.shift -= shift;
+    s->factor = factor;
 }
 
 /* Moves to the next combination of indices; false after the last. `at` follows the element's position. */
@@ -158,6 +173,18 @@ static void li_reduce_block_s8(const li_reduce_state *s, void *out, const void *
         const float scaled = (float)(sums[i] + s->count * s->shift) * s->scale;
         to[i] = (int8_t)(li_quantize(scaled + s->offset, 0, s->shift - 128, s->shift + 127) - s->shift);
     }
+}
+
+static void li_mean_block_s16(const li_reduce_state *s, void *out, const void *x, int32_t n)
+{
+    const int16_t *from = x;
+    int16_t *to = out;
+    int32_t sums[LI_CHANNEL_BLOCK] = { 0 }, index[LI_MAX_RANK] = { 0 }, i;
+    size_t at = 0;
+    do {
+        for (i = 0; i < n; ++i) sums[i] += from[at + (size_t)i];
+    } while (li_reduce_next(s->reduced, s->reduced_dims, s->reduced_steps, index, &at));
+    for (i = 0; i < n; ++i) to[i] = (int16_t)li_clamp(li_fixed_multiply(sums[i], s->factor), -32768, 32767);
 }
 
 static void li_sum_block_f32(const li_reduce_state *s, void *out, const void *x, int32_t n)
@@ -196,15 +223,18 @@ static void li_mean_block_f32(const li_reduce_state *s, void *out, const void *x
     }
 
 LI_REDUCE_CHOICE(li_largest_block_s8, int8_t, >)
+LI_REDUCE_CHOICE(li_largest_block_s16, int16_t, >)
 LI_REDUCE_CHOICE(li_largest_block_f32, float, >)
 LI_REDUCE_CHOICE(li_smallest_block_s8, int8_t, <)
+LI_REDUCE_CHOICE(li_smallest_block_s16, int16_t, <)
 LI_REDUCE_CHOICE(li_smallest_block_f32, float, <)
 
-static void li_reduce_run(li_net *net, const li_node *node, li_reduce_block block_s8, li_reduce_block block_f32)
+static void li_reduce_run(li_net *net, const li_node *node, li_reduce_block block_s8, li_reduce_block block_s16,
+                          li_reduce_block block_f32)
 {
     const li_tensor *input = li_node_input(net, node, 0), *output = li_node_output(net, node, 0);
     const li_reduce_state *s = li_node_state_const(net, node);
-    const li_reduce_block block = input->type == LI_INT8 ? block_s8 : block_f32;
+    const li_reduce_block block = input->type == LI_INT8 ? block_s8 : input->type == LI_INT16 ? block_s16 : block_f32;
     const size_t element = li_type_bytes(input->type);
     const uint8_t *x = li_tensor_data(input);
     uint8_t *out = li_tensor_data(output);
@@ -247,6 +277,7 @@ li_status li_mean_plan(li_net *net, li_node *node)
 void li_mean_prepare(li_net *net, const li_node *node)
 {
     li_reduced_sum_prepare(net, node, 1);
+    if (li_node_input(net, node, 0)->type == LI_INT16) li_wide_mean_prepare(net, node);
 }
 
 li_status li_mean_run(li_net *net, const li_node *node)
@@ -257,7 +288,7 @@ li_status li_mean_run(li_net *net, const li_node *node)
         && li_tensor_elements(li_node_output(net, node, 0)) != 0)
         li_mean_run_windows(net, node, s);
     else
-        li_reduce_run(net, node, li_reduce_block_s8, li_mean_block_f32);
+        li_reduce_run(net, node, li_reduce_block_s8, li_mean_block_s16, li_mean_block_f32);
     return LI_OK;
 }
 
@@ -273,7 +304,7 @@ void li_sum_prepare(li_net *net, const li_node *node)
 
 li_status li_sum_run(li_net *net, const li_node *node)
 {
-    li_reduce_run(net, node, li_reduce_block_s8, li_sum_block_f32);
+    li_reduce_run(net, node, li_reduce_block_s8, NULL, li_sum_block_f32);
     return LI_OK;
 }
 
@@ -281,7 +312,7 @@ li_status li_sum_run(li_net *net, const li_node *node)
 static li_status li_reduce_choice_plan(li_net *net, li_node *node)
 {
     LI_TRY(li_reduce_plan(net, node));
-    if (li_node_input(net, node, 0)->type != LI_INT8) return LI_OK;
+    if (li_node_input(net, node, 0)->type == LI_FLOAT32) return LI_OK;
     return li_need_same_quantization(net, node, li_node_input(net, node, 0), li_node_output(net, node, 0));
 }
 
@@ -297,7 +328,7 @@ void li_reduce_max_prepare(li_net *net, const li_node *node)
 
 li_status li_reduce_max_run(li_net *net, const li_node *node)
 {
-    li_reduce_run(net, node, li_largest_block_s8, li_largest_block_f32);
+    li_reduce_run(net, node, li_largest_block_s8, li_largest_block_s16, li_largest_block_f32);
     return LI_OK;
 }
 
@@ -313,6 +344,6 @@ void li_reduce_min_prepare(li_net *net, const li_node *node)
 
 li_status li_reduce_min_run(li_net *net, const li_node *node)
 {
-    li_reduce_run(net, node, li_smallest_block_s8, li_smallest_block_f32);
+    li_reduce_run(net, node, li_smallest_block_s8, li_smallest_block_s16, li_smallest_block_f32);
     return LI_OK;
 }

@@ -8,7 +8,7 @@
 /* Where a row or column of the output lies in the input. */
 typedef struct li_resize_point {
     int32_t low;                  /* the neighbour before it, or the nearest one */
-    int32_t weight;               /* int8: 2048 times the distance to it, rounded to even */
+    int32_t weight;               /* int8: 2048 times the distance to it, rounded to even; int16: 1024 times */
     float distance;               /* float32 */
 } li_resize_point;
 
@@ -22,7 +22,7 @@ typedef struct li_resize_map {
     int32_t last;                 /* of the input */
 } li_resize_map;
 
-enum { LI_RESIZE_ONE = 2048 };    /* weight of a whole element */
+enum { LI_RESIZE_ONE = 2048, LI_RESIZE_ONE_S16 = 1024 };    /* weight of a whole element */
 
 static li_status li_resize_decode(li_net *net, const li_node *node, li_resize_state *s)
 {
@@ -104,6 +104,20 @@ static void li_resize_bilinear_points(li_resize_point *points, int32_t count, li
     }
 }
 
+/* LiteRT's own code, which int16 has: positions with 10 bits of fraction. */
+static void li_resize_bilinear_fixed(li_resize_point *points, int32_t count, int32_t in, int align_corners, int half_pixel)
+{
+    const int32_t less = align_corners && count > 1 ? 1 : 0;
+    const int64_t scale = ((int64_t)LI_RESIZE_ONE_S16 * (in - less) + (count - less) / 2) / (count - less);
+    int32_t i;
+    for (i = 0; i < count; ++i) {
+        const int64_t at = i * scale + (half_pixel ? scale / 2 - LI_RESIZE_ONE_S16 / 2 : 0);
+        const int inside = at > 0 && at / LI_RESIZE_ONE_S16 < in - 1;
+        points[i].low = inside ? (int32_t)(at / LI_RESIZE_ONE_S16) : at > 0 ? in - 1 : 0;
+        points[i].weight = inside ? (int32_t)(at % LI_RESIZE_ONE_S16) : 0;
+    }
+}
+
 void li_resize_bilinear_prepare(li_net *net, const li_node *node)
 {
     const int align = li_option_i8(net, node, LI_SLOT_ResizeBilinearOptions_align_corners, 0) != 0;
@@ -113,6 +127,11 @@ void li_resize_bilinear_prepare(li_net *net, const li_node *node)
     li_resize_map rows, columns;
 
     if (li_resize_decode(net, node, s) != LI_OK || li_tensor_elements(li_node_output(net, node, 0)) == 0) return;
+    if (li_node_input(net, node, 0)->type == LI_INT16) {
+        li_resize_bilinear_fixed(points, s->out_h, s->in_h, align, half);
+        li_resize_bilinear_fixed(points + s->out_h, s->out_w, s->in_w, align, half);
+        return;
+    }
     rows = li_resize_map_of(s->in_h, s->out_h, align);
     columns = li_resize_map_of(s->in_w, s->out_w, align);
     if (half) {
@@ -150,6 +169,19 @@ static void li_resize_pixel_8(uint8_t *out, const uint8_t *x, li_resize_corners 
         const int32_t bottom = bottom_left * LI_RESIZE_ONE + (bottom_right - bottom_left) * across;
         const int32_t sum = top * LI_RESIZE_ONE + (bottom - top) * down;
         out[c] = (uint8_t)((uint8_t)li_shift_right(sum + (1 << 21), 22) ^ flip);
+    }
+}
+
+/* To nearest, ties away from zero. */
+static void li_resize_pixel_s16(int16_t *out, const int16_t *x, li_resize_corners at, int32_t down, int32_t across, int32_t channels)
+{
+    const int64_t up = LI_RESIZE_ONE_S16 - down, back = LI_RESIZE_ONE_S16 - across;
+    int32_t c;
+    for (c = 0; c < channels; ++c) {
+        const int64_t top = up * (x[at.top_left + (size_t)c] * back + (int64_t)x[at.top_right + (size_t)c] * across);
+        const int64_t bottom = down * (x[at.bottom_left + (size_t)c] * back + (int64_t)x[at.bottom_right + (size_t)c] * across);
+        const int64_t sum = top + bottom;
+        out[c] = (int16_t)((sum + (sum > 0 ? 1 << 19 : -(1 << 19))) / (1 << 20));
     }
 }
 
@@ -192,6 +224,9 @@ li_status li_resize_bilinear_run(li_net *net, const li_node *node)
                 } else if (input->type == LI_FLOAT32)
                     li_resize_pixel_f32((float *)out + to, (const float *)x + (size_t)b * image, at, rows[oy].distance,
                                         columns[ox].distance, s->channels);
+                else if (input->type == LI_INT16)
+                    li_resize_pixel_s16((int16_t *)out + to, (const int16_t *)x + (size_t)b * image, at, rows[oy].weight,
+                                        columns[ox].weight, s->channels);
                 else
                     li_resize_pixel_8((uint8_t *)out + to, (const uint8_t *)x + (size_t)b * image, at, rows[oy].weight,
                                       columns[ox].weight, s->channels, flip);

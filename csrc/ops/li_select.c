@@ -21,8 +21,7 @@ li_status li_select_v2_plan(li_net *net, li_node *node)
     LI_TRY(li_set_shape(net, node, out, rank, dims));
     LI_TRY(li_broadcast_shape(net, node, out, condition, dims, &rank));
     LI_TRY(li_set_shape(net, node, out, rank, dims));
-    if (out->type == LI_INT8)
-        for (i = 1; i < LI_SELECT_OPERANDS; ++i) LI_TRY(li_need_same_quantization(net, node, li_node_input(net, node, i), out));
+    for (i = 1; i < LI_SELECT_OPERANDS; ++i) LI_TRY(li_need_same_codes(net, node, li_node_input(net, node, i), out));
     node->state_bytes = sizeof(li_select_state);
     return LI_OK;
 }
@@ -80,6 +79,7 @@ void li_select_v2_prepare(li_net *net, const li_node *node)
     }
 
 LI_SELECT_LINE(li_select_line_8, uint8_t, *)
+LI_SELECT_LINE(li_select_line_16, uint16_t, *)
 LI_SELECT_LINE(li_select_line_32, uint32_t, *)
 LI_SELECT_LINE(li_select_line_64, int64_t, li_load_i64)      /* constants are aligned to 4 */
 
@@ -90,6 +90,7 @@ static void li_select_line(const li_select_state *s, void *out, const uint8_t *c
     const uint8_t *x = a + at[1] * element, *y = b + at[2] * element;
     const int32_t n = s->dims[0], step = s->steps[0][0], step_a = s->steps[1][0], step_b = s->steps[2][0];
     if (element == 1) li_select_line_8(out, condition + at[0], x, y, n, step, step_a, step_b);
+    else if (element == 2) li_select_line_16(out, condition + at[0], x, y, n, step, step_a, step_b);
     else if (element == 4) li_select_line_32(out, condition + at[0], x, y, n, step, step_a, step_b);
     else li_select_line_64(out, condition + at[0], x, y, n, step, step_a, step_b);
 }

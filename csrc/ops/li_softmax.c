@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SOFTMAX over the last dimension. Formula: docs/NUMERICS.md, "SOFTMAX". */
-#include "li_ops.h"
+#include "li_wide_activation.h"
+
+/* int16: functions in [-1, 1) at 513 places, linear in between, in units of 2^-15. */
+enum { LI_CURVE_STEPS = 512 };
+
+typedef struct li_softmax_state_s16 {
+    uint32_t rows, row;
+    li_fixed factor;                           /* brings differences to units of 10 / 65535 */
+    int16_t powers[LI_CURVE_STEPS + 1];        /* e^x from -10 to 0 */
+    int16_t reciprocals[LI_CURVE_STEPS + 1];   /* 1 / (1 + x) from 0 to 1 */
+} li_softmax_state_s16;
 
 typedef struct li_softmax_state {
     uint32_t rows, row;
@@ -25,7 +35,14 @@ li_status li_softmax_plan(li_net *net, li_node *node)
     /* The format's default is 0, which would make every output equal: a writer that forgot beta, not a model. */
     if (!(beta > 0.0f && beta <= FLT_MAX)) return li_fail(net, LI_BAD_MODEL, LI_RULE_OPTION_RANGE, node, NULL, 1, 0);
     LI_TRY(li_set_shape_like(net, node, output, input));
-    if (input->type == LI_INT8) {
+    if (input->type == LI_INT16) {
+        LI_TRY(li_need_centred(net, node, input));
+        LI_TRY(li_need_centred(net, node, output));
+        LI_TRY(li_wide_unit_check(net, node, output));
+        if (input->dims[input->rank - 1u] > 65536)      /* sums of 2^15 each */
+            return li_fail(net, LI_UNSUPPORTED, LI_RULE_ACCUMULATOR_RANGE, node, input, 65536, input->dims[input->rank - 1u]);
+        node->state_bytes = sizeof(li_softmax_state_s16);
+    } else if (input->type == LI_INT8) {
         LI_TRY(li_need_quantized(net, node, input));
         LI_TRY(li_need_quantized(net, node, output));
         node->state_bytes = sizeof(li_softmax_state);
@@ -35,12 +52,55 @@ li_status li_softmax_plan(li_net *net, li_node *node)
     return LI_OK;
 }
 
+static float li_reciprocal_of_next(float x)
+{
+    return 1.0f / (1.0f + x);
+}
+
+static float li_power(float x)
+{
+    return (float)li_exp((double)x);
+}
+
+/* Entries are moved by half of what a line between two of them misses in its middle. `step` is 1/512 of the range. */
+static void li_curve_fill(int16_t *entries, float (*function)(float), float first, float last)
+{
+    const float step = (last - first) / (float)LI_CURVE_STEPS, half = step / 2.0f;
+    int32_t i;
+    for (i = 0; i < LI_CURVE_STEPS; ++i) {
+        const float along = (float)i * step, along_next = (float)(i + 1) * step, x = first + along;
+        const int32_t here = li_round_away(function(x) * 32768.0f);
+        const float next = function(first + along_next) * 32768.0f;
+        const int32_t line = li_round_away((next + (float)here) / 2.0f);
+        const int32_t miss = line - li_round_away(function(x + half) * 32768.0f);
+        entries[i] = (int16_t)li_clamp(here - li_round_away((float)miss / 2.0f), -32768, 32767);
+    }
+    entries[LI_CURVE_STEPS] = (int16_t)li_clamp(li_round_away(function(last) * 32768.0f), -32768, 32767);
+}
+
+static void li_softmax_prepare_s16(li_net *net, const li_node *node)
+{
+    const li_tensor *input = li_node_input(net, node, 0);
+    const double scale = (double)li_tensor_scale(net, input, 0) * (double)li_softmax_beta(net, node);
+    li_softmax_state_s16 *s = li_node_state(net, node);
+
+    s->rows = li_dims_product(input, 0, input->rank - 1u);
+    s->row = (uint32_t)input->dims[input->rank - 1u];
+    s->factor = li_fixed_from(scale / (10.0 / 65535.0));
+    li_curve_fill(s->powers, li_power, -10.0f, 0.0f);
+    li_curve_fill(s->reciprocals, li_reciprocal_of_next, 0.0f, 1.0f);
+}
+
 void li_softmax_prepare(li_net *net, const li_node *node)
 {
     const li_tensor *input = li_node_input(net, node, 0), *output = li_node_output(net, node, 0);
     li_softmax_state *s = li_node_state(net, node);
     const uint32_t last = input->rank - 1u;
 
+    if (input->type == LI_INT16) {
+        li_softmax_prepare_s16(net, node);
+        return;
+    }
     s->rows = li_dims_product(input, 0, last);
     s->row = (uint32_t)input->dims[last];
     s->beta = li_softmax_beta(net, node);
@@ -69,6 +129,36 @@ static void li_softmax_row_s8(const li_softmax_state *s, int8_t *out, const int8
     }
 }
 
+/* x from -32768, the first entry, to 32767. */
+static int32_t li_curve_at(const int16_t *entries, int32_t x)
+{
+    const int32_t from = x + 32768, i = from >> 7, rest = from & 127;
+    return entries[i] + li_shift_right((entries[i + 1] - entries[i]) * rest + 64, 7);
+}
+
+/* The powers wait in the output for their sum. */
+static void li_softmax_row_s16(const li_softmax_state_s16 *s, int16_t *out, const int16_t *x)
+{
+    int32_t largest = -32768, sum = 0, zeros, shift;
+    int64_t reciprocal;
+    uint32_t i;
+    for (i = 0; i < s->row; ++i) largest = x[i] > largest ? x[i] : largest;
+    for (i = 0; i < s->row; ++i) {
+        const int32_t apart = li_fixed_multiply(x[i] - largest, s->factor);
+        out[i] = (int16_t)li_curve_at(s->powers, apart < -65535 ? -32768 : apart + 32767);
+        sum += out[i];
+    }
+    zeros = li_leading_zeros((uint32_t)sum);
+    shift = 31 - zeros;
+    /* sum * 2^(zeros - 31) is in [1, 2); its part behind the point, in units of 2^-16, is where 1 / (1 + x) is read. */
+    reciprocal = ((((int64_t)sum << (zeros - 1)) + (1 << 13)) >> 14) - (1 << 16);
+    reciprocal = li_curve_at(s->reciprocals, (int32_t)(reciprocal > 65535 ? 65535 : reciprocal) - 32768);
+    for (i = 0; i < s->row; ++i) {
+        const int64_t product = out[i] * reciprocal + ((int64_t)1 << (shift - 1));
+        out[i] = (int16_t)li_clamp((int32_t)(product >> shift), 0, 32767);
+    }
+}
+
 /* In double, rounded once; the powers are computed twice rather than kept, so no working memory is needed. */
 static void li_softmax_row_f32(const li_softmax_state *s, float *out, const float *x)
 {
@@ -89,6 +179,12 @@ li_status li_softmax_run(li_net *net, const li_node *node)
     void *out = li_tensor_data(li_node_output(net, node, 0));
     size_t row, at = 0;
 
+    if (input->type == LI_INT16) {
+        const li_softmax_state_s16 *wide = li_node_state_const(net, node);
+        for (row = 0; wide->row != 0 && row < wide->rows; ++row, at += wide->row)
+            li_softmax_row_s16(wide, (int16_t *)out + at, (const int16_t *)x + at);
+        return LI_OK;
+    }
     if (s->row == 0) return LI_OK;
     for (row = 0; row < s->rows; ++row, at += s->row) {
         if (input->type == LI_INT8) li_softmax_row_s8(s, (int8_t *)out + at, (const int8_t *)x + at);

@@ -8,17 +8,17 @@ li_status li_table_plan(li_net *net, li_node *node)
 
     LI_TRY(li_set_shape_like(net, node, output, input));
     node->state_bytes = 0;
-    if (input->type != LI_INT8) return LI_OK;
-    LI_TRY(li_need_quantized(net, node, input));
-    LI_TRY(li_need_quantized(net, node, output));
-    node->state_bytes = sizeof(li_table_state);
+    if (input->type == LI_FLOAT32) return LI_OK;
+    LI_TRY(li_need_centred(net, node, input));
+    LI_TRY(li_need_centred(net, node, output));
+    if (input->type == LI_INT8) node->state_bytes = sizeof(li_table_state);
     return LI_OK;
 }
 
 li_status li_table_plan_rescaled(li_net *net, li_node *node)
 {
     LI_TRY(li_table_plan(net, node));
-    if (li_node_input(net, node, 0)->type == LI_INT8) {
+    if (li_node_input(net, node, 0)->type != LI_FLOAT32) {
         const float ratio = li_tensor_scale(net, li_node_input(net, node, 0), 0) / li_tensor_scale(net, li_node_output(net, node, 0), 0);
         if (!(ratio < 65536.0f))
             return li_fail(net, LI_UNSUPPORTED, LI_RULE_MULTIPLIER_RANGE, node, li_node_output(net, node, 0), 65536, -1);

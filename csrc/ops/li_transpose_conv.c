@@ -3,7 +3,7 @@
  * TRANSPOSE_CONV: input NHWC, filter OHWI, the output's shape as an operand. Each output element gathers the taps that
  * meet it, so sums need no memory beside the stack and come in the definition's order: docs/NUMERICS.md.
  */
-#include "li_weights.h"
+#include "li_wide.h"
 
 /* One spatial dimension. Input position i and tap k meet at output position i * stride + k - before. */
 typedef struct li_spread { int32_t in, out, filter, stride, before; } li_spread;
@@ -115,7 +115,7 @@ li_status li_transpose_conv_plan(li_net *net, li_node *node)
                             li_size_mul(li_size_mul(li_spread_most(&s.rows), li_spread_most(&s.columns)), (uint64_t)s.in_c)));
     if (li_weights_are_hybrid(net, node)) {
         node->scratch_bytes = li_hybrid_bytes(input);
-    } else if (input->type != LI_INT8 && li_weights_may_pack(net, node)) {
+    } else if (input->type == LI_FLOAT32 && li_weights_may_pack(net, node)) {
         const uint64_t packed = li_kernels_of(net)->pack_f32_bytes(li_transpose_conv_taps(&s), (size_t)s.out_c);
         node->packed_bytes = packed <= INT32_MAX ? (uint32_t)packed : 0;         /* too large: used in place */
     }
@@ -208,6 +208,26 @@ static void li_transpose_conv_pixel_s8(const li_kernels *kernels, const li_trans
     }
 }
 
+LI_NOT_INLINE
+static void li_transpose_conv_pixel_s16(const li_transpose_conv_state *s, int16_t *out, const int16_t *image, const int8_t *filter,
+                                        const void *bias, li_meeting row, li_meeting column)
+{
+    const size_t in_c = (size_t)s->in_c, taps = li_transpose_conv_taps(s);
+    int64_t sums[LI_WIDE_BLOCK];
+    uint32_t c, count;
+    int32_t ky, kx, y, x;
+
+    for (c = 0; c < (uint32_t)s->out_c; c += count) {
+        count = (uint32_t)s->out_c - c < LI_WIDE_BLOCK ? (uint32_t)s->out_c - c : LI_WIDE_BLOCK;
+        li_wide_start(sums, bias, c, count);
+        for (ky = row.tap, y = row.input; ky < row.end; ky += s->rows.stride, --y)
+            for (kx = column.tap, x = column.input; kx < column.end; kx += s->columns.stride, --x)
+                li_wide_dots(sums, image + ((size_t)y * (size_t)s->columns.in + (size_t)x) * in_c,
+                             filter + c * taps + ((size_t)ky * (size_t)s->columns.filter + (size_t)kx) * in_c, taps, in_c, count);
+        li_wide_finish(out, sums, (const li_fixed *)(s + 1), c, count, &s->end);
+    }
+}
+
 /* `packed` is NULL when the weights are used in place. */
 LI_NOT_INLINE
 static void li_transpose_conv_pixel_f32(const li_kernels *kernels, const li_transpose_conv_state *s, float *out,
@@ -261,6 +281,9 @@ li_status li_transpose_conv_run(li_net *net, const li_node *node)
                 else if (input->type == LI_INT8)
                     li_transpose_conv_pixel_s8(kernels, s, &s->end, (int8_t *)out + at, (const int8_t *)x + (size_t)b * image,
                                                filter, bias, row, column);
+                else if (input->type == LI_INT16)
+                    li_transpose_conv_pixel_s16(s, (int16_t *)out + at, (const int16_t *)x + (size_t)b * image, filter, bias, row,
+                                                column);
                 else
                     li_transpose_conv_pixel_f32(kernels, s, (float *)out + at, reals, filter, packed, bias, row, column);
             }

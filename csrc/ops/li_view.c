@@ -101,8 +101,10 @@ void li_view_copy(void *to, const void *from, const li_view *view)
 
 li_status li_need_moved(li_net *net, const li_node *node, const li_tensor *input, const li_tensor *output)
 {
-    if (output->type == LI_INT8 || (output->type == LI_UINT8 && output->scale_count != 0)) {
-        return li_need_same_quantization(net, node, input, output);
+    const int may_be = output->type == LI_UINT8 || output->type == LI_INT16;      /* or integers without a scale */
+    if (output->type != LI_INT8 && !(may_be && output->scale_count != 0)) {
+        return LI_OK;
     }
-    return LI_OK;
+    LI_TRY(li_need_centred(net, node, output));
+    return li_need_same_quantization(net, node, input, output);
 }
