@@ -30,10 +30,10 @@ Array = npt.NDArray[Any]
 CASES = Path(__file__).parent / "cases"
 QUANTIZED = (DType.INT8, DType.UINT8)
 #: What of int16 data carries a scale; others move it as integers.
-QUANTIZED_INT16 = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM",
-                   "AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN", "REDUCE_MAX", "REDUCE_MIN", "RESIZE_BILINEAR",
-                   "RESIZE_NEAREST_NEIGHBOR", "SOFTMAX", "LOGISTIC", "TANH", "RELU", "RELU6", "LEAKY_RELU", "SELECT_V2",
-                   "PADV2", "QUANTIZE", "DEQUANTIZE")  # fmt: skip
+QUANTIZED_INT16 = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "ADD", "SUB", "MUL",
+                   "MAXIMUM", "MINIMUM", "AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN", "REDUCE_MAX", "REDUCE_MIN",
+                   "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "SOFTMAX", "LOGISTIC", "TANH", "RELU", "RELU6",
+                   "LEAKY_RELU", "SELECT_V2", "PADV2", "QUANTIZE", "DEQUANTIZE")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -261,7 +261,7 @@ def output_quantization(rng: np.random.Generator, spec: OpSpec, node: Node) -> Q
     """What the operator's row asks for; a range that the results of random data about fill where it is free."""
     if not is_quantized(node.op, node.outputs[0].dtype):
         return None
-    prescribed = spec.fixed_for(node.output.dtype.value)
+    prescribed = spec.fixed_for(node.outputs[0].dtype.value)
     if prescribed is not None:
         denominator, zero_point = prescribed
         return Quantization.per_tensor(1 / denominator, zero_point)
