@@ -6,18 +6,23 @@ constants are the same on every machine.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from liteinterp.net import EXACT, KEEP_TENSORS, ModelBytes, Net, Request
+from liteinterp.errors import LiteinterpError
+from liteinterp.model_file import ModelFile
+from liteinterp.net import EXACT, IGNORE_PACKED, KEEP_INPUTS, KEEP_TENSORS, TARGETS, ModelBytes, Net, Request
 
 from . import backend
-from .errors import UsageError
+from .errors import Blocker, InvalidModelError, UnsupportedError, UsageError
 from .ir.graph import Graph, Value
 from .ir.memory import StateBytes
+
+log = logging.getLogger(__name__)
 
 
 class CSession:
@@ -71,6 +76,42 @@ def state_bytes(content: bytes) -> StateBytes:
     """The state that a written model takes; the same on every target."""
     net = Net(ModelBytes(content), Request(isa="ref"))
     return StateBytes(net.need.state, tuple(net.operator_bytes(i).state for i in range(net.operations)))
+
+
+def check_targets(targets: Sequence[str]) -> list[Blocker]:
+    """What speaks against packing weights for targets by these names."""
+    packing = [name for name in TARGETS if name != "portable"]
+    found = [Blocker("pack", f"names {name!r}", f"There are {', '.join(packing)}") for name in targets]
+    return [blocker for name, blocker in zip(targets, found, strict=True) if name not in packing]
+
+
+def with_packed(content: bytes, targets: Sequence[str]) -> bytes:
+    """A written model and its packed weights for targets, of the `fast` float mode and the file's shapes.
+
+    Raises UsageError for targets that are not known, InvalidModelError for bytes that are no model, UnsupportedError
+    for targets whose kernels this machine does not run.
+    """
+    wrong = check_targets(targets)
+    if wrong:
+        raise UsageError("pack", wrong)
+    try:
+        model = ModelBytes(content)
+        dims = ModelFile(content).open_input_dims()
+    except ValueError as error:
+        raise InvalidModelError.at("pack", "model", str(error)) from error
+    blocks = {}
+    for target in dict.fromkeys(targets):
+        request = Request(KEEP_INPUTS | IGNORE_PACKED, TARGETS[target], input_dims=dims)
+        try:
+            packed = Net(model, request).packed_weights()
+        except LiteinterpError as error:
+            remedy = f"Packing takes a model that runs here and a machine that runs {TARGETS[target]} kernels"
+            raise UnsupportedError.at("pack", f"target {target}", str(error), remedy) from error
+        if packed:
+            blocks[TARGETS[target]] = packed
+        else:
+            log.warning("no weights of this model are packed for %s", target)
+    return backend.with_packed(content, blocks) if blocks else content
 
 
 class CExecutor:

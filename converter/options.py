@@ -48,5 +48,7 @@ class Options:
     #: The most bytes that the file, and that arena and state together, may take; None: no limit.
     max_size: int | None = None
     max_memory: int | None = None
+    #: Targets whose packed weights go into the file beside the plain ones, for opening it faster there.
+    pack: Sequence[str] = ()
     #: Stage after which to write the graph as a .tflite next to the output: a name from pipeline.STAGES, or None.
     dump_after: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 from . import backend, frontends, passes
 from .budget import Evaluation, weigh
 from .errors import Blocker, InvalidModelError, UsageError
-from .execute import CExecutor, state_bytes
+from .execute import CExecutor, check_targets, state_bytes, with_packed
 from .files import check_writable, write_whole
 from .ir.executor import Executor
 from .ir.graph import Graph
@@ -31,7 +31,7 @@ from .report import History, Report, make_report
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["STAGES", "Conversion", "InputNeed", "Progress", "Samples", "convert", "is_quantized"]
+__all__ = ["STAGES", "Conversion", "InputNeed", "Progress", "Samples", "convert", "is_quantized", "pack"]
 
 #: Stages that leave a graph: `Options.dump_after` names one of them.
 STAGES = ("load", "passes", "quantize")
@@ -115,11 +115,20 @@ def convert(
     say("write", 0, None)
     content = backend.write(lowered.graph, plan, _metadata(lowered, history.folded))
     state = state_bytes(content)
+    with _collecting_warnings() as pack_warnings:
+        content = with_packed(content, options.pack)
+    history.warnings += pack_warnings
     outcome = lowered.outcome
     if budget is not None and outcome is None:
         outcome = weigh(budget, lowered.graph, len(content), plan.arena_bytes + state.total)
     report = make_report(history, lowered, outcome, plan, state, len(content))
     return Conversion(content, report, dumps.kept)
+
+
+def pack(model: bytes, targets: Sequence[str]) -> bytes:
+    """A finished .tflite with packed weights for targets beside the plain ones; all other bytes stay. Raises
+    ConvertError."""
+    return with_packed(model, targets)
 
 
 def is_quantized(graph: Graph) -> bool:
@@ -139,7 +148,7 @@ def _metadata(lowered: Lowered, folded: passes.FoldedInput | None) -> dict[str, 
 
 
 def _check_options(options: Options) -> None:
-    wrong = []
+    wrong = check_targets(options.pack)
     if options.quantize not in QUANTIZE_MODES:
         modes = f"{', '.join(QUANTIZE_MODES[:-1])} or {QUANTIZE_MODES[-1]}"
         wrong.append(Blocker("quantize", f"is {options.quantize!r}", f"It can be {modes}"))

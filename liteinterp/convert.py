@@ -15,7 +15,7 @@ import numpy as np
 
 from .errors import BudgetError, MissingExtraError, UsageError
 from .evaluation import Evaluation
-from .files import check_writable, write_whole
+from .files import check_writable, read_model_bytes, write_whole
 from .gate import parse_bytes
 from .samples import InputSpec, Samples, open_samples, preprocessing
 
@@ -52,6 +52,7 @@ def convert(
     workers: int = 1,
     cache: bool | str | os.PathLike[str] = False,
     report: str | os.PathLike[str] | None = None,
+    pack: str | Sequence[str] = (),
     dump_after: str | None = None,
     output: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
@@ -68,7 +69,8 @@ def convert(
     mapping its own. `workers` processes run the calibration samples (joblib). `cache` keeps their statistics for the
     next conversion of the same model with the same samples: True in the user's cache folder, or a folder. `report` is a
     path for the report as JSON, `output` a path that is only checked, so that one that cannot be written is found
-    before the work.
+    before the work. `pack` names targets, x86-64-avx2 say, whose packed weights go into the file beside the plain ones
+    (docs/FORMAT.md); `packed` adds them to a finished file.
 
     `keep_int16` names operators of an int8 model that compute with int16 activations in the same way.
     `keep_float` are globs: operators with these names in the source, or whose results have them, stay in float32.
@@ -102,6 +104,7 @@ def convert(
         workers=workers,
         cache=None if cache is False else "" if cache is True else os.fspath(cache),
         dump_after=dump_after,
+        pack=(pack,) if isinstance(pack, str) else tuple(pack),
         keep_int16=(keep_int16,) if isinstance(keep_int16, str) else tuple(keep_int16),
         keep_float=(keep_float,) if isinstance(keep_float, str) else tuple(keep_float),
         max_size=parse_bytes(max_size, "max_size"),
@@ -131,6 +134,16 @@ def convert(
     if outcome is not None and outcome.exit_status and not keep_best:
         raise BudgetError(outcome.status, outcome.sentence, outcome.exit_status, conversion)
     return conversion
+
+
+def packed(model: str | os.PathLike[str], targets: str | Sequence[str]) -> bytes:
+    """A finished `.tflite` with packed weights for targets beside the plain ones, every other byte as it is.
+
+    Raises UsageError for a file that cannot be read, and the converter's errors, which carry `exit_status` too.
+    """
+    content = read_model_bytes(model)
+    result: bytes = _load()[0].pack(content, (targets,) if isinstance(targets, str) else tuple(targets))
+    return result
 
 
 def _evaluation(quantize: str, max_drop: Any, src: Any, labels: Any, metric: Any, preprocess: Any) -> Evaluation | None:

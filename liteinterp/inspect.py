@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from .element_types import NUMPY_TYPES
 from .errors import InvalidFileError, LiteinterpError, UnsupportedError, UsageError
-from .files import read_model_bytes
+from .files import map_model
 from .gen.ops import DOCS, IN_TFLM, LITERT_SINCE, SUPPORTED
 from .gen.tflite import TensorType
 from .memory_parts import NodeRow, StateParts, node_rows, state_parts
@@ -91,6 +91,8 @@ class Inspection:
     state: StateParts | None
     #: Every operator in order, with bytes of the first kernel set; empty where the model does not run here.
     nodes: tuple[NodeRow, ...]
+    #: Of weights that the file holds packed: kernel set -> whether they are used and true.
+    packed: dict[str, str]
     #: What was asked for; then the nodes are listed anyway.
     targets: tuple[str, ...]
     metadata: dict[str, int]
@@ -138,7 +140,8 @@ class Inspection:
                         name,
                         *(f"{n:,}" for n in (need.arena, need.arena_lower_bound)),
                         f"{100 * need.gap:.1f} %",
-                        *(f"{n:,}" for n in (need.state, need.scratch, need.packed)),
+                        *(f"{n:,}" for n in (need.state, need.scratch)),
+                        "in the file" if need.packed_from_file else f"{need.packed:,}",
                         "in the file" if need.plan_from_file else "made at open",
                     )
                     for name, need in self.memory.items()
@@ -169,6 +172,8 @@ class Inspection:
         """What the state is made of, and which runtimes load the file, a line each."""
         if self.state is not None:
             yield f"state: {self.state.sentence()}"
+        for name, verdict in self.packed.items():
+            yield printable(f"weights packed for {name} in the file: {verdict}")
         for row in self.runtimes:
             answer = "not known" if row.loads is None else "yes" if row.loads else "no"
             yield printable(f"loads in {row.runtime}: {answer}" + (f", {row.detail}" if row.detail else ""))
@@ -194,17 +199,18 @@ def inspect(path: str | os.PathLike[str], targets: Sequence[str] = ()) -> Inspec
     UnsupportedError when this build does not know the sizes of a target.
     """
     from .net import TARGETS, ModelBytes
+    from .packed_entries import packed_entries
 
     unknown = [target for target in targets if target not in TARGETS]
     if unknown:
         raise UsageError(f"unknown target {', '.join(map(repr, unknown))}; there are {', '.join(TARGETS)}")
 
-    content = read_model_bytes(path)
+    content = map_model(path)
     if Path(path).suffix == ".onnx" and content[4:8] != b"TFL3":
         raise UsageError(f"{path} is an ONNX model; inspect reads .tflite files: convert it first")
     model = ModelBytes(content)
     try:
-        file = ModelFile(content)
+        file = ModelFile(model.buffer)
     except ValueError as error:
         raise InvalidFileError(f"The model is not a valid Flatbuffer buffer: {error}") from error
     memory, net, nodes, refusal = _memory(model, file, tuple(dict.fromkeys(targets)))
@@ -225,6 +231,7 @@ def inspect(path: str | os.PathLike[str], targets: Sequence[str] = ()) -> Inspec
         memory=memory,
         state=None if net is None else state_parts(net),
         nodes=nodes,
+        packed={} if net is None else packed_entries(model, file, file.open_input_dims()),
         targets=tuple(dict.fromkeys(targets)),
         metadata=file.metadata_sizes(),
         min_runtime=(file.metadata("min_runtime_version") or b"").rstrip(b"\0").decode("ascii", "replace"),

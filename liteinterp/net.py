@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, NoReturn
 
@@ -19,6 +19,7 @@ import numpy.typing as npt
 from ._native import ffi, lib
 from .element_types import INT4, NUMPY_TYPES, unpack_int4
 from .errors import Fault, InterpreterStateError, LiteinterpError, OutOfMemoryError, UsageError, Words, error_of
+from .files import MAP_FROM_BYTES
 from .model_file import ModelFile, builtin_name
 
 KEEP_TENSORS: int = lib.LI_KEEP_TENSORS
@@ -27,6 +28,7 @@ EXACT: int = lib.LI_EXACT
 IGNORE_PLAN: int = lib.LI_IGNORE_PLAN
 NO_PACK: int = lib.LI_NO_PACK
 PLAN_ONLY: int = lib.LI_PLAN_ONLY
+IGNORE_PACKED: int = lib.LI_IGNORE_PACKED
 
 #: Names of kernel sets for LITEINTERP_ISA and --isa.
 ISA: Mapping[str, int] = {
@@ -69,6 +71,10 @@ class Need:
     packed: int
     arena_lower_bound: int
     plan_from_file: bool
+    #: Packed weights lie in the file and are used there: `packed` is 0.
+    packed_from_file: bool
+    #: Why packed weights that the file holds are left alone; "" where it holds none or they are used.
+    packed_ignored: str
 
     @property
     def gap(self) -> float:
@@ -173,18 +179,12 @@ class Net:
         self.model = model
         request = request or Request()
         self._pool = _Pool(request.threads)
-        options = _Options(request, self._pool)
-        self.need = need = _plan(model, options)[0]
-        self._parts = [_aligned(size) for size in (need.arena, need.scratch, need.state, need.packed)]
-        memory = ffi.new("li_memory *")
-        for name, part in zip(("arena", "scratch", "state", "packed"), self._parts, strict=True):
-            setattr(memory, name, ffi.cast("void *", part.ctypes.data) if part.size else ffi.NULL)
-            setattr(memory, f"{name}_bytes", part.size)
-        net, fault = ffi.new("li_net **"), ffi.new("li_fault *")
-        status = lib.li_open(net, model.pointer, model.size, memory, options.pointer, fault)
-        if status:
+        fault = self._open(request)
+        if fault.status == lib.LI_STALE_PACKED and self.need.packed_from_file:
+            _say_unused(_rule(int(fault.rule)))
+            fault = self._open(replace(request, flags=request.flags | IGNORE_PACKED))
+        if fault.status:
             raise model.error(fault)
-        self._net = net[0]
         #: One pass; not 0 when it failed, and `fail` says how. For callers to whom the cost of a call matters: a small
         #: net takes about a microsecond. Others call `run`.
         self.execute: Callable[[], int] = partial(lib.li_run, self._net)
@@ -192,6 +192,26 @@ class Net:
         self._described: dict[int, Tensor] = {}
         self.inputs = tuple(self._indices(lib.li_inputs, lib.li_input))
         self.outputs = tuple(self._indices(lib.li_outputs, lib.li_output))
+
+    def _open(self, request: Request) -> Any:
+        """Plan and open; answers the `li_fault *` of opening."""
+        options = _Options(request, self._pool)
+        self.need = need = _plan(self.model, options)[0]
+        if need.packed_ignored:
+            _say_unused(need.packed_ignored)
+        self._parts = [_aligned(size) for size in (need.arena, need.scratch, need.state, need.packed)]
+        memory = ffi.new("li_memory *")
+        for name, part in zip(("arena", "scratch", "state", "packed"), self._parts, strict=True):
+            setattr(memory, name, ffi.cast("void *", part.ctypes.data) if part.size else ffi.NULL)
+            setattr(memory, f"{name}_bytes", part.size)
+        net, fault = ffi.new("li_net **"), ffi.new("li_fault *")
+        lib.li_open(net, self.model.pointer, self.model.size, memory, options.pointer, fault)
+        self._net = net[0]
+        return fault
+
+    def packed_weights(self) -> bytes:
+        """A copy of the packed part, as a file may hold it for these kernels; empty where it was not packed here."""
+        return self._parts[3].tobytes()
 
     def _indices(self, count: Any, get: Any) -> Iterator[int]:
         for i in range(count(self._net)):
@@ -364,13 +384,15 @@ class ModelBytes:
     """A model's bytes, checked for structure once, where C can read them.
 
     A read-only buffer aligned to 4 bytes is used in place; anything else is copied, since the bytes must not change
-    while a net is open. Raises InvalidFileError.
+    while a net is open. Small files are moved to 64 bytes, where packed weights in them can be used. Raises
+    InvalidFileError.
     """
 
     def __init__(self, content: Any) -> None:
         source = memoryview(content)
         array = np.frombuffer(source, np.uint8) if source.nbytes else np.empty(0, np.uint8)
-        if not source.readonly or array.ctypes.data % _MODEL_ALIGNMENT:
+        small = array.size < MAP_FROM_BYTES and array.ctypes.data % _ALIGNMENT
+        if not source.readonly or array.ctypes.data % _MODEL_ALIGNMENT or small:
             copy = _aligned(array.size)
             copy[:] = array
             array = copy
@@ -473,6 +495,8 @@ def _plan(model: ModelBytes, options: _Options) -> tuple[Need, npt.NDArray[np.ui
         packed=int(need.packed),
         arena_lower_bound=int(need.arena_lower_bound),
         plan_from_file=bool(need.plan_from_file),
+        packed_from_file=bool(need.packed_from_file),
+        packed_ignored=_rule(int(need.packed_ignored)) if need.packed_ignored else "",
     )
     return found, work
 
@@ -503,9 +527,19 @@ def _readable_file(model: ModelBytes, fault: Fault) -> ModelFile | None:
     return None
 
 
+def _say_unused(reason: str) -> None:
+    import logging  # takes milliseconds, and is seldom needed
+
+    logging.getLogger("liteinterp").warning("packed weights in the file are not used: %s", reason)
+
+
+def _rule(rule: int) -> str:
+    return str(ffi.string(lib.li_rule_text(rule)).decode())
+
+
 def _words(file: ModelFile | None) -> Words:
     return Words(
-        rule=lambda rule: str(ffi.string(lib.li_rule_text(rule)).decode()),
+        rule=_rule,
         status=lambda status: str(ffi.string(lib.li_strerror(status)).decode()),
         operator=lambda index, code: file.operator_words(index) if file else f"operator {builtin_name(code)} ({index})",
         tensor=lambda index: file.tensor_words(index) if file else f"tensor {index}",

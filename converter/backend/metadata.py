@@ -11,6 +11,7 @@ import numpy as np
 from ..ir.graph import Node, Value
 from ..ir.memory import MemoryPlan
 from ..ir.statistics import Manifest
+from .packed import PACKED
 from .versions import min_runtime_version
 
 MEMORY_PLAN = "OfflineMemoryAllocation"
@@ -65,9 +66,10 @@ def folded_input(name: str, factors: Sequence[float], summands: Sequence[float],
 def entries(
     values: Sequence[Value], nodes: Sequence[Node], plan: MemoryPlan | None, extra: Mapping[str, bytes]
 ) -> dict[str, bytes]:
-    """Every metadata entry of a file, in a fixed order: ours, then `extra` by name."""
+    """Every metadata entry of a file, in a fixed order: ours, then `extra` by name, without packed weights."""
     release = min_runtime_version(nodes).encode().ljust(16, b"\0")
     ours = {MIN_RUNTIME: release, PROVENANCE: provenance(values)}
     if plan is not None:
         ours[MEMORY_PLAN] = memory_plan(values, plan)
-    return {**ours, **{name: extra[name] for name in sorted(extra) if name not in ours}}
+    kept = [name for name in sorted(extra) if name not in ours and not name.startswith(PACKED)]
+    return {**ours, **{name: extra[name] for name in kept}}

@@ -15,6 +15,10 @@
  * There is nothing to close: the library allocates nothing, keeps no globals and holds no resource. A net ends when
  * the caller takes its memory back. Several nets may run on several threads; one net is used by one thread at a time.
  *
+ * A model may hold packed weights for some kernel sets. Where they fit, need.packed is 0 and they are read in place; li_open
+ * compares hashes and answers LI_STALE_PACKED where plain weights or packed ones have changed. Plan and open with
+ * LI_IGNORE_PACKED then.
+ *
  * Ownership. The model's bytes, the four memory parts and everything a pointer in li_options names belong to the
  * caller, stay where they are and do not change while a net is open. Memory parts are aligned to 16 bytes, the
  * model to 4.
@@ -61,7 +65,7 @@ enum {
     LI_MISALIGNED = -6,      /* the model is not aligned to 4 bytes, or a memory part not to 16 */
     LI_BAD_INPUT = -7,       /* an index, divisor or the like found in a tensor's data at run time is out of range */
     LI_CANCELLED = -8,       /* a hook answered other than 0 */
-    LI_STALE_PACKED = -9     /* LI_PACKED_READY, but the packed part was made from another model, option or build */
+    LI_STALE_PACKED = -9     /* packed weights, of LI_PACKED_READY or in the file, were made from others; LI_IGNORE_PACKED helps */
 };
 
 /* Where and what: numbers only, so that a device needs no strings. -1 means "does not apply". */
@@ -96,7 +100,8 @@ enum {
     LI_IGNORE_PLAN = 8,    /* place tensors anew, even where the file holds a valid plan */
     LI_NO_PACK = 16,       /* use weights in place: no packed bytes, slower kernels */
     LI_PACKED_READY = 32,  /* the packed part was filled by an earlier open of the same model, options and kernels */
-    LI_PLAN_ONLY = 64      /* li_plan alone: isa may be any set that this build has sizes of; li_open refuses the flag */
+    LI_PLAN_ONLY = 64,     /* li_plan alone: isa may be any set that this build has sizes of; li_open refuses the flag */
+    LI_IGNORE_PACKED = 128 /* pack weights anew, even where the file holds packed ones */
 };
 
 /* Run fn(context, i) for i in 0..count-1, in any order, on any threads; return when all are done. */
@@ -137,6 +142,8 @@ typedef struct li_need {
     size_t packed;       /* rearranged weights; read-only after li_open */
     size_t arena_lower_bound;   /* max over operators of the bytes alive: no plan without rewriting can do better */
     int32_t plan_from_file;     /* 1 when the file's own memory plan was taken */
+    int32_t packed_from_file;   /* 1 when the file holds packed weights for these kernels: used in place, packed is 0 */
+    int32_t packed_ignored;     /* 0, or the rule (li_fault.rule) by which packed weights in the file are left alone */
 } li_need;
 
 typedef struct li_memory {

@@ -10,6 +10,10 @@
 
 /* Bytes at the start of a packed part that is not empty: the stamp of what filled it. */
 #define LI_PACKED_HEADER 64u
+#define LI_PACKED_MAGIC 0x4b43504cu
+/* How weights lie in the packed part, for all sets together: raise it with every change, or files that hold packed weights
+   would be misread. tests/runtime/test_packed.py notices. */
+#define LI_PACKING_VERSION 1u
 #define LI_PACKED_ALIGNMENT 64u
 
 /* Bytes per tensor that li_place needs behind the nodes: six 16-bit numbers and one 32-bit. */
@@ -57,6 +61,16 @@ uint8_t *li_as_int8_copies(const li_net *net);
 
 /* The bytes of a buffer: file offset and length; false when there is no such buffer. */
 bool li_buffer_bytes(const uint8_t *file, uint32_t index, uint32_t *first, uint32_t *bytes);
+
+/* Finds the metadata entry whose name is the two parts in a row: file offset and length of its buffer. */
+bool li_metadata(const uint8_t *file, const char *name, const char *ending, uint32_t *first, uint32_t *bytes);
+
+/* Packed weights, li_packed.c. Where the file holds those of a planned net, net->stored_packed says where, otherwise 0; the
+   answer is the rule by which an entry is left alone, or LI_RULE_NONE. */
+int32_t li_find_packed(li_net *net);
+/* Writes the header in front of what prepare packed; refuses what is not this net's. */
+void li_stamp_packed(const li_net *net);
+li_status li_check_packed(li_net *net);
 
 /* The file's memory plan: file offset of the first tensor's word, 0 when there is none of the right length. */
 uint32_t li_stored_plan(const li_net *net);

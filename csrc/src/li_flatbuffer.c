@@ -40,9 +40,19 @@ static uint16_t li_load_u16(const void *p)
     return value;
 }
 
+static uint32_t li_vtable(const uint8_t *file, uint32_t table)
+{
+    return table - li_load_u32(file + table);    /* a signed distance: unsigned wrap gets it right */
+}
+
+uint32_t li_table_bytes(const uint8_t *file, uint32_t table)
+{
+    return table == 0 ? 0 : li_load_u16(file + li_vtable(file, table) + 2);
+}
+
 uint32_t li_table_field(const uint8_t *file, uint32_t table, uint32_t slot)
 {
-    const uint32_t vtable = table - li_load_u32(file + table);    /* a signed distance: unsigned wrap gets it right */
+    const uint32_t vtable = li_vtable(file, table);
     if (4 + 2 * slot + 2 > li_load_u16(file + vtable)) {
         return 0;
     }

@@ -79,7 +79,9 @@ struct li_net {
     uint32_t state_bytes;
     uint32_t known_end, known_limit;     /* results known while planning: where the next one goes, and where none may reach */
     uint32_t scratch_bytes;              /* of one thread: thread i works at li_scratch(net) + i * scratch_bytes */
-    uint64_t arena_bytes, packed_bytes;
+    uint64_t arena_bytes;
+    uint32_t packed_bytes;
+    uint32_t stored_packed;     /* file offset of the packed weights, where the file holds them; 0: they are in the packed part */
     li_fault fault;
 };
 
@@ -100,6 +102,7 @@ int32_t li_table_i8(const uint8_t *file, uint32_t table, uint32_t slot, int32_t 
 float li_table_f32(const uint8_t *file, uint32_t table, uint32_t slot, float absent);
 uint32_t li_table_child(const uint8_t *file, uint32_t table, uint32_t slot);    /* file offset of a table, 0 when absent */
 uint32_t li_table_vector(const uint8_t *file, uint32_t table, uint32_t slot, uint32_t *count);  /* file offset of the first element; absent: 0 and count 0 */
+uint32_t li_table_bytes(const uint8_t *file, uint32_t table);                   /* of its fields, from its offset on; 0 for table 0 */
 uint32_t li_vector_child(const uint8_t *file, uint32_t first, uint32_t i);      /* file offset of the i-th table of a vector of tables */
 int32_t li_load_i32(const void *p);
 int64_t li_load_i64(const void *p);

@@ -1,24 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finds the memory plan that the converter stored: the metadata entry "OfflineMemoryAllocation" names a buffer of int32:
+ * Metadata entries, and the memory plan that the converter stored in one: "OfflineMemoryAllocation" names a buffer of int32:
  * version, number of subgraphs, n, then n byte offsets, one for each tensor of all subgraphs, -1 where there is none.
  * TFLite Micro reads the same entry. Only its length is checked here; li_place checks the offsets.
  */
 #include "li_core.h"
 
-static bool li_name_is(const uint8_t *file, uint32_t table, uint32_t slot, const char *name, uint32_t length)
+/* Whether the bytes at *at begin with the word, which then are taken off. */
+static bool li_takes(const uint8_t **at, const uint8_t *end, const char *word)
 {
-    uint32_t count;
-    const uint32_t first = li_table_vector(file, table, slot, &count);
-    if (count != length) {
-        return false;
-    }
-    for (uint32_t i = 0; i < length; i++) {
-        if (file[first + i] != (uint8_t)name[i]) {
+    for (; *word != '\0'; word++, (*at)++) {
+        if (*at == end || **at != (uint8_t)*word) {
             return false;
         }
     }
     return true;
+}
+
+bool li_metadata(const uint8_t *file, const char *name, const char *ending, uint32_t *first, uint32_t *bytes)
+{
+    uint32_t entries, length;
+    const uint32_t metadata = li_table_vector(file, li_load_u32(file), LI_SLOT_Model_metadata, &entries);
+    for (uint32_t i = 0; i < entries; i++) {
+        const uint32_t entry = li_vector_child(file, metadata, i);
+        const uint8_t *at = file + li_table_vector(file, entry, LI_SLOT_Metadata_name, &length);
+        const uint8_t *const end = at + length;
+        if (li_takes(&at, end, name) && li_takes(&at, end, ending) && at == end) {
+            return li_buffer_bytes(file, li_table_u32(file, entry, LI_SLOT_Metadata_buffer, 0), first, bytes);
+        }
+    }
+    return false;
 }
 
 /* Tensors of all subgraphs: the plan has a word for each, in order, subgraph 0 first. */
@@ -36,21 +47,12 @@ static uint64_t li_all_tensors(const uint8_t *file)
 
 uint32_t li_stored_plan(const li_net *net)
 {
-    static const char name[] = "OfflineMemoryAllocation";
     const uint8_t *file = li_file(net);
-    uint32_t entries, first, bytes;
-    const uint32_t metadata = li_table_vector(file, li_load_u32(file), LI_SLOT_Model_metadata, &entries);
-    for (uint32_t i = 0; i < entries; i++) {
-        const uint32_t entry = li_vector_child(file, metadata, i);
-        if (!li_name_is(file, entry, LI_SLOT_Metadata_name, name, sizeof name - 1)) {
-            continue;
-        }
-        /* int32: version, subgraphs, n, then n offsets */
-        if (!li_buffer_bytes(file, li_table_u32(file, entry, LI_SLOT_Metadata_buffer, 0), &first, &bytes) || bytes < 12) {
-            return 0;
-        }
-        const uint64_t words = li_load_u32(file + first + 8);
-        return words == li_all_tensors(file) && 12 + 4 * words <= bytes ? first + 12 : 0;
+    uint32_t first, bytes;
+    /* int32: version, subgraphs, n, then n offsets */
+    if (!li_metadata(file, "OfflineMemoryAllocation", "", &first, &bytes) || bytes < 12) {
+        return 0;
     }
-    return 0;
+    const uint64_t words = li_load_u32(file + first + 8);
+    return words == li_all_tensors(file) && 12 + 4 * words <= bytes ? first + 12 : 0;
 }

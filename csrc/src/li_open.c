@@ -6,66 +6,6 @@
 #include "li_core.h"
 #include "li_kernels.h"
 
-/* ---- the stamp of the packed part ---- */
-
-typedef struct li_stamp {
-    uint64_t model;        /* hash of the file */
-    uint64_t layout;       /* hash of everything else that packed bytes depend on */
-    uint32_t magic, size;
-} li_stamp;
-
-_Static_assert(sizeof(li_stamp) <= LI_PACKED_HEADER, "the stamp lies in front of the packed weights");
-
-static uint64_t li_hash_word(uint64_t hash, uint64_t word)
-{
-    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-    return hash ^ (hash >> 29);
-}
-
-/* Eight bytes at a time. This finds mix-ups, not forgeries: packed weights are the caller's own memory. */
-static uint64_t li_hash_bytes(uint64_t hash, const uint8_t *bytes, size_t count)
-{
-    uint64_t word;
-    while (count >= sizeof word) {
-        li_copy(&word, bytes, sizeof word);
-        hash = li_hash_word(hash, word);
-        bytes += sizeof word;
-        count -= sizeof word;
-    }
-    word = 0;
-    li_copy(&word, bytes, count);
-    return li_hash_word(hash, word);
-}
-
-static li_stamp li_stamp_of(const li_net *net)
-{
-    li_stamp stamp;
-    li_fill(&stamp, 0, sizeof stamp);
-    stamp.magic = LI_MAGIC;
-    stamp.size = net->size;
-    stamp.model = li_hash_bytes(net->size, li_file(net), net->size);
-    uint64_t hash = li_hash_word(LI_ABI_VERSION, net->flags & LI_EXACT);
-    hash = li_hash_word(hash, (uint64_t)li_kernels_of(net)->isa);
-    hash = li_hash_word(hash, LI_VERSION_MAJOR * 1000000 + LI_VERSION_MINOR * 1000 + LI_VERSION_PATCH);
-    for (uint32_t i = 0; i < net->node_count; i++) {
-        const li_node *node = li_node_record(net, i);
-        hash = li_hash_word(hash, ((uint64_t)node->packed << 32) | node->packed_bytes);
-    }
-    stamp.layout = hash;
-    return stamp;
-}
-
-static li_status li_check_packed(li_net *net)
-{
-    const li_stamp want = li_stamp_of(net);
-    li_stamp have;
-    li_copy(&have, net->packed.pointer, sizeof have);
-    if (have.magic != want.magic || have.size != want.size || have.model != want.model || have.layout != want.layout) {
-        return li_fail(net, LI_STALE_PACKED, LI_RULE_PACKED_STALE, NULL, NULL, -1, -1);
-    }
-    return LI_OK;
-}
-
 /* ---- the memory parts ---- */
 
 static li_status li_check_part(const void *part, size_t bytes, int64_t needed, int32_t rule, li_fault *fault)
@@ -101,7 +41,7 @@ LI_NOT_INLINE static li_status li_prepare(li_net *net)
         if (ready) {
             LI_TRY(li_check_packed(net));
         } else {
-            li_fill(net->packed.pointer, 0, LI_PACKED_HEADER);    /* no stamp until it is true */
+            li_fill(net->packed.pointer, 0, net->packed_bytes);    /* no header until it is true, and no byte that nothing wrote */
         }
     }
     for (uint32_t i = 0; i < net->node_count; i++) {
@@ -116,8 +56,7 @@ LI_NOT_INLINE static li_status li_prepare(li_net *net)
         }
     }
     if (net->packed_bytes != 0 && !ready) {
-        const li_stamp stamp = li_stamp_of(net);
-        li_copy(net->packed.pointer, &stamp, sizeof stamp);
+        li_stamp_packed(net);
     }
     net->magic = LI_MAGIC;
     return li_reset(net);
@@ -153,6 +92,10 @@ li_status li_open(li_net **opened, const void *model, size_t size, const li_memo
         net->arena.pointer = memory->arena;
         net->scratch.pointer = memory->scratch;
         net->packed.pointer = memory->packed;
+        if (net->stored_packed != 0) {    /* read-only from here on, as LI_PACKED_READY has it */
+            net->packed.pointer = (void *)((uintptr_t)model + net->stored_packed);
+            net->flags |= LI_PACKED_READY;
+        }
         status = li_prepare(net);
     }
     if (fault != NULL) {

@@ -19,7 +19,7 @@ size_t li_work_bytes(uint32_t tensors, uint32_t operations)
 static li_status li_take_options(li_net *net, const li_options *options)
 {
     const uint32_t known = LI_KEEP_TENSORS | LI_KEEP_INPUTS | LI_EXACT | LI_IGNORE_PLAN | LI_NO_PACK | LI_PACKED_READY |
-                           LI_PLAN_ONLY;
+                           LI_PLAN_ONLY | LI_IGNORE_PACKED;
     int32_t isa = LI_ISA_BEST;
     net->threads = 1;
     if (options != NULL) {
@@ -170,9 +170,11 @@ LI_NOT_INLINE static li_status li_place_parts(li_net *net, li_need *need)
         return li_fail(net, LI_UNSUPPORTED, LI_RULE_PART_LIMIT, NULL, NULL, (int64_t)LI_BYTES_MAX, -1);
     }
     net->state_bytes = (uint32_t)state;
-    net->packed_bytes = packed;
+    net->packed_bytes = (uint32_t)packed;
     need->state = (size_t)state;
-    need->packed = (size_t)packed;
+    need->packed_ignored = li_find_packed(net);
+    need->packed_from_file = net->stored_packed != 0;
+    need->packed = net->stored_packed != 0 ? 0 : (size_t)packed;
     need->scratch = (size_t)scratch;
     return LI_OK;
 }

@@ -91,7 +91,10 @@
     X(NET_STATE, "the net is not open") \
     X(OPERATOR_INDEX, "there is no operator of this index") \
     X(STATE_BUDGET, "operators share constants so often that preparing them exceeds the budget") \
-    X(RUN_DIVISOR, "an integer is divided by 0")
+    X(RUN_DIVISOR, "an integer is divided by 0") \
+    X(PACKED_VERSION, "the file's packed weights are of another version of the library or another kernel set") \
+    X(PACKED_LAYOUT, "the file's packed weights are of other shapes or options") \
+    X(PACKED_ALIGNMENT, "the file's packed weights do not lie at a multiple of 64 bytes in memory")
 
 enum li_rule {
 #define LI_RULE_ENUM(name, text) LI_RULE_##name,

@@ -9,26 +9,32 @@ counts. Modules are compiled before, as an install does.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pages import write_between
 
-from liteinterp.net import KEEP_INPUTS, ModelBytes, Request, plan
+from converter.execute import with_packed
+from liteinterp.files import map_model
+from liteinterp.net import KEEP_INPUTS, TARGETS, ModelBytes, Net, Request, plan
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BEGIN, END = "<!-- start: written by `make bench` -->", "<!-- start: end -->"
 NETWORKS = ("mlperf_kws_int8_ref", "speed_mobilenet_v2_int8")
 
 NUMPY = "import numpy"
-#: What a process says of itself last: its high-water mark. That of getrusage holds the parent's too.
+#: What a process says of itself last: its high-water mark (that of getrusage holds the parent's too), and what is its
+#: own.
 RESIDENT = """
-print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM:")))
+status = dict(line.split(":") for line in open("/proc/self/status"))
+print(*(status[name].split()[0] for name in ("VmHWM", "RssAnon")))
 """
 FIRST_INFERENCE = """
 import sys
@@ -49,6 +55,8 @@ class Cost:
 
     milliseconds: float
     resident_bytes: int
+    #: Of these not in a file that other processes share.
+    private_bytes: int
 
 
 def cost(program: str, *arguments: str, cache: str | None = None) -> Cost:
@@ -59,7 +67,8 @@ def cost(program: str, *arguments: str, cache: str | None = None) -> Cost:
     start = time.perf_counter()
     command = [sys.executable, "-c", program + RESIDENT, *arguments]
     done = subprocess.run(command, env=environment, check=True, capture_output=True)
-    return Cost(1e3 * (time.perf_counter() - start), int(done.stdout) * 1024)
+    milliseconds = 1e3 * (time.perf_counter() - start)
+    return Cost(milliseconds, *(1024 * int(number) for number in done.stdout.split()))
 
 
 def beyond_numpy(model: Path, runs: int) -> Cost:
@@ -70,17 +79,34 @@ def beyond_numpy(model: Path, runs: int) -> Cost:
     return Cost(
         min(own.milliseconds for _, own in pairs) - min(numpy.milliseconds for numpy, _ in pairs),
         min(own.resident_bytes for _, own in pairs) - min(numpy.resident_bytes for numpy, _ in pairs),
+        min(own.private_bytes for _, own in pairs) - min(numpy.private_bytes for numpy, _ in pairs),
     )
 
 
-def row(path: Path, runs: int) -> str:
-    """A line of the table."""
-    found = beyond_numpy(path, runs)
+def open_milliseconds(path: Path, runs: int = 50) -> float:
+    """Planning and opening alone, the least of some runs in one process."""
+    model, best = ModelBytes(map_model(path)), math.inf
+    for _ in range(runs):
+        start = time.perf_counter()
+        Net(model, Request(KEEP_INPUTS))
+        best = min(best, time.perf_counter() - start)
+    return 1e3 * best
+
+
+def rows(path: Path, runs: int) -> Iterator[str]:
+    """Lines of the table: a model, and the same with packed weights in the file."""
     content = path.read_bytes()
-    packed = plan(ModelBytes(content), Request(KEEP_INPUTS)).packed
-    rest = found.resident_bytes - len(content) - packed
-    numbers = (f"{found.milliseconds:.0f}", *(f"{n:,}" for n in (found.resident_bytes, len(content), packed, rest)))
-    return f"| {path.stem} | {' | '.join(numbers)} |"
+    kernels = Net(ModelBytes(content)).kernels
+    target = next(name for name, isa in TARGETS.items() if isa == kernels)
+    with tempfile.TemporaryDirectory() as folder:
+        packed = Path(folder) / "packed.tflite"
+        packed.write_bytes(with_packed(content, [target]))
+        for title, file in ((path.stem, path), (f"{path.stem}, `--pack {target}`", packed)):
+            found, size = beyond_numpy(file, runs), file.stat().st_size
+            need = plan(ModelBytes(map_model(file)), Request(KEEP_INPUTS)).packed
+            numbers = (found.resident_bytes, size, need, found.resident_bytes - size - need, found.private_bytes)
+            times = f"{found.milliseconds:.0f} | {open_milliseconds(file):.2f}"
+            yield f"| {title} | {times} | {' | '.join(f'{n:,}' for n in numbers)} |"
 
 
 def main() -> None:
@@ -92,9 +118,11 @@ def main() -> None:
     arguments = parser.parse_args()
     if not (arguments.zoo / "models").is_dir():
         raise SystemExit(f"the zoo of real models is absent from {arguments.zoo}; set LITEINTERP_ZOO to its directory")
-    head = ("model", "ms", "bytes resident", "of these the model", "packed weights", "the rest")
+    head = ("model", "start, ms", "of these opening", "bytes resident", "file", "packed weights", "the rest", "private")
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-    text = "\n".join(lines + [row(arguments.zoo / "models" / f"{name}.tflite", arguments.runs) for name in NETWORKS])
+    for name in NETWORKS:
+        lines += rows(arguments.zoo / "models" / f"{name}.tflite", arguments.runs)
+    text = "\n".join(lines)
     print(text)
     if arguments.docs:
         write_between(arguments.docs, BEGIN, END, text)
