@@ -13,7 +13,7 @@ static li_cpu_x86 li_cpu_ask(void)
 {
     li_cpu_x86 found = { false, false, false, false };
     uint32_t a, b, c, d;
-    const uint32_t last = __get_cpuid_max(0, NULL);
+    const uint32_t last = (uint32_t)__get_cpuid_max(0, NULL);
     if (last < 1) {
         return found;
     }

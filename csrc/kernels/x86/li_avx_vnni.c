@@ -21,7 +21,7 @@
 #define LI_AVX_VNNI_FOURS_ELEMENT uint8_t
 #define LI_AVX_VNNI_FOURS_GROUP 4
 #define LI_AVX_VNNI_FOURS_WIDE(p) LI_YMM_LOAD(p)
-#define LI_AVX_VNNI_FOURS_ADD(s, x, w) _mm256_dpbusd_avx_epi32(s, x, w)
+#define LI_AVX_VNNI_FOURS_ADD(s, x, w) s = _mm256_dpbusd_avx_epi32(s, x, w); LI_PIN1(s);
 
 LI_AVX2 static void li_avx_vnni_spread(void *to, const int8_t *x, size_t n)
 {

@@ -25,10 +25,10 @@ LI_SSE41 static void li_sse41_dots_s8(int32_t *sums, const int8_t *x, int32_t ze
         __m128i s0 = _mm_setzero_si128(), s1 = s0, s2 = s0, s3 = s0;
         for (k = 0; k < whole; k += 8) {
             const __m128i v = _mm_sub_epi16(li_sse41_widen8(x + k), zero);
-            s0 = LI_SSE41_PAIRS_ADD(s0, v, li_sse41_widen8(w0 + k));
-            s1 = LI_SSE41_PAIRS_ADD(s1, v, li_sse41_widen8(w1 + k));
-            s2 = LI_SSE41_PAIRS_ADD(s2, v, li_sse41_widen8(w2 + k));
-            s3 = LI_SSE41_PAIRS_ADD(s3, v, li_sse41_widen8(w3 + k));
+            s0 = _mm_add_epi32(s0, _mm_madd_epi16(v, li_sse41_widen8(w0 + k)));
+            s1 = _mm_add_epi32(s1, _mm_madd_epi16(v, li_sse41_widen8(w1 + k)));
+            s2 = _mm_add_epi32(s2, _mm_madd_epi16(v, li_sse41_widen8(w2 + k)));
+            s3 = _mm_add_epi32(s3, _mm_madd_epi16(v, li_sse41_widen8(w3 + k)));
         }
         _mm_storeu_si128((__m128i *)(void *)(sums + c), _mm_add_epi32(LI_XMM_LOAD(sums + c), li_sse41_sum4(s0, s1, s2, s3)));
         li_ref_dots_s8(sums + c, x + whole, zero_point, w0 + whole, stride, n - whole, 4);

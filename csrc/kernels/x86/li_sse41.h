@@ -30,7 +30,7 @@
 #define LI_SSE41_PAIRS_ELEMENT int16_t
 #define LI_SSE41_PAIRS_GROUP 2
 #define LI_SSE41_PAIRS_WIDE(p) li_sse41_widen8(p)
-#define LI_SSE41_PAIRS_ADD(s, x, w) _mm_add_epi32(s, _mm_madd_epi16(x, w))
+#define LI_SSE41_PAIRS_ADD(s, x, w) s = _mm_add_epi32(s, _mm_madd_epi16(x, w));
 
 LI_SSE41 static inline __m128i li_sse41_widen8(const void *p)
 {

@@ -27,7 +27,7 @@ enum { LI_PEAK_SUMS = 12 };
 
 #define LI_PEAK_MADD128(s) \
     LI_PEAK_TOUCH(x)       \
-    s = LI_SSE41_PAIRS_ADD(s, x, w);
+    s = _mm_add_epi32(s, _mm_madd_epi16(x, w));
 
 LI_SSE41 static void li_sse41_peak_s8(uint32_t rounds)
 {

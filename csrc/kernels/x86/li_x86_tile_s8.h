@@ -8,8 +8,9 @@
  * one product where the set needs one; 6 x 1 at the end of a layer. Depthwise: 2 rows x 4 pixels x 1 vector. Fully connected:
  * eight channels, one register of sums each.
  *
- * The compiler is kept from moving products across rows, which would spill sums, by empty asm statements that pin a row's
- * sums after each step: gcc 12 reaches the speed of an assembly loop with them and half of it without.
+ * Empty asm statements in M_ADD, which a sum goes through, keep the compiler from moving products across rows, which would
+ * spill sums. Where they stand was chosen by reading what gcc 12 and clang 14 make of the loop: behind an addition they cost gcc
+ * a move per sum, on SSE4.1 clang one too, and without them gcc moves the sums of a dot product.
  *
  * A loop is made for vectors V and for products M, prefixes of macros that a set defines:
  *   V_VECTOR, V_LANES                      the type, and int32 sums in it
@@ -21,7 +22,7 @@
  *   V_STORE8(to, s0, ..., s7)              the sum of the lanes of each, one behind the other
  *   M_ELEMENT, M_GROUP                     spread activations, and how many of them one lane sums in a step
  *   M_WIDE(p)                              one step's weights, V_LANES * M_GROUP bytes
- *   M_ADD(s, x, w)                         s plus the products of x and w, summed within each lane
+ *   M_ADD(s, x, w)                         a statement: adds the products of x and w, summed within each lane, to s
  */
 #ifndef LI_X86_TILE_S8_H
 #define LI_X86_TILE_S8_H
@@ -40,9 +41,8 @@
 
 #define LI_S8_PIXEL2(i, V, M)                                                                                          \
     x = V##_SET1(p##i + k);                                                                                            \
-    a##i = M##_ADD(a##i, x, w0);                                                                                       \
-    b##i = M##_ADD(b##i, x, w1);                                                                                       \
-    LI_PIN2(a##i, b##i);
+    M##_ADD(a##i, x, w0)                                                                                               \
+    M##_ADD(b##i, x, w1)
 
 #define LI_S8_PANEL2(name, TARGET, V, M)                                                                               \
     TARGET static void name(const li_x86_panel *p)                                                                     \
@@ -73,8 +73,8 @@
     }
 
 #define LI_S8_PIXEL1(i, V, M)                                                                                          \
-    a##i = M##_ADD(a##i, V##_SET1(p##i + k), w0);                                                                      \
-    LI_PIN1(a##i);
+    x = V##_SET1(p##i + k);                                                                                            \
+    M##_ADD(a##i, x, w0)
 
 #define LI_S8_PANEL1(name, TARGET, V, M)                                                                               \
     TARGET static void name(const li_x86_panel *p)                                                                     \
@@ -93,6 +93,7 @@
                 const size_t first = segment * p->segment_step, end = first + M##_GROUP * p->groups;                   \
                 for (k = first; k < end; k += M##_GROUP, w += V##_LANES * M##_GROUP) {                                 \
                     const V##_VECTOR w0 = M##_WIDE(w);                                                                 \
+                    V##_VECTOR x;                                                                                      \
                     LI_S8_PIXEL1(0, V, M) LI_S8_PIXEL1(1, V, M) LI_S8_PIXEL1(2, V, M) LI_S8_PIXEL1(3, V, M) LI_S8_PIXEL1(4, V, M) LI_S8_PIXEL1(5, V, M) \
                 }                                                                                                      \
             }                                                                                                          \
@@ -105,9 +106,7 @@
 /* ---- depthwise ---- */
 
 /* A step of one pixel: one vector of activations, straight from the spread rows, and one of weights. */
-#define LI_S8_TAP(V, M, sum, from, w)                                                                                  \
-    sum = M##_ADD(sum, V##_LOAD(from), w);                                                                             \
-    LI_PIN1(sum);
+#define LI_S8_TAP(V, M, sum, from, w) M##_ADD(sum, V##_LOAD(from), w)
 
 #define LI_S8_ROWS(name, TARGET, V, M)                                                                                 \
     TARGET static void name(const li_depthwise_walk *w, const li_depthwise_rows *r, const li_rescale_s8 *rescale)      \
@@ -148,10 +147,8 @@
 
 /* ---- fully connected ---- */
 
-#define LI_S8_DENSE_STEP(i, V, M)                                                                                      \
-    s##i = M##_ADD(s##i, v, M##_WIDE(w##i + k));                                                                       \
-    LI_PIN1(s##i);
-#define LI_S8_DENSE_REST(i, V, M) s##i = M##_ADD(s##i, v, M##_WIDE(li_dense_rest(rest, w##i + k, end, sizeof rest)));
+#define LI_S8_DENSE_STEP(i, V, M) M##_ADD(s##i, v, M##_WIDE(w##i + k))
+#define LI_S8_DENSE_REST(i, V, M) M##_ADD(s##i, v, M##_WIDE(li_dense_rest(rest, w##i + k, end, sizeof rest)))
 #define LI_S8_EIGHT(STEP, V, M) STEP(0, V, M) STEP(1, V, M) STEP(2, V, M) STEP(3, V, M) STEP(4, V, M) STEP(5, V, M) STEP(6, V, M) STEP(7, V, M)
 
 /* A li_dense_loops' `eight`. */
