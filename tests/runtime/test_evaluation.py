@@ -107,6 +107,28 @@ def test_a_function_may_do_without_the_reference() -> None:
     assert judged(Evaluation("random:", 1, metric=largest), ref, ref - 0.5).drop == pytest.approx(0.5)
 
 
+def test_a_sample_by_itself_is_judged_by_its_own_label() -> None:
+    labels = np.array([0, 3, 1])
+    right, wrong = ({"y": one_hot(np.array([i]))} for i in (3, 2))
+
+    def hits(outputs: Mapping[str, Array], labels: Array) -> float:
+        return float((outputs["y"].argmax(1) == labels).mean())
+
+    for metric, whole in (("top1", 100.0), (hits, 1.0)):
+        evaluation = Evaluation("random:", 1, labels, metric)
+        assert evaluation.loss_alone(1, right, wrong) == whole and evaluation.loss_alone(2, right, wrong) == 0.0
+
+
+def test_a_metric_of_many_samples_says_nothing_of_one() -> None:
+    def correlation(outputs: Mapping[str, Array], labels: None) -> float:
+        if len(outputs["y"]) < 2:
+            raise ValueError("too few")
+        return 1.0
+
+    y = {"y": one_hot(np.array([0]))}
+    assert Evaluation("random:", 1, metric=correlation).loss_alone(0, y, y) == 0.0
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
