@@ -21,6 +21,9 @@ from .search import Candidate, Found, Workshop, search
 from .splice import Raise
 from .units import PRECISIONS, Mixture, key_of, quantized_nodes
 
+#: Steps of a mixture that is only tried: the others are those of the first conversion.
+FITTED_ANEW = ("bias correction", "separate outputs", "weight scales", "second-order rounding")
+
 EXIT = {"met": 0, "missed": 4, "undecided": 6}
 
 
@@ -170,11 +173,11 @@ class _Shop:
         return self._candidate(mixture, made)
 
     def sketch(self, mixture: Mixture, base: Candidate) -> Candidate:
-        """With the ranges of the first conversion, biases corrected.
+        """With the float graph and the ranges of the first conversion, weights fitted and biases corrected.
 
         What int16 operators write keeps its whole range: others were narrowed because int8 has few steps.
         """
-        options, before = replace(self._options, effort=0), base.quantized
+        before = base.quantized
         whole = before.calibration.ranges.by_name
         wide = {
             value.name: whole[value.name]
@@ -185,7 +188,9 @@ class _Shop:
         }
         ranges = replace(before.ranges, by_name={**before.ranges.by_name, **wide})
         statistics = replace(before.calibration, ranges=ranges)
-        made = quantize(before.floats, statistics, options, self._executor, self._said(), mixture=mixture)
+        made = quantize(
+            before.floats, statistics, self._options, self._executor, self._said(), mixture=mixture, only=FITTED_ANEW
+        )
         return self._candidate(mixture, made, rough=True)
 
     def gains(self, quantized: Quantized, raises: Sequence[Raise]) -> list[float]:

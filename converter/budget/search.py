@@ -1,15 +1,16 @@
 """The cheapest mixture of precisions that meets a budget, found step by step and measured each time.
 
 1 everything in int8, as the options say; done where the budget is met.
-2 everything in int16 that can be. Where that meets the budget, float32 is left out of what follows; where it helps but
-  is not enough, float32 is added to it.
+2 everything in int16 that can be. Where that meets the budget, float32 is left out of what follows;
 3 rank the units by gain over cost (`ranking.py`) and raise the best 1, then 2, 4, 8, ... more, ranked anew and the task
-  measured each time, until the budget is met;
+  measured each time, until the budget is met. Where four rounds are not enough and int16 throughout helps, float32 is
+  added to that instead;
 4 halve the last step's number while the budget stays met, then lower what is not needed, least useful first, in blocks
   that halve where too much was taken.
 
-Measured in steps 2 to 4 are sketches: the ranges that the whole conversion chose, with biases corrected. The mixture
-is then converted with the effort asked for and measured again; where that fails, the sketch is the answer.
+Measured in steps 2 to 4 are sketches: the ranges that the whole conversion chose, with weights fitted and biases
+corrected anew. The mixture is then converted with every step of the effort asked for and measured again; where that
+fails, the sketch is the answer.
 """
 
 from __future__ import annotations
@@ -26,10 +27,13 @@ from .splice import Raise
 from .units import PRECISIONS, Costs, Mixture, Unit, key_of, quantized_nodes, units_of
 
 MOST_ROUNDS = 12
+#: Rounds that may find a few units to be enough, before int16 throughout is built upon.
+FEW_ROUNDS = 4
 #: Units that are ranked anew at least; four times as many as are to be raised where that is more.
-LEAST_RANKED = 24
-#: Mixtures that step 4 tries to lower, for each precision that it lowers from.
+LEAST_RANKED = 48
+#: Mixtures that step 4 tries, for each precision that it lowers to; and single operators that may prove needed.
 MOST_LOWERED = 14
+MOST_NEEDED = 3
 #: int16 throughout is built upon where it leaves at most this part of what int8 may lose.
 WORTHWHILE_SHARE = 0.8
 
@@ -100,30 +104,29 @@ class _Search:
         self._wanted: Callable[[Candidate], bool] = _met if self._shop.showable() else _within
         if self._wanted(base):
             return self._found(base)
-        start, ladder = self._start()
-        chosen = start
-        for round_number in range(MOST_ROUNDS):
-            steps = self._next(chosen, ladder, 2**round_number)
-            tried = self._longest(steps)
-            if tried is None:
-                break
-            chosen = tried
-            if self._wanted(tried):
-                return self._found(self._finish(self._reduce(steps, chosen)))
-        best = min((c for c in (base, start, chosen) if c.fits), key=_distance)
+        reached = [base]
+        for start, ladder, rounds in self._plans():
+            chosen = start
+            for round_number in range(rounds):
+                steps = self._next(chosen, ladder, 2**round_number)
+                tried = self._longest(steps)
+                if tried is None:
+                    break
+                chosen = tried
+                if self._wanted(tried):
+                    return self._found(self._finish(self._reduce(steps, chosen)))
+            reached += (start, chosen)
+        best = min((candidate for candidate in reached if candidate.fits), key=_distance)
         return self._found(best if best is base else self._finish(best))
 
-    def _start(self) -> tuple[Candidate, tuple[str, ...]]:
-        """Where to start from, and the precisions to raise to: what int16 throughout reaches tells."""
-        wide = self._throughout("int16")
-        if wide is None:
-            return self._base, PRECISIONS[1:]
-        if self._wanted(wide):
-            return self._base, ("int16",)
-        if wide.fits and _loss(wide) <= WORTHWHILE_SHARE * _loss(self._base):
-            self._rank(self._base, ("int16",))
-            return wide, ("float32",)
-        return self._base, PRECISIONS[1:]
+    def _plans(self) -> list[tuple[Candidate, tuple[str, ...], int]]:
+        """Where to start from, the precisions to raise to, and for how many rounds: int16 throughout tells."""
+        base, wide = self._base, self._throughout("int16")
+        if wide is not None and self._wanted(wide):
+            return [(base, ("int16",), MOST_ROUNDS)]
+        if wide is not None and wide.fits and _loss(wide) <= WORTHWHILE_SHARE * _loss(base):
+            return [(base, PRECISIONS[1:], FEW_ROUNDS), (wide, ("float32",), MOST_ROUNDS)]
+        return [(base, PRECISIONS[1:], MOST_ROUNDS)]
 
     def _throughout(self, precision: str) -> Candidate | None:
         mixture: Mixture = {}
@@ -217,17 +220,17 @@ class _Search:
     def _lower(self, found: Candidate, names: set[str], to: str | None) -> Candidate:
         """Blocks of operators, the least useful first, in a lower precision (None: int8) while the budget is met."""
         pending = sorted(names, key=lambda name: (self._worth.get(name, 0.0), name))
-        size = max(1, len(pending) // 2)
+        size, needed = max(1, len(pending) // 2), 0
         for _ in range(MOST_LOWERED):
             block = set(pending[:size])
-            if not block:
+            if not block or needed == MOST_NEEDED:
                 break
             kept = {name: precision for name, precision in found.mixture.items() if name not in block}
             tried = self._sketch({**kept, **(dict.fromkeys(sorted(block), to) if to is not None else {})})
             if self._wanted(tried):
                 found, pending = tried, pending[size:]
             elif size == 1:
-                pending = pending[1:]
+                pending, needed = pending[1:], needed + 1
             else:
                 size = (size + 1) // 2
         return found
