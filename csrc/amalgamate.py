@@ -4,7 +4,7 @@
     python csrc/amalgamate.py build/
 
 Only the standard library is used, so that a device project can run it too. Own headers are put in where they are first
-included, the generated ``.inc`` lists at every place that includes them; system headers stay as they are.
+included, ``.inc`` files (lists, templates) at every place that includes them; system headers stay as they are.
 """
 
 from __future__ import annotations

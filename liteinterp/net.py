@@ -59,6 +59,7 @@ Hook = Callable[[int, bool], int | None]
 _ALIGNMENT = 64
 _MOST_THREADS = 256
 _MODEL_ALIGNMENT = 4
+_MOST_BYTES = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,8 @@ class Request:
     threads: int = 1
     #: Input position -> dimensions that replace the file's.
     input_dims: Mapping[int, Sequence[int]] | None = None
+    #: Bytes that packed weights may reach; None: LITEINTERP_PACKED_LIMIT, else no limit. Results do not depend on it.
+    packed_limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -443,6 +446,18 @@ def version() -> str:
     return str(ffi.string(lib.li_version()).decode())
 
 
+def _packed_limit(asked: int | None) -> int:
+    """Bytes for li_options, where 0 is no limit: a limit of 0 is one of 1 byte, in which nothing fits."""
+    if asked is None:
+        text = os.environ.get("LITEINTERP_PACKED_LIMIT") or ""
+        if not text:
+            return 0
+        if not text.isascii() or not text.isdecimal():
+            raise UsageError(f"LITEINTERP_PACKED_LIMIT is {text!r}; it can be a number of bytes")
+        asked = int(text)
+    return min(max(asked, 1), _MOST_BYTES)
+
+
 class _Options:
     """A `li_options` and what it points to."""
 
@@ -457,6 +472,7 @@ class _Options:
         self.pointer.struct_bytes = ffi.sizeof("li_options")
         self.pointer.flags = request.flags | (EXACT if float_mode == "exact" else 0)
         self.pointer.isa = ISA[isa]
+        self.pointer.packed_limit = _packed_limit(request.packed_limit)
         if pool is not None and pool.threads > 1:
             self.pointer.threads, self.pointer.pool = pool.threads, pool.pointer
             self.pointer.parallel = lib.li_pool_run

@@ -7,7 +7,7 @@
 
 
 /* What li_abi_version answers: a hash of the declarations in liteinterp.h. */
-#define LI_ABI_VERSION 0x4ae408eeu
+#define LI_ABI_VERSION 0xd31e2c04u
 
 /* The slot of a field: its offset is the vtable's entry 4 + 2 * slot. */
 enum {

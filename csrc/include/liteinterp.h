@@ -125,7 +125,8 @@ typedef struct li_options {
     void *pool;                      /* first argument of parallel */
     const li_input_dims *input_dims; /* input_dims_count entries, read during the call only */
     int32_t input_dims_count;
-    int32_t reserved;                /* 0 */
+    uint32_t packed_limit;           /* bytes that li_need.packed may reach, 0: no limit. Layers are served in the file's order: one
+                                        whose rearranged weights would exceed it takes a smaller form, or its weights in place */
 } li_options;
 
 /* What li_check found. */

@@ -101,7 +101,7 @@ LI_NOT_INLINE static void li_conv_plan_kernels(li_net *net, li_node *node, const
         li_weights_plan_f32(net, node, li_kernels_of(net)->conv_f32, &layer);
     } else if (input->type != LI_INT8) {
         const uint64_t packed = (uint64_t)li_conv_group_bytes(net, node, s) * (uint64_t)s->groups;
-        node->packed_bytes = packed <= INT32_MAX ? (uint32_t)packed : 0;     /* too large: used in place */
+        li_weights_keep(net, node, packed);      /* too large: used in place */
     } else if (li_conv_shape_of(s, &shape)) {
         li_weights_plan_layer(net, node, li_kernels_of(net)->conv_s8, &shape);
     }
@@ -278,7 +278,8 @@ LI_NOT_INLINE static void li_conv_run_packed(const li_net *net, const li_node *n
 {
     if (li_node_input(net, node, 0)->type == LI_INT8) {
         li_conv_shape shape;
-        if (li_conv_shape_of(s, &shape)) li_run_layer_s8(net, node, li_kernels_of(net)->conv_s8, &shape, &s->end, s->window.batches);
+        const li_layer_kernels *layer = li_weights_layer(net, node, li_kernels_of(net)->conv_s8);
+        if (li_conv_shape_of(s, &shape)) li_run_layer_s8(net, node, layer, &shape, &s->end, s->window.batches);
     } else {
         const li_layer_f32 layer = li_conv_layer(net, s);
         li_run_layer_f32(net, node, &layer, s->window.batches);

@@ -66,7 +66,7 @@ LI_NOT_INLINE static void li_dense_plan_kernels(li_net *net, li_node *node, cons
         if (s->rows != 0) li_weights_plan_f32(net, node, li_kernels_of(net)->conv_f32, &layer);
     } else if (type != LI_INT8) {
         const uint64_t packed = li_dense_packed_bytes(net, node, s);
-        node->packed_bytes = packed <= INT32_MAX ? (uint32_t)packed : 0;     /* too large: used in place */
+        li_weights_keep(net, node, packed);      /* too large: used in place */
     } else if (s->rows != 0) {
         const li_conv_shape shape = li_dense_shape(s);
         li_weights_plan_layer(net, node, li_kernels_of(net)->dense_s8, &shape);

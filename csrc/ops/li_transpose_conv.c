@@ -117,7 +117,7 @@ li_status li_transpose_conv_plan(li_net *net, li_node *node)
         node->scratch_bytes = li_hybrid_bytes(input);
     } else if (input->type == LI_FLOAT32 && li_weights_may_pack(net, node)) {
         const uint64_t packed = li_kernels_of(net)->pack_f32_bytes(li_transpose_conv_taps(&s), (size_t)s.out_c);
-        node->packed_bytes = packed <= INT32_MAX ? (uint32_t)packed : 0;         /* too large: used in place */
+        li_weights_keep(net, node, packed);      /* too large: used in place */
     }
     dims[0] = s.batches;
     dims[1] = s.rows.out;

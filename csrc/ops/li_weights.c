@@ -67,21 +67,82 @@ li_status li_weights_state(li_net *net, li_node *node, size_t fixed, uint32_t ch
     return LI_OK;
 }
 
-void li_weights_plan_layer(const li_net *net, li_node *node, const li_layer_kernels *layer, const li_conv_shape *shape)
+/* Whether so many bytes more may be packed. */
+static int li_weights_fit(const li_net *net, uint64_t bytes)
+{
+    return li_size_add((uint64_t)net->packed_bytes + LI_PACKED_HEADER, bytes) <= net->packed_limit;
+}
+
+int li_weights_keep(li_net *net, li_node *node, uint64_t bytes)
+{
+    if (!li_weights_fit(net, bytes)) return 0;
+    net->packed_bytes += (uint32_t)bytes;
+    node->packed_bytes = (uint32_t)bytes;
+    return 1;
+}
+
+/* Whether the sum of magnitudes of every output channel's weights is below the limit. Weights that the file does not hold
+   as int8 count as the largest ones. */
+static int li_weights_are_below(const li_net *net, const li_tensor *filter, uint32_t limit)
+{
+    const uint32_t elements = li_tensor_elements(filter), taps = elements / (uint32_t)filter->dims[0];
+    const int8_t *w = (const int8_t *)(li_file(net) + filter->data);
+    uint32_t i, k;
+    if (taps < limit / 128) return 1;
+    if (li_tensor_shift(filter) != 0 || filter->bytes != elements) return 0;
+    for (i = 0; i < elements; i += taps) {
+        uint32_t sum = 0;
+        for (k = 0; k < taps; ++k) {
+            const int32_t value = w[i + k];
+            sum += (uint32_t)(value < 0 ? -value : value);
+        }
+        if (sum >= limit) return 0;
+    }
+    return 1;
+}
+
+/* `layer`, or what computes the same sooner, by more than the costs are wrong, since it packs more. */
+static const li_layer_kernels *li_weights_choose(const li_net *net, const li_node *node, const li_layer_kernels *layer,
+                                                 const li_conv_shape *shape)
+{
+    const li_kernels *kernels = li_kernels_of(net);
+    const li_layer_kernels *best = layer;
+    size_t i;
+    for (i = 0; layer == kernels->conv_s8 && i < LI_WINOGRADS; ++i) {
+        const li_layer_kernels *other = kernels->winograd_s8[i];
+        const size_t bytes = other == NULL ? 0 : other->packed_bytes(other->loops, shape);
+        if (bytes != 0 && li_weights_fit(net, bytes) && other->cost(other->loops, shape) < best->cost(best->loops, shape) / 16 * 15
+            && li_weights_are_below(net, li_node_input(net, node, 1), other->weights_below))
+            best = other;
+    }
+    return best;
+}
+
+void li_weights_plan_layer(li_net *net, li_node *node, const li_layer_kernels *layer, const li_conv_shape *shape)
 {
     size_t packed, scratch;
     if (!li_weights_may_pack_s8(net, node, layer)) return;
+    layer = li_weights_choose(net, node, layer, shape);
     packed = layer->packed_bytes(layer->loops, shape);
     scratch = layer->scratch_bytes(layer->loops, shape);
-    if (packed > INT32_MAX || scratch > INT32_MAX) return;      /* too large: used in place */
-    node->packed_bytes = (uint32_t)packed;
-    node->scratch_bytes = packed != 0 ? (uint32_t)scratch : 0;
-    node->loop = packed != 0 ? (uint8_t)layer->loop : LI_LOOP_NONE;
+    if (packed == 0 || scratch > INT32_MAX || !li_weights_keep(net, node, packed)) return;      /* too large: used in place */
+    node->scratch_bytes = (uint32_t)scratch;
+    node->loop = (uint8_t)layer->loop;
+}
+
+const li_layer_kernels *li_weights_layer(const li_net *net, const li_node *node, const li_layer_kernels *layer)
+{
+    const li_kernels *kernels = li_kernels_of(net);
+    size_t i;
+    for (i = 0; i < LI_WINOGRADS; ++i)
+        if (kernels->winograd_s8[i] != NULL && kernels->winograd_s8[i]->loop == node->loop) return kernels->winograd_s8[i];
+    return layer;
 }
 
 void li_weights_pack_layer(const li_net *net, const li_node *node, const li_layer_kernels *layer, const li_conv_shape *shape,
                            const float *multipliers, int32_t in_zero)
 {
+    layer = li_weights_layer(net, node, layer);
     layer->pack(layer->loops, li_node_packed(net, node), shape, li_tensor_data(li_node_input(net, node, 1)),
                 li_optional_data(net, node, 2), multipliers, in_zero);
 }
@@ -95,7 +156,7 @@ void li_weights_pack_f32(const li_net *net, const li_node *node, const li_layer_
 /* Output pixels from which packing in every run is worth it: it costs about what one pixel does. */
 enum { LI_PACK_FROM_PIXELS = 8 };
 
-void li_weights_plan_f32(const li_net *net, li_node *node, const li_layer_kernels_f32 *kernels, const li_layer_f32 *layer)
+void li_weights_plan_f32(li_net *net, li_node *node, const li_layer_kernels_f32 *kernels, const li_layer_f32 *layer)
 {
     size_t packed, scratch;
     if (kernels == NULL || (net->flags & LI_NO_PACK) != 0) return;
@@ -103,8 +164,7 @@ void li_weights_plan_f32(const li_net *net, li_node *node, const li_layer_kernel
     scratch = kernels->scratch_bytes(kernels->loops, layer);
     if (packed == 0 || packed > INT32_MAX / 2 || scratch > INT32_MAX / 2) return;       /* too large: used in place */
     if (li_node_input(net, node, 1)->home == LI_HOME_MODEL) {
-        node->packed_bytes = (uint32_t)packed;
-        node->scratch_bytes = (uint32_t)scratch;
+        if (li_weights_keep(net, node, packed)) node->scratch_bytes = (uint32_t)scratch;
     } else if ((int64_t)layer->out_h * layer->out_w >= LI_PACK_FROM_PIXELS) {
         node->scratch_bytes = (uint32_t)(packed + scratch);
     }

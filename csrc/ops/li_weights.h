@@ -56,8 +56,15 @@ static inline int li_weights_may_pack_s8(const li_net *net, const li_node *node,
         && li_tensor_zero_point(net, li_node_input(net, node, 1), 0) == 0;
 }
 
-/* Sets the node's packed and scratch bytes when the layer is taken; the state stays what it is without. */
-void li_weights_plan_layer(const li_net *net, li_node *node, const li_layer_kernels *layer, const li_conv_shape *shape);
+/* Sets the node's packed bytes, if so many more may be packed: at most 2 GiB in all, and li_options.packed_limit. */
+int li_weights_keep(li_net *net, li_node *node, uint64_t bytes);
+
+/* Sets the node's packed and scratch bytes and its loop when the layer is taken; the state stays what it is without. Of the
+   loops that compute the same it takes the one of least cost whose conditions on weights and memory hold. */
+void li_weights_plan_layer(li_net *net, li_node *node, const li_layer_kernels *layer, const li_conv_shape *shape);
+
+/* The kernels that were taken, where `layer` was offered. */
+const li_layer_kernels *li_weights_layer(const li_net *net, const li_node *node, const li_layer_kernels *layer);
 
 /* Packs the weights of such a layer, once at open. */
 void li_weights_pack_layer(const li_net *net, const li_node *node, const li_layer_kernels *layer, const li_conv_shape *shape,
@@ -66,7 +73,7 @@ void li_weights_pack_f32(const li_net *net, const li_node *node, const li_layer_
 
 /* Plans the packing of float layers. Weights that the run computes are packed in scratch, by every run: li_weights_packed_f32 gives
    them, and in *scratch what the kernel works in, where li_weights_are_taken_f32. */
-void li_weights_plan_f32(const li_net *net, li_node *node, const li_layer_kernels_f32 *kernels, const li_layer_f32 *layer);
+void li_weights_plan_f32(li_net *net, li_node *node, const li_layer_kernels_f32 *kernels, const li_layer_f32 *layer);
 static inline int li_weights_are_taken_f32(const li_net *net, const li_node *node)
 {
     return li_kernels_of(net)->conv_f32 != NULL && node->scratch_bytes != 0 && !li_weights_are_hybrid(net, node)

@@ -8,12 +8,10 @@
 #define LI_MAGIC 0x494c544cu    /* in net->magic between li_open and the end */
 #define LI_MAGIC_PLANNED 0x504e414cu    /* in a net of li_plan: sizes can be asked, nothing can run */
 
-/* Bytes at the start of a packed part that is not empty: the stamp of what filled it. */
-#define LI_PACKED_HEADER 64u
 #define LI_PACKED_MAGIC 0x4b43504cu
 /* How weights lie in the packed part, for all sets together: raise it with every change, or files that hold packed weights
    would be misread. tests/runtime/test_packed.py notices. */
-#define LI_PACKING_VERSION 1u
+#define LI_PACKING_VERSION 2u
 #define LI_PACKED_ALIGNMENT 64u
 
 /* Bytes per tensor that li_place needs behind the nodes: six 16-bit numbers and one 32-bit. */

@@ -79,11 +79,14 @@ struct li_net {
     uint32_t state_bytes;
     uint32_t known_end, known_limit;     /* results known while planning: where the next one goes, and where none may reach */
     uint32_t scratch_bytes;              /* of one thread: thread i works at li_scratch(net) + i * scratch_bytes */
-    uint64_t arena_bytes;
-    uint32_t packed_bytes;
+    uint32_t packed_limit, packed_bytes; /* of the packed part; while nodes are planned, of those so far */
     uint32_t stored_packed;     /* file offset of the packed weights, where the file holds them; 0: they are in the packed part */
+    uint32_t arena_bytes;
     li_fault fault;
 };
+
+/* Bytes at the start of a packed part that is not empty: the stamp of what filled it. */
+#define LI_PACKED_HEADER 64u
 
 /* The header takes these bytes on every target, so that what follows it has the same offsets everywhere. */
 #define LI_NET_BYTES 192u

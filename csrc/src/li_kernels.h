@@ -28,7 +28,9 @@ enum {
     LI_LOOP_NONE,                /* no whole layer: the operator calls kernels window by window, or needs none */
     LI_LOOP_DIRECT,              /* pixels by channels on packed weights: convolutions, dense layers */
     LI_LOOP_DEPTHWISE, LI_LOOP_DENSE,
-    LI_LOOPS
+    LI_LOOP_WINOGRAD2, LI_LOOP_WINOGRAD4,        /* F(2x2, 3x3), F(4x4, 3x3) */
+    LI_LOOPS,
+    LI_WINOGRADS = 2
 };
 
 /* A convolution over images, one group: x NHWC, w OHWI. Filter taps are neighbours along x and dilation_h apart along y.
@@ -52,6 +54,10 @@ typedef struct li_rescale_s8 {
 typedef struct li_layer_kernels {
     const void *loops;           /* the first argument of each function: what the set gives a walk that several sets share */
     int32_t loop;                /* LI_LOOP_... */
+    /* 0, or: exact while the sum of magnitudes of every output channel's weights is below. */
+    uint32_t weights_below;
+    /* Where a set has several loops for a layer: about how long this one takes, in any unit that they share. */
+    uint64_t (*cost)(const void *loops, const li_conv_shape *shape);
     /* 0 when the set does not take such a layer; otherwise a multiple of 64. */
     size_t (*packed_bytes)(const void *loops, const li_conv_shape *shape);
     size_t (*scratch_bytes)(const void *loops, const li_conv_shape *shape);
@@ -143,6 +149,7 @@ typedef struct li_kernels {
                             size_t channels);
 
     const li_layer_kernels *conv_s8, *depthwise_s8, *dense_s8;      /* NULL in sets without */
+    const li_layer_kernels *winograd_s8[LI_WINOGRADS];              /* take the place of conv_s8 where they cost less; NULL likewise */
     const li_layer_kernels_f32 *conv_f32;                           /* NULL in sets without; dense layers too */
     /* A depthwise layer of one image on weights [h][w][c], as li_layer_kernels_f32's run; NULL in sets without. groups, in_c
        and out_c are equal, block is 0. */

@@ -22,6 +22,7 @@ static li_status li_take_options(li_net *net, const li_options *options)
                            LI_PLAN_ONLY | LI_IGNORE_PACKED;
     int32_t isa = LI_ISA_BEST;
     net->threads = 1;
+    net->packed_limit = (uint32_t)LI_BYTES_MAX;
     if (options != NULL) {
         if (options->struct_bytes != sizeof *options) {
             return li_fail(net, LI_BAD_ARGUMENT, LI_RULE_OPTIONS_SIZE, NULL, NULL, sizeof *options,
@@ -29,9 +30,6 @@ static li_status li_take_options(li_net *net, const li_options *options)
         }
         if ((options->flags & ~known) != 0) {
             return li_fail(net, LI_BAD_ARGUMENT, LI_RULE_OPTIONS_VALUE, NULL, NULL, known, options->flags);
-        }
-        if (options->reserved != 0) {
-            return li_fail(net, LI_BAD_ARGUMENT, LI_RULE_OPTIONS_VALUE, NULL, NULL, 0, options->reserved);
         }
         if (options->threads < 0 || options->threads > LI_MAX_THREADS) {
             return li_fail(net, LI_BAD_ARGUMENT, LI_RULE_OPTIONS_VALUE, NULL, NULL, LI_MAX_THREADS, options->threads);
@@ -43,6 +41,7 @@ static li_status li_take_options(li_net *net, const li_options *options)
             return li_fail(net, LI_BAD_ARGUMENT, LI_RULE_ARGUMENT_NULL, NULL, NULL, 0, options->input_dims_count);
         }
         net->flags = options->flags;
+        net->packed_limit = options->packed_limit - 1 < net->packed_limit ? options->packed_limit : net->packed_limit;
         net->threads = options->threads > 1 ? options->threads : 1;
         net->parallel.parallel = options->parallel;
         net->pool.pointer = options->pool;
@@ -166,7 +165,7 @@ LI_NOT_INLINE static li_status li_place_parts(li_net *net, li_need *need)
     const uint64_t state = li_place_state(net);
     const uint64_t packed = li_place_packed(net);
     const uint64_t scratch = li_place_scratch(net);
-    if (!li_size_fits(state) || !li_size_fits(packed) || !li_size_fits(scratch)) {
+    if (!li_size_fits(state) || !li_size_fits(scratch)) {
         return li_fail(net, LI_UNSUPPORTED, LI_RULE_PART_LIMIT, NULL, NULL, (int64_t)LI_BYTES_MAX, -1);
     }
     net->state_bytes = (uint32_t)state;

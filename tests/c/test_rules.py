@@ -322,7 +322,6 @@ def test_inputs_and_repeated_tensors_as_outputs(core) -> None:
         ({"struct_bytes": 8}, "OPTIONS_SIZE", BAD_ARGUMENT),
         ({"flags": 1 << 20}, "OPTIONS_VALUE", BAD_ARGUMENT),
         ({"threads": -1}, "OPTIONS_VALUE", BAD_ARGUMENT),
-        ({"reserved": 1}, "OPTIONS_VALUE", BAD_ARGUMENT),
         ({"threads": 100000}, "OPTIONS_VALUE", BAD_ARGUMENT),
         ({"threads": 2}, "THREADS_WITHOUT_PARALLEL", BAD_ARGUMENT),
         ({"isa": 1234}, "ISA_MISSING", UNSUPPORTED),

@@ -97,33 +97,80 @@ static void run_layer(const li_layer_kernels *kernels, const layer *l, shape s, 
     compare(&s, r);
 }
 
-void check_conv_s8(const li_kernels *k, shape s)
+/* The definition of a convolution. */
+static void convolve(const layer *l, const result *r)
 {
-    li_conv_shape c = draw_shape(s.n == 0 ? 1 : s.n, 70);
-    c.w_last = c.in_c == 1 && below(2) != 0;
+    const li_conv_shape c = l->shape;
     const size_t w_step = c.w_last ? (size_t)c.out_c : 1;
-    const layer l = make_layer(&s, c, (size_t)c.filter_h * (size_t)c.filter_w * (size_t)c.in_c);
-    const result r = make_result(l.out_bytes, s.at, 1);
     size_t at = 0;
-    s.channels = (size_t)c.out_c;
     for (int32_t y = 0; y < c.out_h; y++) {
         for (int32_t x = 0; x < c.out_w; x++) {
             for (int32_t n = 0; n < c.out_c; n++) {
-                const int8_t *w = l.w + (size_t)n * (c.w_last ? 1 : (size_t)c.filter_h * (size_t)c.filter_w * (size_t)c.in_c);
-                int32_t sum = l.bias != NULL ? l.bias[n] : 0;
+                const int8_t *w = l->w + (size_t)n * (c.w_last ? 1 : (size_t)c.filter_h * (size_t)c.filter_w * (size_t)c.in_c);
+                int32_t sum = l->bias != NULL ? l->bias[n] : 0;
                 for (int32_t i = 0; i < c.filter_h; i++) {
                     for (int32_t j = 0; j < c.filter_w; j++) {
                         for (int32_t m = 0; m < c.in_c; m++) {
-                            sum += (element(&l, y * c.stride_h - c.pad_top + i * c.dilation_h, x * c.stride_w - c.pad_left + j, m) - l.rescale.in_zero) * *w;
+                            sum += (element(l, y * c.stride_h - c.pad_top + i * c.dilation_h, x * c.stride_w - c.pad_left + j, m) - l->rescale.in_zero) * *w;
                             w += w_step;
                         }
                     }
                 }
-                r.expected[at++] = rescaled(&l, sum, n);
+                r->expected[at++] = rescaled(l, sum, n);
             }
         }
     }
+}
+
+void check_conv_s8(const li_kernels *k, shape s)
+{
+    li_conv_shape c = draw_shape(s.n == 0 ? 1 : s.n, 70);
+    c.w_last = c.in_c == 1 && below(2) != 0;
+    const layer l = make_layer(&s, c, (size_t)c.filter_h * (size_t)c.filter_w * (size_t)c.in_c);
+    const result r = make_result(l.out_bytes, s.at, 1);
+    s.channels = (size_t)c.out_c;
+    convolve(&l, &r);
     run_layer(k->conv_s8, &l, s, &r);
+}
+
+/* Lets weights of the largest magnitude go until every channel's sum of magnitudes is below the limit, by as little as they allow. */
+static void lower_weights(const layer *l, size_t taps, uint32_t limit)
+{
+    for (int32_t n = 0; n < l->shape.out_c; n++) {
+        int8_t *w = l->w + (size_t)n * taps;
+        uint32_t sum = 0;
+        for (size_t i = 0; i < taps; i++) {
+            sum += (uint32_t)(w[i] < 0 ? -w[i] : w[i]);
+        }
+        for (size_t i = 0; sum >= limit; i++) {
+            const uint32_t magnitude = (uint32_t)(w[i] < 0 ? -w[i] : w[i]), rest = sum - magnitude < limit ? limit - 1 - (sum - magnitude) : 0;
+            w[i] = (int8_t)(w[i] < 0 ? -(int32_t)rest : (int32_t)rest);
+            sum -= magnitude - rest;
+        }
+    }
+}
+
+/* 3x3 at stride 1, SAME, VALID and in between, up to several blocks of tiles; with n == 0 as many channels as it takes to reach
+   the edge of what is exact. */
+void check_winograd_s8(const li_kernels *k, shape s)
+{
+    for (size_t i = 0; i < LI_WINOGRADS; i++) {
+        const li_layer_kernels *kernels = k->winograd_s8[i];
+        const int edge = s.n == 0, wide = !edge && below(8) == 0;
+        const int32_t in_c = edge ? (int32_t)(kernels->weights_below / (9 * 128)) + 1 : (int32_t)s.n;
+        li_conv_shape c = { up_to(edge ? 3 : 20), up_to(edge ? 3 : wide ? 120 : 20), in_c, 0, 0, up_to(edge ? 3 : wide ? 5 : 40), 3, 3, 1, 1, 1, 0, 0, 0 };
+        c.pad_top = c.in_h < 3 || below(2) != 0;
+        c.pad_left = c.in_w < 3 || below(2) != 0;
+        c.out_h = c.in_h + c.pad_top + (c.in_h < 3 || below(2) != 0) - 2;
+        c.out_w = c.in_w + c.pad_left + (c.in_w < 3 || below(2) != 0) - 2;
+        const size_t taps = 9 * (size_t)in_c;
+        const layer l = make_layer(&s, c, taps);
+        const result r = make_result(l.out_bytes, s.at, 1);
+        s.channels = (size_t)c.out_c;
+        lower_weights(&l, taps, kernels->weights_below);
+        convolve(&l, &r);
+        run_layer(kernels, &l, s, &r);
+    }
 }
 
 void check_depthwise_s8(const li_kernels *k, shape s)

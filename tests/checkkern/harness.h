@@ -26,7 +26,7 @@ void fill_f32(float *to, size_t n);
 
 /* ---- operands and results ---- */
 
-enum { REGION = 1 << 20, REGIONS = 6, CANARY = 64 };
+enum { REGION = 1 << 22, REGIONS = 6, CANARY = 64 };
 
 void make_regions(void);
 /* `bytes` of region `i`, flush with the forbidden page behind (`at` < 0) or `at` units behind the one in front. */
@@ -64,6 +64,7 @@ void check_add_s8(const li_kernels *k, shape s);
 void check_max_s8(const li_kernels *k, shape s);
 void check_average_s8(const li_kernels *k, shape s);
 void check_conv_s8(const li_kernels *k, shape s);
+void check_winograd_s8(const li_kernels *k, shape s);
 void check_depthwise_s8(const li_kernels *k, shape s);
 void check_dense_s8(const li_kernels *k, shape s);
 void check_taps_f32(const li_kernels *k, shape s);

@@ -41,8 +41,10 @@ void li_avx2_average_f32(float *out, const float *x, const li_tap_grid *grid, fl
 void li_avx2_max_f32(float *out, const float *x, const li_tap_grid *grid, float low, float high, size_t n);
 void li_avx2_blend_f32(float *out, const float *const corners[4], float across, float down, size_t n);
 
-extern const li_layer_kernels li_avx2_conv_s8, li_avx2_depthwise_s8, li_avx2_dense_s8;
+extern const li_layer_kernels li_avx2_conv_s8, li_avx2_winograd2_s8, li_avx2_winograd4_s8, li_avx2_depthwise_s8, li_avx2_dense_s8;
 extern const li_layer_kernels_f32 li_avx2_conv_f32;
+void li_avx2_winograd_along(int32_t m, int16_t *v, size_t v_step, size_t v_tile, const int16_t *rows, size_t step, size_t channels,
+                            size_t tiles);      /* of li_winograd_loops */
 void li_avx2_depthwise_f32(float *out, const float *x, const float *w, const float *bias, const li_layer_f32 *layer,
                            int32_t first, int32_t rows);
 
@@ -63,7 +65,8 @@ extern const li_layer_kernels li_avx_vnni_conv_s8, li_avx_vnni_depthwise_s8, li_
 #if LI_HAS_AVX2 && !defined(LI_WITHOUT_AVX512_VNNI)
 #define LI_HAS_AVX512_VNNI 1
 uint64_t li_avx512_vnni_peak(int32_t type, uint32_t rounds);
-extern const li_layer_kernels li_vnni_conv_s8, li_vnni_depthwise_s8, li_vnni_dense_s8;
+extern const li_layer_kernels li_vnni_conv_s8, li_vnni_winograd2_s8, li_vnni_winograd4_s8, li_vnni_depthwise_s8,
+                              li_vnni_dense_s8;
 extern const li_layer_kernels_f32 li_avx512_conv_f32;
 void li_avx512_depthwise_f32(float *out, const float *x, const float *w, const float *bias, const li_layer_f32 *layer,
                              int32_t first, int32_t rows);

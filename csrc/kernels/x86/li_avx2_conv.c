@@ -10,6 +10,7 @@
 #if LI_HAS_AVX2
 
 #include "li_avx2_tile.h"
+#include "li_x86_costs.h"
 
 LI_AVX2 void li_avx2_spread(void *to, const int8_t *x, size_t n)
 {
@@ -33,13 +34,14 @@ static void li_avx2_panel(const li_x86_panel *p)
 }
 
 static const li_x86_tiles li_avx2_tiles = {
-    .element_bytes = 2, .group = 2, .shift = 0,
+    .costs = LI_X86_COSTS_AVX2, .element_bytes = 2, .group = 2, .shift = 0,
     .width = li_avx2_width, .lane = li_avx2_lane, .spread = li_avx2_spread, .panel = li_avx2_panel,
 };
 
 const li_layer_kernels li_avx2_conv_s8 = {
     .loops = &li_avx2_tiles,
     .loop = LI_LOOP_DIRECT,
+    .cost = li_x86_conv_cost,
     .packed_bytes = li_x86_conv_packed_bytes,
     .scratch_bytes = li_x86_conv_scratch_bytes,
     .pack = li_x86_conv_pack,

@@ -13,6 +13,7 @@
 #if LI_HAS_AVX512_VNNI
 
 #include "li_avx512_vnni_tile.h"
+#include "li_x86_costs.h"
 
 /* ---- convolution ---- */
 
@@ -131,13 +132,14 @@ LI_VNNI static void li_vnni_panel(const li_x86_panel *p)
 }
 
 const li_x86_tiles li_vnni_tiles = {
-    .element_bytes = 1, .group = 4, .shift = 128,
+    .costs = LI_X86_COSTS_AVX512_VNNI, .element_bytes = 1, .group = 4, .shift = 128,
     .width = li_vnni_width, .lane = li_vnni_lane, .spread = li_vnni_spread, .panel = li_vnni_panel,
 };
 
 const li_layer_kernels li_vnni_conv_s8 = {
     .loops = &li_vnni_tiles,
     .loop = LI_LOOP_DIRECT,
+    .cost = li_x86_conv_cost,
     .packed_bytes = li_x86_conv_packed_bytes,
     .scratch_bytes = li_x86_conv_scratch_bytes,
     .pack = li_x86_conv_pack,

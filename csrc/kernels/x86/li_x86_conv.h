@@ -43,9 +43,11 @@ typedef struct li_x86_tiles {
     size_t (*lane)(size_t width, size_t lane);   /* channel of a lane */
     void (*spread)(void *to, const int8_t *x, size_t n);
     void (*panel)(const li_x86_panel *panel);
+    int32_t costs;                               /* LI_X86_COSTS_... of li_x86_costs.h */
 } li_x86_tiles;
 
 /* Of li_layer_kernels; `loops` is a li_x86_tiles. */
+uint64_t li_x86_conv_cost(const void *loops, const li_conv_shape *shape);      /* in li_x86_costs.c */
 size_t li_x86_conv_packed_bytes(const void *loops, const li_conv_shape *shape);
 size_t li_x86_conv_scratch_bytes(const void *loops, const li_conv_shape *shape);
 void li_x86_conv_pack(const void *loops, void *packed, const li_conv_shape *shape, const int8_t *w, const int32_t *bias,

@@ -1,0 +1,91 @@
+"""Which loop a convolution takes: by the range of its weights, by cost, by the memory that it may use."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from tiny_models import INT8, INT32, ModelMaker
+
+from converter.gen import tflite
+from liteinterp.errors import LiteinterpError, UsageError
+from liteinterp.net import ModelBytes, Net, Request
+
+#: Channels from which weights of -128 alone leave the range of F(4x4, 3x3): 9 * 228 * 128 >= 2**18.
+EDGE = 228
+
+
+def convolution(weights: npt.NDArray[np.int8], side: int, stride: int = 1) -> ModelBytes:
+    """One int8 CONV_2D with SAME padding, zero point 3."""
+    outputs, _, _, channels = weights.shape
+    maker = ModelMaker()
+    x = maker.tensor((1, side, side, channels), INT8, None, 0.05, 3)
+    w = maker.tensor(weights.shape, INT8, weights, 0.01)
+    b = maker.tensor((outputs,), INT32, np.arange(outputs) - 5, 0.0005)
+    y = maker.tensor((1, -(-side // stride), -(-side // stride), outputs), INT8, None, 5.0, 3)
+    options = tflite.Conv2DOptions(padding=0, stride_w=stride, stride_h=stride)
+    maker.op("CONV_2D", [x, w, b], [y], options, 3)
+    return ModelBytes(maker.ends([x], [y]).bytes())
+
+
+def opened(model: ModelBytes, isa: str, limit: int | None = None) -> Net:
+    try:
+        return Net(model, Request(isa=isa, packed_limit=limit))
+    except LiteinterpError:
+        pytest.skip(f"{isa} is not on this machine")
+
+
+def result(net: Net, x: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+    net.view(net.inputs[0])[...] = x
+    net.run()
+    return net.view(net.outputs[0]).copy()
+
+
+@pytest.mark.parametrize("isa", ["avx2", "avx512vnni"])
+def test_weights_at_the_edge_of_the_range_decide(isa: str) -> None:
+    """One unit less than what could leave 32 bits takes F(4x4), and is exact; at the edge it is not taken."""
+    weights = np.full((64, 3, 3, EDGE), -128, np.int8)
+    weights[:, 0, 0, : 9 * EDGE - 2048] = 0
+    beyond = opened(convolution(weights, 8), isa)
+    assert beyond.operator_loop(0) != "winograd 4x4"
+    weights[:, 1, 1, 0] = -127
+    model = convolution(weights, 8)
+    within, reference = opened(model, isa), Net(model, Request(isa="ref"))
+    assert within.operator_loop(0) == "winograd 4x4"
+    x = np.full((1, 8, 8, EDGE), -128, np.int8)
+    np.testing.assert_array_equal(result(within, x), result(reference, x))
+
+
+@pytest.mark.parametrize("isa", ["avx2", "avx512vnni"])
+def test_a_limit_of_packed_bytes_takes_smaller_loops(isa: str) -> None:
+    weights = np.random.default_rng(0).integers(-128, 128, (64, 3, 3, 64)).astype(np.int8)
+    model = convolution(weights, 16)
+    x = np.random.default_rng(1).integers(-128, 128, (1, 16, 16, 64)).astype(np.int8)
+    expected = result(Net(model, Request(isa="ref")), x)
+    loops, limit = [], opened(model, isa).need.packed
+    while True:
+        net = opened(model, isa, limit)
+        assert net.need.packed <= limit
+        np.testing.assert_array_equal(result(net, x), expected)
+        loops.append(net.operator_loop(0))
+        if net.need.packed == 0:
+            break
+        limit = net.need.packed - 1
+    assert loops[0] == "winograd 4x4"
+    assert loops[-2:] == ["direct", ""]
+
+
+@pytest.mark.parametrize("isa", ["avx2", "avx512vnni"])
+def test_other_filters_and_strides_stay_direct(isa: str) -> None:
+    square = np.zeros((32, 3, 3, 32), np.int8)
+    assert opened(convolution(square, 8, stride=2), isa).operator_loop(0) == "direct"
+    assert opened(convolution(square[:, :1], 8), isa).operator_loop(0) == "direct"
+
+
+def test_a_limit_by_environment_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = convolution(np.zeros((16, 3, 3, 16), np.int8), 8)
+    monkeypatch.setenv("LITEINTERP_PACKED_LIMIT", "0")
+    assert Net(model).need.packed == 0
+    monkeypatch.setenv("LITEINTERP_PACKED_LIMIT", "much")
+    with pytest.raises(UsageError, match="a number of bytes"):
+        Net(model)
