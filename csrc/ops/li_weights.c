@@ -159,7 +159,7 @@ enum { LI_PACK_FROM_PIXELS = 8 };
 void li_weights_plan_f32(li_net *net, li_node *node, const li_layer_kernels_f32 *kernels, const li_layer_f32 *layer)
 {
     size_t packed, scratch;
-    if (kernels == NULL || (net->flags & LI_NO_PACK) != 0) return;
+    if (!LI_PACKS || kernels == NULL || (net->flags & LI_NO_PACK) != 0) return;
     packed = kernels->packed_bytes(kernels->loops, layer);
     scratch = kernels->scratch_bytes(kernels->loops, layer);
     if (packed == 0 || packed > INT32_MAX / 2 || scratch > INT32_MAX / 2) return;       /* too large: used in place */

@@ -42,7 +42,7 @@ li_status li_weights_state(li_net *net, li_node *node, size_t fixed, uint32_t ch
 /* Float weights are packed when the kernels gain from it, the caller allows it, and they are known before the run. */
 static inline int li_weights_may_pack(const li_net *net, const li_node *node)
 {
-    return li_kernels_of(net)->pack_f32_bytes != NULL && (net->flags & LI_NO_PACK) == 0
+    return LI_PACKS && li_kernels_of(net)->pack_f32_bytes != NULL && (net->flags & LI_NO_PACK) == 0
         && li_node_input(net, node, 1)->home == LI_HOME_MODEL && !li_weights_are_s8(net, node);
 }
 
@@ -51,7 +51,7 @@ static inline int li_weights_may_pack(const li_net *net, const li_node *node)
 static inline int li_weights_may_pack_s8(const li_net *net, const li_node *node, const li_layer_kernels *layer)
 {
     const li_tensor *bias = li_node_input(net, node, 2);
-    return layer != NULL && (net->flags & LI_NO_PACK) == 0 && li_node_input(net, node, 0)->type == LI_INT8
+    return LI_PACKS && layer != NULL && (net->flags & LI_NO_PACK) == 0 && li_node_input(net, node, 0)->type == LI_INT8
         && li_node_input(net, node, 1)->home == LI_HOME_MODEL && (bias == NULL || bias->home == LI_HOME_MODEL)
         && li_tensor_zero_point(net, li_node_input(net, node, 1), 0) == 0;
 }
@@ -76,7 +76,7 @@ void li_weights_pack_f32(const li_net *net, const li_node *node, const li_layer_
 void li_weights_plan_f32(li_net *net, li_node *node, const li_layer_kernels_f32 *kernels, const li_layer_f32 *layer);
 static inline int li_weights_are_taken_f32(const li_net *net, const li_node *node)
 {
-    return li_kernels_of(net)->conv_f32 != NULL && node->scratch_bytes != 0 && !li_weights_are_hybrid(net, node)
+    return LI_PACKS && li_kernels_of(net)->conv_f32 != NULL && node->scratch_bytes != 0 && !li_weights_are_hybrid(net, node)
         && li_node_input(net, node, 0)->type == LI_FLOAT32;
 }
 const void *li_weights_packed_f32(const li_net *net, const li_node *node, const li_layer_kernels_f32 *kernels,

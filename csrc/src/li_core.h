@@ -65,10 +65,16 @@ bool li_metadata(const uint8_t *file, const char *name, const char *ending, uint
 
 /* Packed weights, li_packed.c. Where the file holds those of a planned net, net->stored_packed says where, otherwise 0; the
    answer is the rule by which an entry is left alone, or LI_RULE_NONE. */
+#if LI_PACKS
 int32_t li_find_packed(li_net *net);
 /* Writes the header in front of what prepare packed; refuses what is not this net's. */
 void li_stamp_packed(const li_net *net);
 li_status li_check_packed(li_net *net);
+#else
+static inline int32_t li_find_packed(li_net *net) { return net->stored_packed = 0, LI_RULE_NONE; }
+static inline void li_stamp_packed(const li_net *net) { (void)net; }
+static inline li_status li_check_packed(li_net *net) { return net != NULL ? LI_OK : LI_BAD_ARGUMENT; }
+#endif
 
 /* The file's memory plan: file offset of the first tensor's word, 0 when there is none of the right length. */
 uint32_t li_stored_plan(const li_net *net);

@@ -46,6 +46,12 @@
 #else
 #define LI_X86_KERNELS 0
 #endif
+/* Whether any kernel set of the build packs weights; the portable one does not. */
+#if LI_X86_KERNELS || (LI_AARCH64 && !defined(LI_WITHOUT_NEON))
+#define LI_PACKS 1
+#else
+#define LI_PACKS 0
+#endif
 /* AArch64's sets stand, with sizes alone, in builds for x86 that have kernels too. */
 #if (LI_AARCH64 || LI_X86_KERNELS) && !defined(LI_WITHOUT_NEON)
 #define LI_NEON_SIZES 1

@@ -80,8 +80,9 @@ def add(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pack",
         metavar="TARGET,...",
-        help="also store the weights packed for x86-64-avx2, x86-64-avx512vnni, aarch64-neon or aarch64-dotprod, which "
-        "opens faster there; a .tflite without --calib and --quantize stays as it is but for that",
+        help="also store the weights packed for x86-64-sse41, x86-64-avx2, x86-64-avxvnni, x86-64-avx512vnni, "
+        "aarch64-neon or aarch64-dotprod, which opens faster there; a .tflite without --calib and --quantize stays as "
+        "it is but for that",
     )
     parser.add_argument(
         "--dump-after", metavar="STAGE", help="also write the graph as it is after load, passes or quantize"

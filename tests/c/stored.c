@@ -47,7 +47,8 @@ static int run(const unsigned char *model, size_t size, int32_t isa)
 
 int main(int argc, char **argv)
 {
-    static const int32_t sets[] = { LI_ISA_AVX2, LI_ISA_NEON, LI_ISA_DOTPROD, LI_ISA_AVX512_VNNI, LI_ISA_AVX_VNNI };
+    static const int32_t sets[] = { LI_ISA_AVX2, LI_ISA_NEON, LI_ISA_DOTPROD, LI_ISA_AVX512_VNNI, LI_ISA_AVX_VNNI,
+                                    LI_ISA_SSE41 };
     int ran = 0;
     for (int i = 1; i < argc; i++) {
         size_t size;

@@ -23,7 +23,12 @@ from liteinterp.net import IGNORE_PACKED, ISA, KEEP_INPUTS, TARGETS, ModelBytes,
 #: sha256 of all packed weights of MODELS by kernel set, their headers included. A set that changes how weights lie
 #: raises LI_PACKING_VERSION (csrc/src/li_core.h), or files that hold packed weights would be misread; then write this
 #: anew.
-GOLDEN: dict[str, str] = {}
+GOLDEN = {
+    "sse41": "81bd21a24551c767",
+    "avx2": "e2bb254802c29654",
+    "avxvnni": "1b0cfb2b5f78a3c3",
+    "avx512vnni": "114f8c93bfab89b7",
+}
 MODELS = {"conv": int8_conv_net, "int8": lambda: every_operator(True), "float32": lambda: every_operator(False)}
 
 
