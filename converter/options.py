@@ -33,6 +33,8 @@ class Options:
     #: How much is tried for accuracy: 0 min-max ranges and bias correction, 1 also searched ranges and weight scales,
     #: 2 also second-order rounding. What does not help on held-out samples is taken back.
     effort: int = 1
+    #: Tries AdaRound beside second-order rounding, at any effort; int4-weights at effort 2 does without being asked.
+    adaround: bool = False
     #: Shapes for inputs whose dimensions the model leaves open.
     input_shape: Mapping[str, Sequence[int]] = field(default_factory=dict)
     #: Largest number of calibration samples to read; None: all.

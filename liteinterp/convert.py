@@ -36,6 +36,7 @@ def convert(
     calib: Any = None,
     io: Literal["float32", "int8", "uint8"] = "float32",
     effort: int = 1,
+    adaround: bool = False,
     keep_float: Sequence[str] = (),
     keep_int16: Sequence[str] = (),
     max_drop: str | float | None = None,
@@ -63,7 +64,8 @@ def convert(
     int4-weights and float16 (weights in fewer bits, float32 arithmetic), float32 (docs/QUANTIZATION.md).
 
     `calib` is a SRC (`liteinterp.samples`), a dict of input name to array (axis 0 is samples), or an iterable of dicts;
-    int8 needs it. `effort` is 0, 1 or 2 (docs/QUANTIZATION.md). `calib_n` is the most samples to read.
+    int8 needs it. `effort` is 0, 1 or 2, `adaround` tries that rounding too (docs/QUANTIZATION.md). `calib_n` is the
+    most samples to read.
     `preprocess` is a preset's name or a mapping of options (`liteinterp.preprocessing`). `fold_input` makes the input
     take bytes, uint8 or with io int8 less 128: True folds the numbers of `preprocess` into the model, a preset or a
     mapping its own. `workers` processes run the calibration samples (joblib). `cache` keeps their statistics for the
@@ -98,6 +100,7 @@ def convert(
         quantize=quantize,
         io=io,
         effort=effort,
+        adaround=adaround,
         input_shape=dict(input_shape or {}),
         calib_n=calib_n,
         fold_input=_folded_numbers(fold_input, preprocess),

@@ -23,6 +23,7 @@ from .mask_constants import clamp_mask_constants
 from .precisions import precisions_of
 from .range_search import search_ranges
 from .rounded import with_rounded_weights
+from .roundings import Rounding
 from .scheme import KeptFloat, Scheme, decide, why_not
 from .stored_fit import fit_stored
 from .stored_weights import WEIGHT_TYPES, KeptConstant, StoredWeights, WeightType, store_weights
@@ -66,7 +67,15 @@ EFFORT_STEPS: tuple[tuple[str, ...], ...] = (
     ("separate outputs", "equalization", "searched ranges", "weight scales"),
     ("second-order rounding",),
 )
-ALL_STEPS = tuple(step for steps in EFFORT_STEPS for step in steps)
+#: Tried at any effort where it is asked for, or at effort 2 under four bits.
+ADAPTIVE = "adaptive rounding"
+ALL_STEPS = (*(step for steps in EFFORT_STEPS for step in steps), ADAPTIVE)
+#: The steps that choose codes of weights.
+_ROUNDINGS: dict[str, Rounding] = {
+    "weight scales": "nearest",
+    "second-order rounding": "second-order",
+    ADAPTIVE: "adaptive",
+}
 
 
 @dataclass(frozen=True)
@@ -138,6 +147,8 @@ def quantize(
     plain = apply(graph, scheme)
     ledger.offer("min-max ranges", _counted(scheme), plain)
     steps = {step for steps in EFFORT_STEPS[: options.effort + 1] for step in steps if step in only}
+    if options.adaround and ADAPTIVE in only:
+        steps.add(ADAPTIVE)
     corrected = "bias correction" in steps
     if not plain.layers or not calibration.fit:
         steps &= {"searched ranges"} if calibration.fit else set()
@@ -175,13 +186,13 @@ def quantize(
         made, _ = applied(graph, searched, calibration)
         if changed and ledger.offer("searched ranges", f"{changed} tensors narrowed", made):
             scheme, ranges = searched, narrowed
-    for name in ("weight scales", "second-order rounding"):
+    for name, rounding in _ROUNDINGS.items():
         if name in steps:
             made, changed = fit_layers(
                 apply(graph, scheme),
                 calibration,
                 executor,
-                second_order=name == "second-order rounding",
+                rounding=rounding,
                 correct=corrected,
                 progress=progress,
             )
@@ -232,12 +243,17 @@ def quantize_weights(
     steps = [Step(options.quantize, what, None, before, True)]
     best = plain
     if calibration is not None and calibration.fit and any(layer.constant.quantization for layer in plain.layers):
-        for name, rounding in (("bias correction", False), ("second-order rounding", True))[: options.effort + 1]:
+        tried: list[tuple[str, Rounding | None]] = [("bias correction", None)]
+        if options.effort > 0:
+            tried.append(("second-order rounding", "second-order"))
+        if options.adaround or (options.effort == 2 and kind == "int4-weights"):
+            tried.append((ADAPTIVE, "adaptive"))
+        for name, rounding in tried:
             made = store_weights(graph, type_of)
             changed = fit_stored(graph, made, calibration, executor, rounding=rounding)
             after = output_sqnr_db(QuantizedGraph(made.graph, (), {}), held, executor)
             accepted = before is None or after is None or after >= before
-            of = f"{changed} of {len(made.layers)} layers" if rounding else f"{len(made.layers)} layers"
+            of = f"{changed} of {len(made.layers)} layers" if rounding is not None else f"{len(made.layers)} layers"
             steps.append(Step(name, of, before, after, accepted))
             if accepted:
                 best, before = made, after

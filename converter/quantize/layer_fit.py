@@ -23,8 +23,9 @@ from .bias import accumulator_units, quantize_bias, smallest_weight_scales
 from .bias_correction import Progress, correct_bias
 from .fixed_order import Matrices
 from .layer_windows import channel_stack, unstack, weight_stack
+from .roundings import Rounding, roundings
 from .scheme import limit_of
-from .second_order import output_error, round_codes
+from .second_order import output_error
 from .segments import SegmentRunner
 from .weights import WEIGHT_LIMIT
 from .window_moments import CHECK_EVERY, window_moments
@@ -56,7 +57,7 @@ def fit_layers(
     calibration: Calibration,
     executor: Executor,
     *,
-    second_order: bool,
+    rounding: Rounding,
     correct: bool = True,
     progress: Progress | None = None,
 ) -> tuple[QuantizedGraph, int]:
@@ -72,7 +73,7 @@ def fit_layers(
         if means is not None:
             runner.run_until(layer.quantized)
             if uses[filter_of(layer.quantized)] == 1:
-                layer, differs = _fit(layer, runner.held(source_of(layer.quantized)), second_order)
+                layer, differs = _fit(layer, runner.held(source_of(layer.quantized)), rounding)
                 changed += differs
             if correct:
                 correct_bias(layer, means.means, runner)
@@ -91,7 +92,7 @@ def _keep_bias(layer: Layer) -> None:
         bias.data = codes.astype(bias.dtype.numpy)
 
 
-def _fit(layer: Layer, inputs: Sequence[npt.NDArray[np.generic]], second_order: bool) -> tuple[Layer, bool]:
+def _fit(layer: Layer, inputs: Sequence[npt.NDArray[np.generic]], rounding: Rounding) -> tuple[Layer, bool]:
     node, weights = layer.quantized, filter_of(layer.source).data
     assert weights is not None
     if len(inputs) < CHECK_EVERY:
@@ -102,10 +103,10 @@ def _fit(layer: Layer, inputs: Sequence[npt.NDArray[np.generic]], second_order: 
     widest = channel_stack(node, np.asarray(_scales(layer)))
     plain = _rounded(stack, widest, check)
     fitted = _search_scales(stack, widest, limits, fit)
-    if second_order:
-        fitted = replace(fitted, codes=round_codes(stack / fitted.scales, fit))
-    fitted = _judged(stack, fitted, check)
-    best = plain.where(fitted.error < plain.error, fitted)
+    best = plain
+    for codes in roundings(stack / fitted.scales, fit, WEIGHT_LIMIT, rounding):
+        tried = _judged(stack, replace(fitted, codes=codes), check)
+        best = best.where(tried.error < best.error, tried)
     changed = bool((best.codes != plain.codes).any() or (best.scales != plain.scales).any())
     return (_store(layer, best) if changed else layer), changed
 

@@ -24,7 +24,8 @@ from ..ir.types import DType
 from ..ir.weighted import bias_of, filter_of, position_of, source_of
 from .fixed_order import Matrices
 from .layer_windows import channel_stack, unstack, weight_stack
-from .second_order import output_error, round_codes
+from .roundings import Rounding, roundings
+from .second_order import output_error
 from .segments import SegmentRunner
 from .stored_weights import StoredLayer, StoredWeights
 from .weight_scales import LIMITS
@@ -36,11 +37,12 @@ _STEPS = 11
 
 
 def fit_stored(
-    floats: Graph, stored: StoredWeights, calibration: Calibration, executor: Executor, *, rounding: bool
+    floats: Graph, stored: StoredWeights, calibration: Calibration, executor: Executor, *, rounding: Rounding | None
 ) -> int:
     """Change codes, scales and biases of `stored` in place, or biases alone. How many layers got other codes.
 
-    `floats` is the graph that `stored` was made of: it has the float weights, and the same values behind each layer.
+    Without `rounding` codes stay. `floats` is the graph that `stored` was made of: it has the float weights, and the
+    same values behind each layer.
     """
     runner = SegmentRunner(stored.graph, calibration.fit, executor)
     uses = Counter(id(layer.constant) for layer in stored.layers)
@@ -53,8 +55,8 @@ def fit_stored(
         # Codes are read where the piece that holds their DEQUANTIZE begins.
         runner.run_until(producers.get(filter_of(layer.node), layer.node))
         arrays, exponent = _in_steps(runner.held(source_of(layer.node)))
-        if rounding and uses[id(layer.constant)] == 1 and len(arrays) >= CHECK_EVERY:
-            changed += _round(layer, source, arrays)
+        if rounding is not None and uses[id(layer.constant)] == 1 and len(arrays) >= CHECK_EVERY:
+            changed += _round(layer, source, arrays, rounding)
         _correct_bias(stored.graph, layer, source, means.means, arrays, exponent)
     return changed
 
@@ -66,23 +68,25 @@ def _in_steps(arrays: Sequence[npt.NDArray[Any]]) -> tuple[list[Matrices], int]:
     return [np.rint(np.ldexp(array.astype(np.float64), -exponent)) for array in arrays], exponent
 
 
-def _round(layer: StoredLayer, source: Node, arrays: Sequence[Matrices]) -> bool:
+def _round(layer: StoredLayer, source: Node, arrays: Sequence[Matrices], rounding: Rounding) -> bool:
     node, held = layer.node, layer.constant
     weights = filter_of(source).data
     assert weights is not None and held.data is not None and held.quantization is not None
     limit = LIMITS[4 if held.dtype is DType.INT4 else 8]
     fit, check = window_moments(node, arrays, len(arrays))
     stack = weight_stack(node, weights.astype(np.float64))
-    plain_codes = weight_stack(node, held.data.astype(np.float64))
-    plain_scales = channel_stack(node, np.asarray(held.quantization.scales))
+    best = weight_stack(node, held.data.astype(np.float64))
+    best_scales = plain_scales = channel_stack(node, np.asarray(held.quantization.scales))
     scales = _search_scales(stack, plain_scales, limit, fit)
-    codes = round_codes(stack / scales, fit, limit)
-    before = _error(stack, plain_codes, plain_scales, check)
-    better = (_error(stack, codes, scales, check) < before)[:, :, np.newaxis]
-    held.data = np.ascontiguousarray(unstack(node, np.where(better, codes, plain_codes))).astype(np.int8)
-    chosen = np.where(better, scales, plain_scales).reshape(-1).tolist()
-    held.quantization = replace(held.quantization, scales=tuple(chosen))
-    return bool(better.any())
+    least = first = _error(stack, best, plain_scales, check)
+    for codes in roundings(stack / scales, fit, limit, rounding):
+        error = _error(stack, codes, scales, check)
+        better = (error < least)[:, :, np.newaxis]
+        best, best_scales = np.where(better, codes, best), np.where(better, scales, best_scales)
+        least = np.minimum(error, least)
+    held.data = np.ascontiguousarray(unstack(node, best)).astype(np.int8)
+    held.quantization = replace(held.quantization, scales=tuple(best_scales.reshape(-1).tolist()))
+    return bool((least < first).any())
 
 
 def _search_scales(stack: Matrices, plain: Matrices, limit: int, moments: Matrices) -> Matrices:

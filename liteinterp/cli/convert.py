@@ -46,6 +46,11 @@ def add(verbs: Any, common: argparse.ArgumentParser) -> None:
         "weight scales; 2 also second-order rounding. What does not help on held-out samples is taken back",
     )
     parser.add_argument(
+        "--adaround",
+        action="store_true",
+        help="try AdaRound beside second-order rounding, at any effort; int4-weights does at effort 2 by itself",
+    )
+    parser.add_argument(
         "--io", choices=("float32", "int8", "uint8"), default="float32", help="type of inputs and outputs (float32)"
     )
     parser.add_argument(
@@ -148,6 +153,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             calib=args.calib,
             io=args.io,
             effort=args.effort,
+            adaround=args.adaround,
             keep_float=args.keep_float,
             keep_int16=args.keep_int16,
             max_drop=args.max_drop,

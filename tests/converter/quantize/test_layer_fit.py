@@ -18,7 +18,8 @@ from converter.ir.graph import Graph, OptionValue, Value
 from converter.ir.statistics import Arrays
 from converter.ir.weighted import filter_of
 from converter.options import Options
-from converter.quantize import quantize
+from converter.quantize import quantize, quantize_weights
+from converter.quantize.adaround import round_adaptively
 from converter.quantize.apply import apply
 from converter.quantize.layer_fit import fit_layers
 from converter.quantize.layer_windows import layer_windows, spread_positions, unstack, weight_stack
@@ -41,7 +42,7 @@ def correlated_samples(graph: Graph, count: int) -> list[Arrays]:
 def layer(op: str) -> Graph:
     if op == "FULLY_CONNECTED":
         make = GraphMaker((1, 48))
-        return make.graph(make.op(op, [make.x, make.weights(20, 48)], DENSE))
+        return make.graph(make.op(op, [make.x, make.weights(24, 48)], DENSE))
     make = GraphMaker((1, 8, 8, 16))
     options: dict[str, OptionValue] = {**CONV, "depth_multiplier": 2} if op == "DEPTHWISE_CONV_2D" else CONV
     shape = (1, 3, 3, 32) if op == "DEPTHWISE_CONV_2D" else (12, 3, 3, 16)
@@ -59,6 +60,35 @@ def test_second_order_rounding_gains_on_inputs_it_has_not_seen(groups: int, outp
     assert output_error(weights, round_codes(weights, fit), fresh).sum() < 0.85 * plain.sum()
 
 
+@pytest.mark.parametrize(("groups", "outputs", "taps"), [(1, 20, 48), (32, 2, 9)])
+def test_adaptive_rounding_takes_neighbours_that_lose_less(groups: int, outputs: int, taps: int) -> None:
+    random = np.random.default_rng(4)
+    noise = random.normal(0, 20, (groups, 2000, taps))
+    x = np.rint(np.cumsum(noise, axis=2) / 3 + noise)
+    moments = x.transpose(0, 2, 1) @ x / x.shape[1]
+    weights = random.normal(0, 2, (groups, outputs, taps)).clip(-7, 7)
+    nearest = np.rint(weights)
+    codes = round_adaptively(weights, nearest, moments, 7)
+    assert np.abs(codes - weights).max() < 1 and np.array_equal(codes, np.rint(codes))
+    assert output_error(weights, codes, moments).sum() < 0.85 * output_error(weights, nearest, moments).sum()
+
+
+def test_adaptive_rounding_is_tried_where_it_is_asked_for() -> None:
+    graph = layer("FULLY_CONNECTED")
+    calibration = collect(graph, correlated_samples(graph, 30), CExecutor())
+    for asked in (False, True):
+        made = quantize(graph, calibration, Options(effort=0, adaround=asked), CExecutor())
+        assert ("adaptive rounding" in [step.name for step in made.steps]) == asked
+
+
+@pytest.mark.parametrize(("effort", "kind"), [(1, "int4-weights"), (2, "int8-weights"), (2, "int4-weights")])
+def test_four_bits_are_rounded_adaptively_at_effort_2(effort: int, kind: Any) -> None:
+    graph = layer("FULLY_CONNECTED")
+    calibration = collect(graph, correlated_samples(graph, 30), CExecutor())
+    _, steps = quantize_weights(graph, kind, calibration, Options(quantize=kind, effort=effort), CExecutor())
+    assert ("adaptive rounding" in [step.name for step in steps]) == (effort == 2 and kind == "int4-weights")
+
+
 def test_shared_weights_stay_shared() -> None:
     make = GraphMaker((1, 12))
     weights = make.weights(12, 12)
@@ -70,7 +100,7 @@ def test_shared_weights_stay_shared() -> None:
     plain = apply(graph, decide(graph, calibration.ranges))
     assert len({id(layer.quantized.input(1)) for layer in plain.layers}) == 1
     codes = np.array(plain.layers[0].quantized.input(1).data)
-    fitted, changed = fit_layers(plain, calibration, CExecutor(), second_order=True)
+    fitted, changed = fit_layers(plain, calibration, CExecutor(), rounding="second-order")
     assert changed == 0
     assert all(np.array_equal(codes, constant(layer.quantized.input(1))) for layer in fitted.layers)
 
