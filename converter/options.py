@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 QuantizeMode = Literal["int8", "int16x8", "dynamic", "int8-weights", "int4-weights", "float16", "float32"]
-IoType = Literal["float32", "int8", "uint8"]
+IoType = Literal["float32", "int8", "uint8", "int16"]
 
 
 #: What `Options.quantize` may be.
@@ -25,7 +25,7 @@ class Options:
     #: layers quantize at run time. int8-weights, int4-weights, float16: weights in fewer bits, arithmetic in float32.
     #: float32: keep the arithmetic, only convert and prune.
     quantize: QuantizeMode = "int8"
-    #: Element type of the graph's inputs and outputs in an int8 model.
+    #: Element type of the graph's inputs and outputs: int8 or uint8 of an int8 model, int16 of an int16x8 one.
     io: IoType = "float32"
     #: Factors and summands of (factor * byte + summand), the numbers that the model was trained on; the input then
     #: takes bytes: uint8, or int8 with io int8. One of each, or one a channel. None: the input stays as it is.

@@ -152,15 +152,17 @@ def _check_options(options: Options) -> None:
     if options.quantize not in QUANTIZE_MODES:
         modes = f"{', '.join(QUANTIZE_MODES[:-1])} or {QUANTIZE_MODES[-1]}"
         wrong.append(Blocker("quantize", f"is {options.quantize!r}", f"It can be {modes}"))
-    if options.io not in ("float32", "int8", "uint8"):
-        wrong.append(Blocker("io", f"is {options.io!r}", "It can be float32, int8 or uint8"))
+    if options.io not in ("float32", "int8", "uint8", "int16"):
+        wrong.append(Blocker("io", f"is {options.io!r}", "It can be float32, int8, uint8 or int16"))
     if options.quantize in (*WEIGHT_TYPES, "float32") and options.io != "float32":
         found = f"is {options.io!r} for a {options.quantize} model"
         wrong.append(Blocker("io", found, "Integer inputs need quantize='int8'"))
     if options.fold_input is not None and options.quantize != "int8":
         wrong.append(Blocker("fold_input", f"is given for {options.quantize}", "Integer inputs need quantize='int8'"))
-    if options.quantize == "int16x8" and options.io != "float32":
-        wrong.append(Blocker("io", f"is {options.io!r} for an int16x8 model", "Its inputs and outputs are float32"))
+    if options.quantize == "int16x8" and options.io not in ("float32", "int16"):
+        wrong.append(Blocker("io", f"is {options.io!r} for an int16x8 model", "It can be float32 or int16"))
+    if options.quantize == "int8" and options.io == "int16":
+        wrong.append(Blocker("io", "is 'int16' for an int8 model", "It belongs to quantize='int16x8'"))
     if options.quantize != "int8" and options.keep_int16:
         wrong.append(Blocker("keep_int16", f"is given for {options.quantize}", "It belongs to quantize='int8'"))
     if options.effort not in EFFORTS:

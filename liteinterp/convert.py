@@ -34,7 +34,7 @@ def convert(
     *,
     quantize: Literal["int8", "int16x8", "dynamic", "int8-weights", "int4-weights", "float16", "float32"] = "int8",
     calib: Any = None,
-    io: Literal["float32", "int8", "uint8"] = "float32",
+    io: Literal["float32", "int8", "uint8", "int16"] = "float32",
     effort: int = 1,
     adaround: bool = False,
     keep_float: Sequence[str] = (),

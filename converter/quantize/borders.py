@@ -1,7 +1,7 @@
 """Element types of the graph's inputs and outputs.
 
-float32: as `apply` leaves them. int8: the QUANTIZE behind a float32 input and the DEQUANTIZE before an output go, and
-the int8 value takes over the name. uint8: the same bytes with zero point + 128, converted by a QUANTIZE.
+float32: as `apply` leaves them. int8, int16: the QUANTIZE behind a float32 input and the DEQUANTIZE before an output
+go, and the value of that type takes over the name. uint8: the same bytes with zero point + 128, converted by QUANTIZE.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def _replace_input(graph: Graph, i: int, io: IoType) -> bool:
         return False
     (reader,) = readers
     inner = reader.output
-    if inner.dtype is not DType.INT8:
+    if inner.dtype is not _inner_type(io):
         return False
-    if io == "int8":
+    if io != "uint8":
         graph.remove([reader])
         inner.name = value.name
         graph.inputs[i] = inner
@@ -53,10 +53,10 @@ def _replace_output(graph: Graph, i: int, io: IoType) -> bool:
     if producer is None or producer.op != "DEQUANTIZE" or any(value in node.inputs for node in graph.nodes):
         return False
     inner = producer.input(0)
-    if inner.dtype is not DType.INT8:
+    if inner.dtype is not _inner_type(io):
         return False
-    # An int8 value that is an input or an output already keeps that name; here it is copied by a QUANTIZE.
-    if io == "int8" and inner not in graph.outputs and inner not in graph.inputs and graph.outputs.count(value) == 1:
+    # A value that is an input or an output already keeps that name; here it is copied by a QUANTIZE.
+    if io != "uint8" and inner not in graph.outputs and inner not in graph.inputs and graph.outputs.count(value) == 1:
         graph.remove([producer])
         inner.name = value.name
         graph.outputs[i] = inner
@@ -67,6 +67,11 @@ def _replace_output(graph: Graph, i: int, io: IoType) -> bool:
     graph.nodes[position] = Node("QUANTIZE", [inner], [made], {}, producer.name)
     graph.outputs = [made if output is value else output for output in graph.outputs]
     return True
+
+
+def _inner_type(io: IoType) -> DType:
+    """What a border of type `io` is made from."""
+    return DType.INT16 if io == "int16" else DType.INT8
 
 
 def _as_uint8(quantization: Quantization | None) -> Quantization:

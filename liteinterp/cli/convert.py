@@ -51,7 +51,10 @@ def add(verbs: Any, common: argparse.ArgumentParser) -> None:
         help="try AdaRound beside second-order rounding, at any effort; int4-weights does at effort 2 by itself",
     )
     parser.add_argument(
-        "--io", choices=("float32", "int8", "uint8"), default="float32", help="type of inputs and outputs (float32)"
+        "--io",
+        choices=("float32", "int8", "uint8", "int16"),
+        default="float32",
+        help="type of inputs and outputs (float32); int16 with --quantize int16x8",
     )
     parser.add_argument(
         "--keep-float",

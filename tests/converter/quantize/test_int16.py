@@ -67,3 +67,17 @@ def test_operators_by_name_compute_in_int16() -> None:
     ]
     assert len(changed) == 1 and any(one.quantized.output.dtype is DType.INT8 for one in made.layers)
     np.testing.assert_allclose(answers(made.graph), litert_answers(made.graph), rtol=0, atol=1e-6)
+
+
+def test_borders_in_int16_carry_the_codes_of_the_same_graph() -> None:
+    graph = small_cnn()
+    made = quantized_of(graph, Options(quantize="int16x8", io="int16", effort=0)).graph
+    verify(made)
+    assert [value.dtype for value in (*made.inputs, *made.outputs)] == [DType.INT16, DType.INT16]
+    wide, (sample, *_) = quantized_of(graph, Options(quantize="int16x8", effort=0)).graph, samples_of(graph, 1, seed=9)
+    scale, out_scale = (value.quantization.scale for value in (made.inputs[0], made.outputs[0]) if value.quantization)
+    codes = np.clip(np.rint(next(iter(sample.values())) / np.float32(scale)), -32768, 32767).astype(np.int16)
+    got = evaluate(CExecutor(), made, {made.inputs[0].name: codes})[0]
+    np.testing.assert_allclose(
+        got * np.float32(out_scale), evaluate(CExecutor(), wide, sample)[0], rtol=0, atol=out_scale
+    )
