@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* FULLY_CONNECTED: input [..., K] seen as rows of K, filter [N, K], output [rows, N] or [..., N]. */
+#include "li_layers.h"
 #include "li_wide.h"
 
 typedef struct li_dense_state {       /* with int8 weights one float multiplier per output channel follows */
@@ -202,10 +203,7 @@ li_status li_fully_connected_run(li_net *net, const li_node *node)
     hybrid = li_weights_are_hybrid(net, node);
     if (li_weights_are_taken_f32(net, node)) {
         const li_layer_f32 layer = li_dense_layer(net, s);
-        const li_layer_kernels_f32 *kernels = li_kernels_of(net)->conv_f32;
-        void *scratch;
-        const void *weights = li_weights_packed_f32(net, node, kernels, &layer, &scratch);
-        kernels->run(kernels->loops, out, x, bias, weights, scratch, &layer, 0, 1);
+        li_run_layer_f32(net, node, &layer, 1);
         return LI_OK;
     }
     for (row = 0; row < (size_t)s->rows; ++row) {

@@ -53,17 +53,23 @@ static const li_layer_kernels *li_depthwise_layer(const li_kernels *kernels, con
     return plain ? kernels->conv_s8 : s->multiplier == 1 ? kernels->depthwise_s8 : NULL;
 }
 
+/* Packed weights and scratch of the kernels that will run. */
+LI_NOT_INLINE static void li_depthwise_plan_kernels(li_net *net, li_node *node, const li_depthwise_state *s)
+{
+    li_conv_shape shape;
+    if (li_weights_are_hybrid(net, node)) node->scratch_bytes = li_hybrid_bytes(li_node_input(net, node, 0));
+    li_weights_plan_layer(net, node, li_depthwise_layer(li_kernels_of(net), s, &shape), &shape);
+}
+
 li_status li_depthwise_conv_2d_plan(li_net *net, li_node *node)
 {
     li_depthwise_state s;
-    li_conv_shape shape;
     int64_t dims[4];
 
     LI_TRY(li_depthwise_decode(net, node, &s));
     LI_TRY(li_weights_state(net, node, sizeof s, (uint32_t)s.out_c));
     LI_TRY(li_weights_check(net, node, 3, (uint32_t)s.out_c, (uint64_t)s.window.filter_h * (uint64_t)s.window.filter_w));
-    if (li_weights_are_hybrid(net, node)) node->scratch_bytes = li_hybrid_bytes(li_node_input(net, node, 0));
-    li_weights_plan_layer(net, node, li_depthwise_layer(li_kernels_of(net), &s, &shape), &shape);
+    li_depthwise_plan_kernels(net, node, &s);
     dims[0] = s.window.batches;
     dims[1] = s.window.out_h;
     dims[2] = s.window.out_w;

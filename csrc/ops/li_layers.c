@@ -77,12 +77,24 @@ void li_run_layer_s8(const li_net *net, const li_node *node, const li_layer_kern
     li_layer_images(&job, images, in_bytes, out_bytes, li_layer_work(out_bytes, s->filter_h, s->filter_w, channels));
 }
 
+/* The packed weights, and in *scratch what the kernel works in: both are there where the run has to pack. */
+static const void *li_layer_packed_f32(const li_net *net, const li_node *node, const li_layer_f32 *layer, void **scratch)
+{
+    const li_layer_kernels_f32 *kernels = li_kernels_of(net)->conv_f32;
+    char *const own = li_scratch(net);
+    *scratch = own;
+    if (node->packed_bytes != 0) return li_node_packed(net, node);
+    kernels->pack(kernels->loops, own, layer, li_tensor_data(li_node_input(net, node, 1)));
+    *scratch = own + kernels->packed_bytes(kernels->loops, layer);
+    return own;
+}
+
 void li_run_layer_f32(const li_net *net, const li_node *node, const li_layer_f32 *s, int32_t images)
 {
     const size_t in_floats = (size_t)s->in_h * (size_t)s->in_w * (size_t)s->in_c;
     const size_t out_floats = (size_t)s->out_h * (size_t)s->out_w * (size_t)s->out_c;
     void *scratch;
-    const void *packed = li_weights_packed_f32(net, node, li_kernels_of(net)->conv_f32, s, &scratch);
+    const void *packed = li_layer_packed_f32(net, node, s, &scratch);
     li_layer_job job = { net, node, NULL, li_kernels_of(net)->conv_f32, NULL, NULL, s, packed, NULL, scratch, NULL, s->out_h, 1 };
     li_layer_images(&job, images, in_floats * sizeof(float), out_floats * sizeof(float),
                     li_layer_work(out_floats, s->filter_h, s->filter_w, s->in_c / s->groups));

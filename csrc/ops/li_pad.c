@@ -34,11 +34,11 @@ li_status li_pad_plan(li_net *net, li_node *node)
 {
     const li_tensor *input = li_node_input(net, node, 0);
     li_tensor *output = li_node_output(net, node, 0);
-    int64_t before[LI_MAX_RANK] = { 0 }, after[LI_MAX_RANK] = { 0 }, dims[LI_MAX_RANK];
+    int64_t dims[LI_MAX_RANK] = { 0 }, after[LI_MAX_RANK] = { 0 };
     uint32_t d;
 
-    LI_TRY(li_pad_decode(net, node, before, after));
-    for (d = 0; d < input->rank; ++d) dims[d] = before[d] + input->dims[d] + after[d];
+    LI_TRY(li_pad_decode(net, node, dims, after));
+    for (d = 0; d < input->rank; ++d) dims[d] += input->dims[d] + after[d];
     LI_TRY(li_set_shape(net, node, output, input->rank, dims));
     LI_TRY(li_need_moved(net, node, input, output));
     node->state_bytes = sizeof(li_pad_state);

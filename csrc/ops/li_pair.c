@@ -119,25 +119,28 @@ void li_pair_run_to(li_net *net, const li_node *node, size_t element, size_t out
     } while (li_pair_next(s, index, &at_a, &at_b));
 }
 
+/* Apart, so that its frame does not lie below the other walk's. */
+LI_NOT_INLINE static void li_pair_run_kernel(li_net *net, const li_node *node, int32_t operation)
+{
+    const li_pair_state *s = li_node_state_const(net, node);
+    const float *a = li_tensor_data(li_node_input(net, node, 0)), *b = li_tensor_data(li_node_input(net, node, 1));
+    float *out = li_tensor_data(li_node_output(net, node, 0));
+    const size_t n = (size_t)s->dims[s->rank - 1], step_a = (size_t)s->step_a[s->rank - 1], step_b = (size_t)s->step_b[s->rank - 1];
+    int32_t index[LI_MAX_RANK] = { 0 };
+    size_t at_a = 0, at_b = 0;
+
+    do {
+        li_kernels_of(net)->pair_f32(operation, out, a + at_a, step_a, b + at_b, step_b, s->low_f32, s->high_f32, n);
+        out += n;
+    } while (li_pair_next(s, index, &at_a, &at_b));
+}
+
 void li_pair_run_f32(li_net *net, const li_node *node, int32_t operation, li_pair_line line)
 {
     const li_pair_state *s = li_node_state_const(net, node);
-    const li_kernels *kernels = li_kernels_of(net);
-    const float *a = li_tensor_data(li_node_input(net, node, 0)), *b = li_tensor_data(li_node_input(net, node, 1));
-    float *out = li_tensor_data(li_node_output(net, node, 0));
-    int32_t index[LI_MAX_RANK] = { 0 };
-    size_t at_a = 0, at_b = 0, n, step_a, step_b;
-
     if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return;      /* then there is no walk either */
-    n = (size_t)s->dims[s->rank - 1];
-    step_a = (size_t)s->step_a[s->rank - 1];
-    step_b = (size_t)s->step_b[s->rank - 1];
-    if (kernels->pair_f32 == NULL || step_a > 1 || step_b > 1) {
+    if (li_kernels_of(net)->pair_f32 == NULL || s->step_a[s->rank - 1] > 1 || s->step_b[s->rank - 1] > 1)
         li_pair_run(net, node, sizeof(float), line);
-        return;
-    }
-    do {
-        kernels->pair_f32(operation, out, a + at_a, step_a, b + at_b, step_b, s->low_f32, s->high_f32, n);
-        out += n;
-    } while (li_pair_next(s, index, &at_a, &at_b));
+    else
+        li_pair_run_kernel(net, node, operation);
 }

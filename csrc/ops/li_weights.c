@@ -171,17 +171,6 @@ void li_weights_plan_f32(li_net *net, li_node *node, const li_layer_kernels_f32 
     node->loop = node->scratch_bytes != 0 ? (uint8_t)kernels->loop : LI_LOOP_NONE;
 }
 
-const void *li_weights_packed_f32(const li_net *net, const li_node *node, const li_layer_kernels_f32 *kernels,
-                                  const li_layer_f32 *layer, void **scratch)
-{
-    char *const own = li_scratch(net);
-    *scratch = own;
-    if (node->packed_bytes != 0) return li_node_packed(net, node);
-    kernels->pack(kernels->loops, own, layer, li_tensor_data(li_node_input(net, node, 1)));
-    *scratch = own + kernels->packed_bytes(kernels->loops, layer);
-    return own;
-}
-
 void li_epilogue_prepare(li_net *net, const li_node *node, int32_t activation, uint32_t channels, li_epilogue *e,
                          float *multipliers)
 {

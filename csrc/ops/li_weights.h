@@ -71,16 +71,14 @@ void li_weights_pack_layer(const li_net *net, const li_node *node, const li_laye
                            const float *multipliers, int32_t in_zero);
 void li_weights_pack_f32(const li_net *net, const li_node *node, const li_layer_f32 *layer);
 
-/* Plans the packing of float layers. Weights that the run computes are packed in scratch, by every run: li_weights_packed_f32 gives
-   them, and in *scratch what the kernel works in, where li_weights_are_taken_f32. */
+/* Plans the packing of float layers; li_run_layer_f32 runs them where li_weights_are_taken_f32. Weights that the run computes are
+   packed in scratch, by every run. */
 void li_weights_plan_f32(li_net *net, li_node *node, const li_layer_kernels_f32 *kernels, const li_layer_f32 *layer);
 static inline int li_weights_are_taken_f32(const li_net *net, const li_node *node)
 {
     return LI_PACKS && li_kernels_of(net)->conv_f32 != NULL && node->scratch_bytes != 0 && !li_weights_are_hybrid(net, node)
         && li_node_input(net, node, 0)->type == LI_FLOAT32;
 }
-const void *li_weights_packed_f32(const li_net *net, const li_node *node, const li_layer_kernels_f32 *kernels,
-                                  const li_layer_f32 *layer, void **scratch);
 
 /* What happens to a sum of products before it is stored: in int8 requantization, in float32 the limits alone. Under hybrid
    arithmetic the input's zero point and scale are those of the row at hand. */

@@ -45,10 +45,12 @@ static uint32_t li_vtable(const uint8_t *file, uint32_t table)
     return table - li_load_u32(file + table);    /* a signed distance: unsigned wrap gets it right */
 }
 
+#if LI_PACKS
 uint32_t li_table_bytes(const uint8_t *file, uint32_t table)
 {
     return table == 0 ? 0 : li_load_u16(file + li_vtable(file, table) + 2);
 }
+#endif
 
 uint32_t li_table_field(const uint8_t *file, uint32_t table, uint32_t slot)
 {

@@ -90,7 +90,7 @@ def public_functions() -> list[str]:
 def struct_members() -> dict[str, set[str]]:
     """The functions that members of structs are set to, by the member's name."""
     members: dict[str, set[str]] = {}
-    for source in sources():
+    for source in [*sources(), *CSRC.rglob("*.h")]:
         for member, function in MEMBER_VALUE.findall(source.read_text()):
             members.setdefault(member, set()).add(function)
     return members

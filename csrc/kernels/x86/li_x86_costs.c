@@ -7,7 +7,7 @@
 #include "li_x86_conv.h"
 #include "li_x86_costs.h"
 
-#if LI_X86 && !defined(LI_WITHOUT_AVX2)
+#if LI_X86_KERNELS && !defined(LI_WITHOUT_AVX2)
 
 #include "../../src/li_size.h"
 #include "li_x86_winograd.h"

@@ -2,7 +2,7 @@
 /* Packing, blocks of tiles and panels of Winograd convolutions: plain C around the loops of a set. See li_x86_winograd.h. */
 #include "li_x86_winograd.h"
 
-#if LI_X86 && !defined(LI_WITHOUT_AVX2)
+#if LI_X86_KERNELS && !defined(LI_WITHOUT_AVX2)
 
 #include "../../src/li_size.h"
 

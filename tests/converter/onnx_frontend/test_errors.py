@@ -84,11 +84,11 @@ def test_forms_that_we_cannot_express(model: onnx.ModelProto, texts: list[str]) 
 
 
 def test_other_arithmetic_than_float32() -> None:
-    model = one_node("Add", {"a": (2, 3), "b": (2, 3)})
+    model = one_node("PRelu", {"a": (2, 3), "b": (2, 3)})
     for value in model.graph.input:
         value.type.tensor_type.elem_type = TensorProto.INT64
     model.graph.output[0].type.tensor_type.elem_type = TensorProto.INT64
-    refused(model, UnsupportedError, "Add 'node'", "int64", "float32")
+    refused(model, UnsupportedError, "PRelu 'node'", "int64", "float32")
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.elem_type = TensorProto.DOUBLE
     refused(model, UnsupportedError, "float64", "Export the model in float32")
