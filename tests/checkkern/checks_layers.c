@@ -37,6 +37,16 @@ static li_conv_shape draw_shape(size_t channels, size_t most_out)
     return s;
 }
 
+/* An image of rows of one pixel, or of one row, of any length, padded or not. */
+static void draw_signal(li_conv_shape *s)
+{
+    const int32_t filter = up_to(17), pad = (int32_t)below((size_t)filter), length = filter + (int32_t)below(60), stride = up_to(4);
+    const int32_t out = (length + pad + (int32_t)below((size_t)pad + 1) - filter) / stride + 1;
+    const li_conv_shape down = { length, 1, s->in_c, out, 1, s->in_c, filter, 1, stride, up_to(3), 1, pad, 0, 0 };
+    const li_conv_shape along = { 1, length, s->in_c, 1, out, s->in_c, 1, filter, up_to(3), stride, 1, 0, pad, 0 };
+    *s = below(2) != 0 ? down : along;
+}
+
 static layer make_layer(const shape *s, li_conv_shape shape, size_t taps)
 {
     const size_t out_c = (size_t)shape.out_c;
@@ -176,6 +186,9 @@ void check_winograd_s8(const li_kernels *k, shape s)
 void check_depthwise_s8(const li_kernels *k, shape s)
 {
     li_conv_shape d = draw_shape(s.n == 0 ? 1 : s.n, 1);
+    if (below(3) == 0) {
+        draw_signal(&d);
+    }
     d.out_c = d.in_c;
     const layer l = make_layer(&s, d, (size_t)d.filter_h * (size_t)d.filter_w);
     const result r = make_result(l.out_bytes, s.at, 1);

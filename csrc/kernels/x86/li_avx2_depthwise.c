@@ -35,10 +35,28 @@ LI_AVX2 static void li_avx2_depthwise_spread(const li_depthwise_walk *w, const l
     li_avx2_depthwise_blank(r, r->before + r->inside, w->padded_w);
 }
 
+LI_AVX2 static void li_avx2_depthwise_slide(const li_depthwise_samples_of *s)
+{
+    const __m128i outside = _mm_set1_epi8((char)s->zero);
+    int16_t *to = s->to;
+    __m128i p = outside;
+    int64_t t;
+    for (t = s->from; t < s->end + 1; ++t) {
+        const __m128i q = t >= 0 && t < s->length ? li_avx2_load_some(s->x + (size_t)t * s->step, s->channels) : outside;
+        if (t != s->from) {
+            _mm256_storeu_si256((__m256i *)to, _mm256_cvtepi8_epi16(_mm_unpacklo_epi8(p, q)));
+            _mm256_storeu_si256((__m256i *)(to + s->next), _mm256_cvtepi8_epi16(_mm_unpackhi_epi8(p, q)));
+            to += 16;
+        }
+        p = q;
+    }
+}
+
 LI_S8_ROWS(li_avx2_depthwise_rows, LI_AVX2, LI_YMM, LI_AVX2_PAIRS)
 
 static const li_depthwise_tiles li_avx2_depthwise_tiles = {
-    .lanes = 8, .tall = 2, .shift = 0, .spread = li_avx2_depthwise_spread, .rows = li_avx2_depthwise_rows,
+    .lanes = 8, .tall = 2, .shift = 0, .spread = li_avx2_depthwise_spread,
+    .slide = li_avx2_depthwise_slide, .rows = li_avx2_depthwise_rows,
 };
 
 const li_layer_kernels li_avx2_depthwise_s8 = {

@@ -60,6 +60,31 @@ LI_VNNI static void li_vnni_depthwise_spread(const li_depthwise_walk *w, const l
     li_vnni_depthwise_blank(to, r->zero, r->before + r->inside, w->padded_w);
 }
 
+/* A sample and three more: what was one byte further, and the last of them above it, xor 128. */
+LI_VNNI static inline __m512i li_vnni_slide(__m512i four, __m128i last)
+{
+    const __m512i flip = _mm512_set1_epi32(INT32_MIN), above = _mm512_slli_epi32(_mm512_cvtepu8_epi32(last), 24);
+    return _mm512_ternarylogic_epi32(_mm512_srli_epi32(four, 8), above, flip, 0x96);     /* the exclusive or of all three */
+}
+
+LI_VNNI static void li_vnni_depthwise_slide(const li_depthwise_samples_of *s)
+{
+    const __mmask16 mask = li_vnni_mask(s->channels, 0);
+    const __m128i outside = _mm_set1_epi8((char)s->zero);
+    const int64_t end = s->end + 3, inside = end < s->length ? end : s->length;
+    uint8_t *to = (uint8_t *)s->to;
+    __m512i four = _mm512_setzero_si512();
+    int64_t t = s->from;
+    for (; t < s->from + 3; ++t)
+        four = li_vnni_slide(four, t >= 0 && t < s->length ? li_vnni_load16(s->x + (size_t)t * s->step, mask) : outside);
+    for (; t < 0 && t < end; ++t, to += LI_VNNI_PIXEL) _mm512_storeu_si512(to, four = li_vnni_slide(four, outside));
+    for (; mask == 0xffff && t < inside; ++t, to += LI_VNNI_PIXEL)
+        _mm512_storeu_si512(to, four = li_vnni_slide(four, _mm_loadu_si128((const __m128i *)(const void *)(s->x + (size_t)t * s->step))));
+    for (; t < inside; ++t, to += LI_VNNI_PIXEL)
+        _mm512_storeu_si512(to, four = li_vnni_slide(four, _mm_maskz_loadu_epi8(mask, s->x + (size_t)t * s->step)));
+    for (; t < end; ++t, to += LI_VNNI_PIXEL) _mm512_storeu_si512(to, four = li_vnni_slide(four, outside));
+}
+
 /* Pixel i of both output rows: on the same activations, or on those of each. */
 #define LI_VNNI_SHARED(i)                                                                                              \
     v = _mm512_loadu_si512(a + i * step);                                                                              \
@@ -108,7 +133,8 @@ LI_VNNI static void li_vnni_depthwise_rows(const li_depthwise_walk *w, const li_
 }
 
 static const li_depthwise_tiles li_vnni_depthwise_tiles = {
-    .lanes = 16, .tall = 4, .shift = 128, .spread = li_vnni_depthwise_spread, .rows = li_vnni_depthwise_rows,
+    .lanes = 16, .tall = 4, .shift = 128, .spread = li_vnni_depthwise_spread,
+    .slide = li_vnni_depthwise_slide, .rows = li_vnni_depthwise_rows,
 };
 
 const li_layer_kernels li_vnni_depthwise_s8 = {

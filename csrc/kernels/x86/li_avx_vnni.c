@@ -96,10 +96,29 @@ LI_AVX2 static void li_avx_vnni_depthwise_spread(const li_depthwise_walk *w, con
     li_avx_vnni_depthwise_blank(r, r->before + r->inside, w->padded_w);
 }
 
+/* A sample and three more: what was one byte further, and the last of them above it. */
+LI_AVX2 static void li_avx_vnni_depthwise_slide(const li_depthwise_samples_of *s)
+{
+    const __m128i outside = _mm_set1_epi8((char)(s->zero ^ -128)), flip = _mm_set1_epi8(-128);
+    int16_t *to = s->to;
+    __m256i low = _mm256_setzero_si256(), high = low;
+    int64_t t;
+    for (t = s->from; t < s->end + 3; ++t) {
+        const __m128i last = t >= 0 && t < s->length ? _mm_xor_si128(li_avx2_load_some(s->x + (size_t)t * s->step, s->channels), flip) : outside;
+        low = _mm256_or_si256(_mm256_srli_epi32(low, 8), _mm256_slli_epi32(_mm256_cvtepu8_epi32(last), 24));
+        high = _mm256_or_si256(_mm256_srli_epi32(high, 8), _mm256_slli_epi32(_mm256_cvtepu8_epi32(_mm_unpackhi_epi64(last, last)), 24));
+        if (t < s->from + 3) continue;
+        _mm256_storeu_si256((__m256i *)(void *)to, low);
+        _mm256_storeu_si256((__m256i *)(void *)(to + s->next), high);
+        to += LI_AVX_VNNI_PIXEL;
+    }
+}
+
 LI_S8_ROWS(li_avx_vnni_depthwise_rows, LI_AVX_VNNI, LI_YMM, LI_AVX_VNNI_FOURS)
 
 static const li_depthwise_tiles li_avx_vnni_depthwise_tiles = {
-    .lanes = 8, .tall = 4, .shift = 128, .spread = li_avx_vnni_depthwise_spread, .rows = li_avx_vnni_depthwise_rows,
+    .lanes = 8, .tall = 4, .shift = 128, .spread = li_avx_vnni_depthwise_spread,
+    .slide = li_avx_vnni_depthwise_slide, .rows = li_avx_vnni_depthwise_rows,
 };
 
 const li_layer_kernels li_avx_vnni_depthwise_s8 = {

@@ -40,28 +40,71 @@ static uint64_t li_depthwise_band_groups(const li_depthwise_walk *w, uint64_t ro
     return w->paired ? (rows + 1) / 2 - 1 + own : (rows - 1) * (w->stride_h / 2) + own;
 }
 
+/* The layer as an image, or with its axes exchanged. */
+static li_depthwise_walk li_depthwise_axes(const li_conv_shape *s, int exchanged)
+{
+    const size_t c = (size_t)s->in_c;
+    const li_depthwise_walk image = { (size_t)s->in_h, (size_t)s->in_w, (size_t)s->out_h, (size_t)s->out_w,
+        (size_t)s->filter_h, (size_t)s->filter_w, (size_t)s->stride_h, (size_t)s->stride_w, s->pad_top, s->pad_left,
+        (size_t)s->in_w * c, c, (size_t)s->out_w * c, c, 0, s->stride_h == 1, 0, 0, 0, 0, 0 };
+    const li_depthwise_walk turned = { (size_t)s->in_w, (size_t)s->in_h, (size_t)s->out_w, (size_t)s->out_h,
+        (size_t)s->filter_w, (size_t)s->filter_h, (size_t)s->stride_w, (size_t)s->stride_h, s->pad_left, s->pad_top,
+        c, (size_t)s->in_w * c, c, (size_t)s->out_w * c, 1, s->stride_w == 1, 0, 0, 0, 0, 0 };
+    return exchanged ? turned : image;
+}
+
+static int li_depthwise_is_signal(const li_depthwise_tiles *tiles, const li_depthwise_walk *w)
+{
+    return tiles->slide != NULL && w->in_w == 1 && w->filter_w == 1 && w->out_w == 1 && w->pad_left == 0;
+}
+
+/* Which axis is walked as rows: a signal's own one, or that which costs less. */
+static li_depthwise_walk li_depthwise_orient(const li_depthwise_tiles *tiles, const li_conv_shape *s)
+{
+    const li_depthwise_walk image = li_depthwise_axes(s, 0), turned = li_depthwise_axes(s, 1);
+    if (li_depthwise_is_signal(tiles, &image)) return image;
+    if (li_depthwise_is_signal(tiles, &turned)) return turned;
+    return !li_depthwise_takes(s->stride_h)
+                   || (li_depthwise_takes(s->stride_w)
+                       && li_depthwise_cost(tiles, s->out_w, s->filter_w, s->stride_w, s->out_h, s->filter_h)
+                        < li_depthwise_cost(tiles, s->out_h, s->filter_h, s->stride_h, s->out_w, s->filter_w))
+               ? turned : image;
+}
+
+/* Samples that `outputs` of a signal take, and what lies behind them since a tile may begin at the last one. */
+static uint64_t li_depthwise_samples(const li_depthwise_walk *w, uint64_t outputs)
+{
+    return li_size_add(li_size_mul(outputs - 1, w->stride_h), (w->groups - 1) * w->padded_w + 1);
+}
+static uint64_t li_depthwise_samples_room(const li_depthwise_walk *w, uint64_t outputs)
+{
+    return li_depthwise_samples(w, outputs + 3);
+}
+
+/* A signal: spread samples lie side by side, and one group's are as far from the next one's as it is tall. */
+static int li_depthwise_signal_bands(const li_depthwise_tiles *tiles, li_depthwise_walk *w)
+{
+    uint64_t band = 8;
+    w->signal = 1;
+    w->paired = 0;
+    w->groups = (w->filter_h + tiles->tall - 1) / tiles->tall;
+    w->apart = 1;
+    w->padded_w = tiles->tall;
+    if (w->groups > LI_DEPTHWISE_LIMIT / 64 || w->stride_h > LI_DEPTHWISE_LIMIT / 64) return 0;
+    while (band < w->out_h && li_depthwise_samples_room(w, band + 8) * 64 <= LI_DEPTHWISE_BAND_BYTES) band += 8;
+    w->band = (size_t)band;
+    return li_size_mul(li_depthwise_samples_room(w, band), 64) <= LI_DEPTHWISE_LIMIT;
+}
+
 /* False when the layer is not taken. */
 static int li_depthwise_walk_of(const li_depthwise_tiles *tiles, const li_conv_shape *s, li_depthwise_walk *w)
 {
     const size_t c = (size_t)s->in_c;
     uint64_t padded, row, band;
     if (s->dilation_h != 1 || s->out_h < 1 || s->out_w < 1 || s->in_c != s->out_c) return 0;
-    w->exchanged = !li_depthwise_takes(s->stride_h)
-                || (li_depthwise_takes(s->stride_w)
-                    && li_depthwise_cost(tiles, s->out_w, s->filter_w, s->stride_w, s->out_h, s->filter_h)
-                     < li_depthwise_cost(tiles, s->out_h, s->filter_h, s->stride_h, s->out_w, s->filter_w));
-    if (w->exchanged) {
-        const li_depthwise_walk found = { (size_t)s->in_w, (size_t)s->in_h, (size_t)s->out_w, (size_t)s->out_h,
-            (size_t)s->filter_w, (size_t)s->filter_h, (size_t)s->stride_w, (size_t)s->stride_h, s->pad_left, s->pad_top,
-            c, (size_t)s->in_w * c, c, (size_t)s->out_w * c, 1, s->stride_w == 1, 0, 0, 0, 0 };
-        if (!li_depthwise_takes(s->stride_w)) return 0;
-        *w = found;
-    } else {
-        const li_depthwise_walk found = { (size_t)s->in_h, (size_t)s->in_w, (size_t)s->out_h, (size_t)s->out_w,
-            (size_t)s->filter_h, (size_t)s->filter_w, (size_t)s->stride_h, (size_t)s->stride_w, s->pad_top, s->pad_left,
-            (size_t)s->in_w * c, c, (size_t)s->out_w * c, c, 0, s->stride_h == 1, 0, 0, 0, 0 };
-        *w = found;
-    }
+    *w = li_depthwise_orient(tiles, s);
+    if (li_depthwise_is_signal(tiles, w)) return li_depthwise_signal_bands(tiles, w) && li_size_mul(w->groups, 64 * (uint64_t)((c + 7) / 8)) <= LI_DEPTHWISE_LIMIT;
+    if (!li_depthwise_takes((int32_t)w->stride_h)) return 0;
     w->groups = (w->filter_h + (w->paired ? 1 : 0) + tiles->tall - 1) / tiles->tall;
     w->apart = tiles->tall / 2;
     padded = li_size_add(li_size_mul((uint64_t)w->out_w + 2, w->stride_w), w->filter_w);
@@ -93,7 +136,7 @@ size_t li_x86_depthwise_scratch_bytes(const void *loops, const li_conv_shape *s)
     const li_depthwise_tiles *tiles = loops;
     li_depthwise_walk w;
     if (!li_depthwise_walk_of(tiles, s, &w)) return 0;
-    return 64 + (size_t)li_depthwise_band_groups(&w, w.band) * w.padded_w * 64;       /* 64: to align */
+    return 64 + (size_t)(w.signal ? li_depthwise_samples_room(&w, w.band) : li_depthwise_band_groups(&w, w.band) * w.padded_w) * 64;   /* 64: to align */
 }
 
 void li_x86_depthwise_pack(const void *loops, void *packed, const li_conv_shape *s, const int8_t *weights,
@@ -172,6 +215,45 @@ static void li_depthwise_band(const li_depthwise_tiles *tiles, const li_depthwis
     }
 }
 
+/* Outputs [y, end) of a signal: two halves of it are what two rows of an image are. */
+static void li_depthwise_run_signal(const li_depthwise_tiles *tiles, const li_depthwise_walk *w, int16_t *spread, int8_t *out,
+                                    const int8_t *x, const char *packed, const li_rescale_s8 *rescale, size_t channels, size_t y, size_t end)
+{
+    const size_t lanes = tiles->lanes, pixel = lanes * 2, block = li_depthwise_block_bytes(tiles, w);
+    li_depthwise_walk halves = *w;
+    size_t c, n, done;
+    halves.stride_w = w->stride_h;
+    halves.out_pixel = w->out_row;
+    for (; y < end; y += n) {
+        li_depthwise_samples_of of = { 0 };
+        li_depthwise_rows two = { 0 };
+        n = end - y < w->band ? end - y : w->band;
+        of.to = spread;
+        of.next = (size_t)li_depthwise_samples_room(w, n) * pixel;
+        of.step = w->in_row;
+        of.from = (int64_t)(y * w->stride_h) - w->pad_top;
+        of.end = of.from + (int64_t)li_depthwise_samples(w, n);
+        of.length = (int64_t)w->in_h;
+        of.zero = rescale->in_zero;
+        two.end = (n + 1) / 2;
+        two.both = n > 1;
+        halves.out_row = (n - two.end) * w->out_row;
+        for (c = 0; c < channels; c += 16) {
+            of.x = x + c;
+            of.channels = channels - c >= 16 ? 16 : channels - c;
+            tiles->slide(&of);
+            for (done = 0; done < of.channels; done += lanes) {
+                two.a = spread + done / lanes * of.next;
+                two.b = two.a + (n - two.end) * w->stride_h * pixel;
+                two.block = packed + (c + done) / lanes * block;
+                two.out = out + y * w->out_row + c + done;
+                two.channels = of.channels - done < lanes ? of.channels - done : lanes;
+                tiles->rows(&halves, &two, rescale);
+            }
+        }
+    }
+}
+
 void li_x86_depthwise_run(const void *loops, int8_t *out, const int8_t *x, const int8_t *weights, const void *packed, void *scratch,
                           const li_conv_shape *s, const li_rescale_s8 *rescale, int32_t first, int32_t rows)
 {
@@ -186,6 +268,10 @@ void li_x86_depthwise_run(const void *loops, int8_t *out, const int8_t *x, const
     y_end = w.exchanged ? w.out_h : (size_t)first + (size_t)rows;
     x_first = w.exchanged ? (size_t)first : 0;
     x_end = w.exchanged ? (size_t)first + (size_t)rows : w.out_w;
+    if (w.signal) {
+        li_depthwise_run_signal(tiles, &w, spread, out, x, packed, rescale, channels, y, y_end);
+        return;
+    }
     for (; y < y_end; y += n) {
         n = y_end - y < w.band ? y_end - y : w.band;
         for (c = 0; c < channels; c += m) {

@@ -9,6 +9,9 @@
  * output rows read the same groups, with weights of their own, 0 where a group reaches past the filter; at even strides
  * they read groups of their own with the same weights. Where
  * the map is narrow the axes are exchanged, so that fewer pixels of a tile are void.
+ *
+ * A signal, an image whose rows are one pixel, has its taps along itself: every sample is spread with those that follow it,
+ * so a step sums as many taps as a group is tall, and two halves of the output are what two rows of an image are.
  */
 #ifndef LI_X86_DEPTHWISE_H
 #define LI_X86_DEPTHWISE_H
@@ -22,6 +25,7 @@ typedef struct li_depthwise_walk {
     int64_t pad_top, pad_left;
     size_t in_row, in_pixel, out_row, out_pixel;     /* bytes */
     int exchanged, paired;       /* paired: stride 1, two weights for two rows on the same groups */
+    int signal;                  /* rows of one pixel: two halves of them are walked as two rows */
     size_t groups, apart;        /* groups of input rows that an output row (or two of them) takes; from one to the next */
     size_t padded_w;             /* spread pixels of a row: a tile may begin at the last output */
     size_t band;                 /* output rows, even */
@@ -53,11 +57,23 @@ typedef struct li_depthwise_group {
     size_t before, inside;       /* pixels of padding in front, pixels of the image */
 } li_depthwise_group;
 
+/* Up to 16 channels of samples [from, end) of a signal of `length`, each beside those that follow it, as many as a group is
+   tall; the zero point outside. */
+typedef struct li_depthwise_samples_of {
+    int16_t *to;
+    size_t next, step;           /* elements from one block to the next one's; from one sample to the next one of x */
+    const int8_t *x;             /* sample 0 */
+    int64_t from, end, length;
+    size_t channels;
+    int32_t zero;
+} li_depthwise_samples_of;
+
 typedef struct li_depthwise_tiles {
     size_t lanes;                /* channels of a block: 8 or 16 */
     size_t tall;                 /* input rows of a group: 2 of int16 or 4 of bytes */
     int32_t shift;               /* added to every element when it is spread */
     void (*spread)(const li_depthwise_walk *w, const li_depthwise_group *group);
+    void (*slide)(const li_depthwise_samples_of *samples);       /* NULL: signals are walked as images */
     void (*rows)(const li_depthwise_walk *w, const li_depthwise_rows *rows, const li_rescale_s8 *rescale);
 } li_depthwise_tiles;
 
