@@ -185,11 +185,25 @@ static void li_x86_spread_rows(const li_x86_tiles *tiles, const li_x86_walk *w, 
     }
 }
 
+/* from, from + step, ...: two at a time, so that a layer of many pixels spends little time here. */
+static void li_x86_fill_line(uint32_t *offsets, uint32_t from, uint32_t step, size_t n)
+{
+    uint64_t two = from | (uint64_t)(from + step) << 32;
+    const uint64_t next = (uint64_t)step << 33 | (uint64_t)step << 1;        /* the lower half does not carry: sums fit 32 bits */
+    size_t i;
+    for (i = 0; i + 2 <= n; i += 2, two += next) li_copy(offsets + i, &two, sizeof two);
+    if (i < n) offsets[i] = (uint32_t)two;
+}
+
 static void li_x86_fill_offsets(const li_x86_walk *w, uint32_t *offsets, size_t rows)
 {
-    size_t y, x, at = 0;
-    for (y = 0; y < rows; ++y)
-        for (x = 0; x < w->out_w; ++x) offsets[at++] = (uint32_t)(y * w->stride_h * w->row + x * w->stride_w * w->in_c);
+    const uint32_t row = (uint32_t)(w->stride_h * w->row), pixel = (uint32_t)(w->stride_w * w->in_c);
+    size_t y, at = 0;
+    if (w->out_w == 1) {
+        li_x86_fill_line(offsets, 0, row, rows);
+        at = rows;
+    }
+    for (y = 0; at < rows * w->out_w; ++y, at += w->out_w) li_x86_fill_line(offsets + at, (uint32_t)y * row, pixel, w->out_w);
     for (; at < LI_X86_TILE; ++at) offsets[at] = offsets[at - 1];
 }
 
