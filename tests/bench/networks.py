@@ -142,7 +142,7 @@ def float_table(results: Sequence[tuple[Network, Benchmark]]) -> str:
         "",
         f"| {' | '.join(head)} |",
         f"|{'---|' * len(head)}",
-        *(float_row(network, found, peak) for network, found in results),
+        *(float_row(network, found) for network, found in results),
     ]
     return "\n".join(lines)
 
