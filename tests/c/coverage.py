@@ -32,7 +32,7 @@ FLAGS = ("-O0", "-g", "--coverage", "-fprofile-update=atomic", "-fPIC")
 STRIDE = 3
 C_TESTS = (
     *("check", "rules", "hostile", "contract", "place", "memory", "broken_fields"),
-    *("lookup", "movement_rules", "spatial", "stacking", "packed"),
+    *("lookup", "loops", "movement_rules", "spatial", "stacking", "packed"),
 )
 TESTS = (
     [f"tests/c/test_{name}.py" for name in C_TESTS],

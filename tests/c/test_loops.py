@@ -28,6 +28,26 @@ def convolution(weights: npt.NDArray[np.int8], side: int, stride: int = 1) -> Mo
     return ModelBytes(maker.ends([x], [y]).bytes())
 
 
+def depthwise(
+    shape: tuple[int, int, int], filters: tuple[int, int], strides: tuple[int, int], same: bool = True
+) -> ModelBytes:
+    """One int8 DEPTHWISE_CONV_2D on [1, height, width, channels], zero point 3."""
+    height, width, channels = shape
+    outputs = [
+        -(-size // stride) if same else (size - taps) // stride + 1
+        for size, taps, stride in zip((height, width), filters, strides, strict=True)
+    ]
+    weights = np.random.default_rng(3).integers(-127, 128, (1, *filters, channels)).astype(np.int8)
+    maker = ModelMaker()
+    x = maker.tensor((1, *shape), INT8, None, 0.05, 3)
+    w = maker.tensor(weights.shape, INT8, weights, 0.01)
+    b = maker.tensor((channels,), INT32, np.arange(channels) - 5, 0.0005)
+    y = maker.tensor((1, *outputs, channels), INT8, None, 0.5, 3)
+    options = tflite.DepthwiseConv2DOptions(padding=int(not same), stride_h=strides[0], stride_w=strides[1])
+    maker.op("DEPTHWISE_CONV_2D", [x, w, b], [y], options, 3)
+    return ModelBytes(maker.ends([x], [y]).bytes())
+
+
 def opened(model: ModelBytes, isa: str, limit: int | None = None) -> Net:
     try:
         return Net(model, Request(isa=isa, packed_limit=limit))
@@ -80,6 +100,33 @@ def test_other_filters_and_strides_stay_direct(isa: str) -> None:
     square = np.zeros((32, 3, 3, 32), np.int8)
     assert opened(convolution(square, 8, stride=2), isa).operator_loop(0) == "direct"
     assert opened(convolution(square[:, :1], 8), isa).operator_loop(0) == "direct"
+
+
+@pytest.mark.parametrize("isa", ["sse41", "avx2", "avxvnni", "avx512vnni"])
+@pytest.mark.parametrize("taps, stride", [(3, 1), (5, 2), (20, 3)])
+@pytest.mark.parametrize("upright", [True, False])
+@pytest.mark.parametrize("length", [21, 3000])
+def test_signals_are_computed_alike_in_either_direction(
+    isa: str, taps: int, stride: int, upright: bool, length: int
+) -> None:
+    """Images one pixel wide or high; the long one takes several bands."""
+    turned = slice(None, None, 1 if upright else -1)
+    model = depthwise((*(length, 1)[turned], 20), (taps, 1)[turned], (stride, 1)[turned], same=length > 21)
+    net, reference = opened(model, isa), Net(model, Request(isa="ref"))
+    x = np.random.default_rng(4).integers(-128, 128, net.view(net.inputs[0]).shape).astype(np.int8)
+    np.testing.assert_array_equal(result(net, x), result(reference, x))
+
+
+@pytest.mark.parametrize("isa", ["sse41", "avx2", "avxvnni", "avx512vnni"])
+@pytest.mark.parametrize("channels", [1, 3, 4, 5])
+@pytest.mark.parametrize("side", [7, 16, 19])
+def test_few_channels_are_computed_alike(isa: str, channels: int, side: int) -> None:
+    """First layers, whose pixels are less than a group of products."""
+    weights = np.random.default_rng(5).integers(-127, 128, (9, 3, 3, channels)).astype(np.int8)
+    model = convolution(weights, side)
+    net, reference = opened(model, isa), Net(model, Request(isa="ref"))
+    x = np.random.default_rng(6).integers(-128, 128, net.view(net.inputs[0]).shape).astype(np.int8)
+    np.testing.assert_array_equal(result(net, x), result(reference, x))
 
 
 def test_a_limit_by_environment_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:

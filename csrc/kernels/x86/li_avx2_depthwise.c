@@ -56,7 +56,7 @@ LI_S8_ROWS(li_avx2_depthwise_rows, LI_AVX2, LI_YMM, LI_AVX2_PAIRS)
 
 static const li_depthwise_tiles li_avx2_depthwise_tiles = {
     .lanes = 8, .tall = 2, .shift = 0, .spread = li_avx2_depthwise_spread,
-    .slide = li_avx2_depthwise_slide, .rows = li_avx2_depthwise_rows,
+    .slide = li_avx2_depthwise_slide, .two_rows = li_avx2_depthwise_rows,
 };
 
 const li_layer_kernels li_avx2_depthwise_s8 = {

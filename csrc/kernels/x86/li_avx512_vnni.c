@@ -5,7 +5,7 @@
  *
  * Convolution: 6 pixels x 16, 32, 48 or 64 channels, 12 to 24 registers of sums, 2 to 4 of weights as they are packed, one
  * broadcast group of four activations. Two products start in a cycle and take four: fewer than eight sums would wait for
- * each other, so 16 channels have two sums each, of even and of odd groups. Activations are spread as unsigned bytes, x + 128; the share of the 128 is taken
+ * each other, so 16 channels have 8 pixels and two sums each, of even and of odd groups. Activations are spread as unsigned bytes, x + 128; the share of the 128 is taken
  * off the bias when weights are packed. The walk is li_x86_conv.h's.
  */
 #include "li_avx2.h"
@@ -37,6 +37,24 @@ LI_VNNI void li_vnni_spread(void *to, const int8_t *x, size_t n)
     if (i < n) {
         const __mmask64 rest = ~(__mmask64)0 >> (64 - (n - i));
         _mm512_mask_storeu_epi8(bytes + i, rest, _mm512_xor_si512(_mm512_maskz_loadu_epi8(rest, x + i), flip));
+    }
+}
+
+/* 16 pixels at a time: their doublewords of three channels to a quarter of the register each, there a byte between pixels. */
+LI_VNNI static void li_vnni_widen(void *to, const int8_t *x, size_t pixels)
+{
+    const __m512i flip = _mm512_set1_epi8(-128);
+    const __m512i quarters = _mm512_set_epi32(11, 11, 10, 9, 8, 8, 7, 6, 5, 5, 4, 3, 2, 2, 1, 0);
+    const __m512i quarter = _mm512_broadcast_i32x4(_mm_set_epi8(-1, 11, 10, 9, -1, 8, 7, 6, -1, 5, 4, 3, -1, 2, 1, 0));
+    uint8_t *bytes = to;
+    size_t i;
+    for (i = 0; i < pixels; i += 16) {
+        const size_t left = pixels - i;
+        const __mmask64 from = left >= 16 ? UINT64_C(0xffffffffffff) : ~(__mmask64)0 >> (64 - 3 * left);
+        const __m512i v = _mm512_permutexvar_epi32(quarters, _mm512_maskz_loadu_epi8(from, x + 3 * i));
+        const __m512i apart = _mm512_xor_si512(_mm512_shuffle_epi8(v, quarter), flip);
+        if (left >= 16) _mm512_storeu_si512(bytes + 4 * i, apart);
+        else _mm512_mask_storeu_epi8(bytes + 4 * i, ~(__mmask64)0 >> (64 - 4 * left), apart);
     }
 }
 
@@ -82,7 +100,7 @@ LI_VNNI_PANEL(li_vnni_panel32, LI_VNNI_EACH2, LI_VNNI_BYTES2, 2)
 LI_VNNI_PANEL(li_vnni_panel48, LI_VNNI_EACH3, LI_VNNI_BYTES3, 3)
 LI_VNNI_PANEL(li_vnni_panel64, LI_VNNI_EACH4, LI_VNNI_BYTES4, 4)
 
-/* 16 channels: sums of even groups in s.0, of odd ones in s.1. */
+/* 16 channels of eight pixels: sums of even groups in s.0, of odd ones in s.1. */
 #define LI_VNNI_TWO(i)                                                                                                 \
     s##i##0 = _mm512_dpbusd_epi32(s##i##0, li_vnni_group(p##i + k), w0);                                               \
     s##i##1 = _mm512_dpbusd_epi32(s##i##1, li_vnni_group(p##i + k + 4), w1);                                           \
@@ -96,28 +114,34 @@ LI_VNNI static void li_vnni_panel16(const li_x86_panel *p, li_vnni_end e)
     const __mmask16 mask = li_vnni_mask(p->channels, 0);
     size_t tile, segment, k;
     LI_VNNI_EACH1(LI_VNNI_CHANNELS, 0)
-    for (tile = 0; tile < p->pixels; tile += LI_X86_TILE) {
-        LI_VNNI_TILE
-        __m512i s00 = bias0, s10 = bias0, s20 = bias0, s30 = bias0, s40 = bias0, s50 = bias0;
-        __m512i s01 = _mm512_setzero_si512(), s11 = s01, s21 = s01, s31 = s01, s41 = s01, s51 = s01;
+    for (tile = 0; tile < p->pixels; tile += 8) {
+        const size_t m = tile + 8 <= p->pixels ? tile : p->pixels > 8 ? p->pixels - 8 : 0, left = p->pixels - m;
+        const uint32_t *at = p->offsets + m;
+        const uint8_t *p0 = image + at[0], *p1 = image + at[1], *p2 = image + at[2], *p3 = image + at[3];
+        const uint8_t *p4 = image + at[4], *p5 = image + at[5], *p6 = image + at[6], *p7 = image + at[7];
+        const int8_t *w = p->w;
+        int8_t *out = p->out + m * p->out_step;
+        __m512i s00 = bias0, s10 = bias0, s20 = bias0, s30 = bias0, s40 = bias0, s50 = bias0, s60 = bias0, s70 = bias0;
+        __m512i s01 = _mm512_setzero_si512(), s11 = s01, s21 = s01, s31 = s01, s41 = s01, s51 = s01, s61 = s01, s71 = s01;
         for (segment = 0; segment < p->segments; ++segment) {
             const size_t first = segment * p->segment_step, end = first + 4 * p->groups;
             for (k = first; k + 8 <= end; k += 8, w += 128) {
                 const __m512i w0 = _mm512_loadu_si512(w), w1 = _mm512_loadu_si512(w + 64);
-                LI_VNNI_TWO(0) LI_VNNI_TWO(1) LI_VNNI_TWO(2) LI_VNNI_TWO(3) LI_VNNI_TWO(4) LI_VNNI_TWO(5)
+                LI_VNNI_TWO(0) LI_VNNI_TWO(1) LI_VNNI_TWO(2) LI_VNNI_TWO(3)
+                LI_VNNI_TWO(4) LI_VNNI_TWO(5) LI_VNNI_TWO(6) LI_VNNI_TWO(7)
             }
             if (k < end) {
                 const __m512i w0 = _mm512_loadu_si512(w);
-                LI_VNNI_ONE(0) LI_VNNI_ONE(1) LI_VNNI_ONE(2) LI_VNNI_ONE(3) LI_VNNI_ONE(4) LI_VNNI_ONE(5)
+                LI_VNNI_ONE(0) LI_VNNI_ONE(1) LI_VNNI_ONE(2) LI_VNNI_ONE(3)
+                LI_VNNI_ONE(4) LI_VNNI_ONE(5) LI_VNNI_ONE(6) LI_VNNI_ONE(7)
                 w += 64;
             }
         }
         li_vnni_store_pixels(out, p->out_step, li_vnni_bytes(&e, LI_VNNI_ALL(0), LI_VNNI_ALL(1), LI_VNNI_ALL(2), LI_VNNI_ALL(3)),
                              mask, left);
-        if (left > 4) {
-            const __m512i q4 = LI_VNNI_ALL(4), q5 = LI_VNNI_ALL(5);
-            li_vnni_store_pixels(out + 4 * p->out_step, p->out_step, li_vnni_bytes(&e, q4, q5, q4, q5), mask, left > 5 ? 2 : 1);
-        }
+        if (left > 4)
+            li_vnni_store_pixels(out + 4 * p->out_step, p->out_step,
+                                 li_vnni_bytes(&e, LI_VNNI_ALL(4), LI_VNNI_ALL(5), LI_VNNI_ALL(6), LI_VNNI_ALL(7)), mask, left - 4);
     }
 }
 
@@ -125,6 +149,7 @@ LI_VNNI static void li_vnni_panel(const li_x86_panel *p)
 {
     const li_vnni_end e = li_vnni_end_of(p->rescale);
     if (p->pixels == 1) li_vnni_single(p);
+    else if (p->width == 16 && p->taps == 3 && p->run >= 16 && p->column % 4 == 0) li_vnni_taps(p);
     else if (p->width == 16) li_vnni_panel16(p, e);
     else if (p->width == 32) li_vnni_panel32(p, e);
     else if (p->width == 48) li_vnni_panel48(p, e);
@@ -133,7 +158,7 @@ LI_VNNI static void li_vnni_panel(const li_x86_panel *p)
 
 const li_x86_tiles li_vnni_tiles = {
     .costs = LI_X86_COSTS_AVX512_VNNI, .element_bytes = 1, .group = 4, .shift = 128,
-    .width = li_vnni_width, .lane = li_vnni_lane, .spread = li_vnni_spread, .panel = li_vnni_panel,
+    .width = li_vnni_width, .lane = li_vnni_lane, .spread = li_vnni_spread, .widen = li_vnni_widen, .panel = li_vnni_panel,
 };
 
 const li_layer_kernels li_vnni_conv_s8 = {

@@ -108,9 +108,13 @@ LI_VNNI static void li_vnni_dense_run(const void *loops, int8_t *out, const int8
     }
     for (; c < channels; c += width) {
         width = li_vnni_tiles.width(channels - c);
-        const li_x86_panel one = { spread, &offset, 1, 1, 0, groups, from + width * 8, (const int32_t *)(const void *)from,
-                                   (const float *)(const void *)(from + width * 4), out + c, channels, width,
-                                   channels - c < width ? channels - c : width, rescale };
+        const li_x86_panel one = {
+            .image = spread, .offsets = &offset, .pixels = 1, .segments = 1, .groups = groups,
+            .w = from + width * 8, .bias = (const int32_t *)(const void *)from,
+            .multipliers = (const float *)(const void *)(from + width * 4),
+            .out = out + c, .out_step = channels, .width = width, .channels = channels - c < width ? channels - c : width,
+            .rescale = rescale,
+        };
         li_vnni_single(&one);
         from += li_vnni_dense_panel_bytes(width, groups);
     }

@@ -134,7 +134,7 @@ LI_VNNI static void li_vnni_depthwise_rows(const li_depthwise_walk *w, const li_
 
 static const li_depthwise_tiles li_vnni_depthwise_tiles = {
     .lanes = 16, .tall = 4, .shift = 128, .spread = li_vnni_depthwise_spread,
-    .slide = li_vnni_depthwise_slide, .rows = li_vnni_depthwise_rows,
+    .slide = li_vnni_depthwise_slide, .two_rows = li_vnni_depthwise_rows,
 };
 
 const li_layer_kernels li_vnni_depthwise_s8 = {

@@ -50,6 +50,8 @@ LI_VNNI static inline void li_vnni_store(int8_t *out, __m512i bytes, size_t chan
 void li_vnni_spread(void *to, const int8_t *x, size_t n);
 /* A panel of one pixel: li_avx512_vnni_dense.c. */
 void li_vnni_single(const li_x86_panel *panel);
+/* 16 channels of runs of 16 pixels or more under a filter of three columns: li_avx512_vnni_taps.c. */
+void li_vnni_taps(const li_x86_panel *panel);
 
 extern const li_x86_tiles li_vnni_tiles;
 

@@ -118,7 +118,7 @@ LI_S8_ROWS(li_avx_vnni_depthwise_rows, LI_AVX_VNNI, LI_YMM, LI_AVX_VNNI_FOURS)
 
 static const li_depthwise_tiles li_avx_vnni_depthwise_tiles = {
     .lanes = 8, .tall = 4, .shift = 128, .spread = li_avx_vnni_depthwise_spread,
-    .slide = li_avx_vnni_depthwise_slide, .rows = li_avx_vnni_depthwise_rows,
+    .slide = li_avx_vnni_depthwise_slide, .two_rows = li_avx_vnni_depthwise_rows,
 };
 
 const li_layer_kernels li_avx_vnni_depthwise_s8 = {

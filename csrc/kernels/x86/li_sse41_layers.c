@@ -98,7 +98,7 @@ LI_SSE41 static void li_sse41_depthwise_spread(const li_depthwise_walk *w, const
 LI_S8_ROWS(li_sse41_depthwise_rows, LI_SSE41, LI_XMM, LI_SSE41_PAIRS)
 
 static const li_depthwise_tiles li_sse41_depthwise_tiles = {
-    .lanes = 4, .tall = 2, .shift = 0, .spread = li_sse41_depthwise_spread, .rows = li_sse41_depthwise_rows,
+    .lanes = 4, .tall = 2, .shift = 0, .spread = li_sse41_depthwise_spread, .two_rows = li_sse41_depthwise_rows,
 };
 
 const li_layer_kernels li_sse41_depthwise_s8 = {

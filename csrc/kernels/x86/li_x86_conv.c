@@ -16,6 +16,8 @@ enum { LI_X86_SLACK = 64 };
 /* How a layer is walked. A 1x1 filter without stride and padding sees pixels, each of which is then a row. */
 typedef struct li_x86_walk {
     size_t out_w, in_w, filter_h, filter_w, in_c, stride_h, stride_w, dilation_h;
+    size_t pixel;                /* elements of a spread pixel: in_c, or 4 where three channels are widened */
+    size_t row_step;             /* input rows from one spread row to the next: under filters of one row, only those that count */
     size_t padded_w, row;        /* pixels and elements of a spread row */
     size_t segment, groups;      /* elements and groups of a filter row */
     size_t band;                 /* output rows of a band */
@@ -27,9 +29,15 @@ static int li_x86_is_pointwise(const li_conv_shape *s)
     return s->filter_h == 1 && s->filter_w == 1 && s->stride_h == 1 && s->stride_w == 1 && s->pad_top == 0 && s->pad_left == 0;
 }
 
+/* Three channels are widened for loops over runs of pixels: they take a pixel's group for each of the taps it lies under. */
+static int li_x86_is_widened(const li_x86_tiles *tiles, const li_conv_shape *s)
+{
+    return tiles->widen != NULL && s->in_c == 3 && s->filter_w == 3 && s->stride_w == 1 && s->out_w >= 16 && s->out_c <= 16;
+}
+
 static uint64_t li_x86_band_rows(const li_x86_walk *w, uint64_t band)
 {
-    return (band - 1) * w->stride_h + (uint64_t)(w->filter_h - 1) * w->dilation_h + 1;
+    return (band - 1) * (w->stride_h / w->row_step) + (uint64_t)(w->filter_h - 1) * w->dilation_h + 1;
 }
 
 /* False when something is too large. */
@@ -46,16 +54,18 @@ static int li_x86_walk_of(const li_x86_tiles *tiles, const li_conv_shape *s, li_
     w->stride_h = (size_t)s->stride_h;
     w->stride_w = (size_t)s->stride_w;
     w->dilation_h = (size_t)s->dilation_h;
+    w->row_step = s->filter_h == 1 ? w->stride_h : 1;
+    w->pixel = li_x86_is_widened(tiles, s) ? 4 : w->in_c;
     if (s->out_h < 1 || s->out_w < 1) return 0;
     row = li_size_add(li_size_mul(w->out_w - 1, w->stride_w), w->filter_w);
     w->padded_w = (size_t)row;
-    row = li_size_mul(row, w->in_c * tiles->element_bytes);
+    row = li_size_mul(row, w->pixel * tiles->element_bytes);
     if (row > LI_X86_LIMIT || li_x86_band_rows(w, 1) > LI_X86_LIMIT) return 0;
     w->row = (size_t)row / tiles->element_bytes;
-    w->segment = w->filter_w * w->in_c;
+    w->segment = w->filter_w * w->pixel;
     w->groups = (w->segment + tiles->group - 1) / tiles->group;
     band = LI_X86_BAND_BYTES / row;
-    band = band < li_x86_band_rows(w, 1) ? 1 : (band - li_x86_band_rows(w, 1)) / w->stride_h + 1;
+    band = band < li_x86_band_rows(w, 1) ? 1 : (band - li_x86_band_rows(w, 1)) / (w->stride_h / w->row_step) + 1;
     if (w->out_w * band < 4 * LI_X86_TILE) band = (4 * LI_X86_TILE + w->out_w - 1) / w->out_w;    /* weights are read once a band */
     w->band = (size_t)(band < out_rows ? band : out_rows);
     w->rows_bytes = li_size_mul(row, li_x86_band_rows(w, w->band));
@@ -85,7 +95,7 @@ size_t li_x86_conv_packed_bytes(const void *loops, const li_conv_shape *s)
 static size_t li_x86_offsets(const li_x86_walk *w)
 {
     const size_t pixels = w->band * w->out_w;
-    return pixels < LI_X86_TILE ? LI_X86_TILE : pixels;
+    return (pixels < LI_X86_OFFSETS ? LI_X86_OFFSETS : pixels) + 3;  /* they are written in fours */
 }
 
 size_t li_x86_conv_scratch_bytes(const void *loops, const li_conv_shape *s)
@@ -122,7 +132,10 @@ void li_x86_conv_pack(const void *loops, void *packed, const li_conv_shape *s, c
     size_t first, width, lane, y, k;
     int8_t *to = packed;
     li_x86_walk walk;
+    size_t filter_row, pieces;   /* weights of a filter row; of which a group takes so many */
     if (!li_x86_walk_of(tiles, s, &walk)) return;
+    filter_row = walk.filter_w * walk.in_c;
+    pieces = walk.pixel != walk.in_c ? walk.in_c : tiles->group;
     for (first = 0; first < out_c; first += width) {
         int32_t *panel_bias;
         float *panel_multipliers;
@@ -134,14 +147,14 @@ void li_x86_conv_pack(const void *loops, void *packed, const li_conv_shape *s, c
         panel_w = to + width * 8;
         for (lane = 0; lane < width; ++lane) {
             const size_t channel = first + tiles->lane(width, lane);
-            const int8_t *from = w + (s->w_last ? channel : channel * walk.filter_h * walk.segment);
+            const int8_t *from = w + (s->w_last ? channel : channel * walk.filter_h * filter_row);
             const size_t step = s->w_last ? out_c : 1;
             int8_t *lane_w = panel_w + lane * tiles->group;
             uint32_t sum = 0;                    /* may wrap: what counts is the end */
             if (channel >= out_c) continue;
-            for (y = 0; y < walk.filter_h; ++y, from += walk.segment * step)
-                for (k = 0; k < walk.segment; k += tiles->group, lane_w += width * tiles->group)
-                    sum += li_x86_pack_group(lane_w, from + k * step, step, walk.segment - k, tiles->group);
+            for (y = 0; y < walk.filter_h; ++y, from += filter_row * step)
+                for (k = 0; k < filter_row; k += pieces, lane_w += width * tiles->group)
+                    sum += li_x86_pack_group(lane_w, from + k * step, step, walk.pixel != walk.in_c ? pieces : filter_row - k, tiles->group);
             panel_bias[lane] = (int32_t)((bias != NULL ? (uint32_t)bias[channel] : 0u) - sum * (uint32_t)(in_zero + tiles->shift));
             panel_multipliers[lane] = multipliers[channel];
         }
@@ -149,62 +162,80 @@ void li_x86_conv_pack(const void *loops, void *packed, const li_conv_shape *s, c
     }
 }
 
-/* `pixels` pixels of the zero point. */
-static void li_x86_blank(const li_x86_tiles *tiles, char *to, size_t elements, int32_t zero)
+/* 16 bytes of the zero point. */
+typedef struct li_x86_zeros {
+    uint64_t halves[2];
+} li_x86_zeros;
+
+static li_x86_zeros li_x86_zeros_of(const li_x86_tiles *tiles, int32_t zero)
 {
-    size_t i;
-    if (tiles->element_bytes == 1) {
-        li_fill(to, zero + tiles->shift, elements);
-    } else {
-        int16_t *wide = (int16_t *)(void *)to;
-        for (i = 0; i < elements; ++i) wide[i] = (int16_t)(zero + tiles->shift);
-    }
+    const uint64_t value = (uint64_t)(uint32_t)(zero + tiles->shift);
+    const uint64_t half = tiles->element_bytes == 1 ? (value & 0xff) * UINT64_C(0x0101010101010101) : (value & 0xffff) * UINT64_C(0x0001000100010001);
+    const li_x86_zeros zeros = { { half, half } };
+    return zeros;
 }
 
-/* Input rows [top, top + rows) with their padding, where top may lie outside the image. */
+/* At least so many bytes of it, in sixteens: what is behind them is written later. */
+LI_INLINE void li_x86_blank(char *to, size_t bytes, const li_x86_zeros *zeros)
+{
+    size_t i;
+    for (i = 0; i < bytes; i += sizeof *zeros) li_copy(to + i, zeros, sizeof *zeros);
+}
+
+/* `pixels` pixels of the image. */
+static void li_x86_spread_pixels(const li_x86_tiles *tiles, const li_x86_walk *w, void *to, const int8_t *x, size_t pixels)
+{
+    if (w->pixel != w->in_c) tiles->widen(to, x, pixels);
+    else tiles->spread(to, x, pixels * w->in_c);
+}
+
+/* `rows` input rows from `top` on with their padding, where top may lie outside the image. */
 static void li_x86_spread_rows(const li_x86_tiles *tiles, const li_x86_walk *w, char *to, const int8_t *x, int64_t top, size_t rows,
                                int64_t in_h, size_t pad_left, int32_t zero)
 {
-    const size_t element = tiles->element_bytes, in_row = w->in_w * w->in_c;
-    const size_t before = (pad_left < w->padded_w ? pad_left : w->padded_w) * w->in_c;
-    const size_t inside = w->row - before < in_row ? w->row - before : in_row, behind = w->row - before - inside;
+    const size_t pixel = w->pixel * tiles->element_bytes, row = w->padded_w * pixel, in_row = w->in_w * w->in_c;
+    const size_t before = pad_left < w->padded_w ? pad_left : w->padded_w;       /* in pixels */
+    const size_t inside = w->padded_w - before < w->in_w ? w->padded_w - before : w->in_w, behind = w->padded_w - before - inside;
+    const li_x86_zeros zeros = li_x86_zeros_of(tiles, zero);
     size_t i;
-    if (before == 0 && behind == 0 && inside == in_row && top >= 0 && top + (int64_t)rows <= in_h) {      /* nothing between the rows */
-        tiles->spread(to, x + (size_t)top * in_row, rows * in_row);
+    if (before == 0 && behind == 0 && inside == w->in_w && w->row_step == 1 && top >= 0 && top + (int64_t)rows <= in_h) {
+        li_x86_spread_pixels(tiles, w, to, x + (size_t)top * in_row, rows * w->in_w);      /* nothing between the rows */
         return;
     }
-    for (i = 0; i < rows; ++i, to += w->row * element) {
-        const int64_t y = top + (int64_t)i;
-        if (y < 0 || y >= in_h) {
-            li_x86_blank(tiles, to, w->row, zero);
+    for (i = 0; i < rows; ++i, to += row, top += (int64_t)w->row_step) {
+        if (top < 0 || top >= in_h) {
+            li_x86_blank(to, row, &zeros);
             continue;
         }
-        li_x86_blank(tiles, to, before, zero);
-        tiles->spread(to + before * element, x + (size_t)y * in_row, inside);
-        li_x86_blank(tiles, to + (before + inside) * element, behind, zero);
+        li_x86_blank(to, before * pixel, &zeros);
+        li_x86_spread_pixels(tiles, w, to + before * pixel, x + (size_t)top * in_row, inside);
+        li_x86_blank(to + (before + inside) * pixel, behind * pixel, &zeros);
     }
 }
 
-/* from, from + step, ...: two at a time, so that a layer of many pixels spends little time here. */
+/* from, from + step, ...: four at a time, so that a layer of many pixels spends little time here; up to three are too many. */
 static void li_x86_fill_line(uint32_t *offsets, uint32_t from, uint32_t step, size_t n)
 {
-    uint64_t two = from | (uint64_t)(from + step) << 32;
-    const uint64_t next = (uint64_t)step << 33 | (uint64_t)step << 1;        /* the lower half does not carry: sums fit 32 bits */
+    uint64_t two = from | (uint64_t)(from + step) << 32;         /* the lower half does not carry: sums fit 32 bits */
+    const uint64_t next = (uint64_t)step << 33 | (uint64_t)step << 1;
+    uint64_t more = two + next;
     size_t i;
-    for (i = 0; i + 2 <= n; i += 2, two += next) li_copy(offsets + i, &two, sizeof two);
-    if (i < n) offsets[i] = (uint32_t)two;
+    for (i = 0; i < n; i += 4, two += 2 * next, more += 2 * next) {
+        li_copy(offsets + i, &two, sizeof two);
+        li_copy(offsets + i + 2, &more, sizeof more);
+    }
 }
 
 static void li_x86_fill_offsets(const li_x86_walk *w, uint32_t *offsets, size_t rows)
 {
-    const uint32_t row = (uint32_t)(w->stride_h * w->row), pixel = (uint32_t)(w->stride_w * w->in_c);
+    const uint32_t row = (uint32_t)(w->stride_h / w->row_step * w->row), pixel = (uint32_t)(w->stride_w * w->pixel);
     size_t y, at = 0;
     if (w->out_w == 1) {
         li_x86_fill_line(offsets, 0, row, rows);
         at = rows;
     }
     for (y = 0; at < rows * w->out_w; ++y, at += w->out_w) li_x86_fill_line(offsets + at, (uint32_t)y * row, pixel, w->out_w);
-    for (; at < LI_X86_TILE; ++at) offsets[at] = offsets[at - 1];
+    for (; at < LI_X86_OFFSETS; ++at) offsets[at] = offsets[at - 1];
 }
 
 void li_x86_conv_run(const void *loops, int8_t *out, const int8_t *x, const int8_t *weights, const void *packed, void *scratch,
@@ -229,6 +260,9 @@ void li_x86_conv_run(const void *loops, int8_t *out, const int8_t *x, const int8
     panel.segments = w.filter_h;
     panel.segment_step = w.dilation_h * w.row;
     panel.groups = w.groups;
+    panel.run = w.stride_w == 1 ? w.out_w : 1;
+    panel.column = w.pixel;
+    panel.taps = w.filter_w;
     panel.out_step = out_c;
     panel.rescale = rescale;
     for (; y < end; y += count) {

@@ -15,6 +15,7 @@
 #include "../../src/li_port.h"
 
 enum { LI_X86_TILE = 6 };        /* pixels of a tile: 6 x 16 sums in 12 registers leave 4 for weights and a product */
+enum { LI_X86_OFFSETS = 8 };     /* of a panel's pixels at least; what is missing repeats the last one */
 
 /* The first pixel of a tile: the last tile of a list starts early, over pixels that are done. */
 static inline size_t li_x86_tile_start(size_t pixel, size_t pixels)
@@ -25,9 +26,11 @@ static inline size_t li_x86_tile_start(size_t pixel, size_t pixels)
 /* What one panel of channels needs. */
 typedef struct li_x86_panel {
     const void *image;           /* spread rows */
-    const uint32_t *offsets;     /* of each pixel's first tap, in elements; at least LI_X86_TILE of them */
+    const uint32_t *offsets;     /* of each pixel's first tap, in elements; at least LI_X86_OFFSETS of them */
     size_t pixels;
     size_t segments, segment_step, groups;       /* filter rows, elements between them, groups of k in each */
+    size_t run;                  /* pixels that follow each other in a row at stride 1, else 1 */
+    size_t column, taps;         /* elements of a spread pixel, columns of the filter */
     const int8_t *w;             /* [segment][group][lane of the panel][k of the group] */
     const int32_t *bias;         /* less the share of the zero point; in lane order, as multipliers */
     const float *multipliers;
@@ -42,6 +45,7 @@ typedef struct li_x86_tiles {
     size_t (*width)(size_t channels);            /* lanes of the next panel when so many channels are left */
     size_t (*lane)(size_t width, size_t lane);   /* channel of a lane */
     void (*spread)(void *to, const int8_t *x, size_t n);
+    void (*widen)(void *to, const int8_t *x, size_t pixels);    /* spreads pixels of three channels to four; or NULL */
     void (*panel)(const li_x86_panel *panel);
     int32_t costs;                               /* LI_X86_COSTS_... of li_x86_costs.h */
 } li_x86_tiles;

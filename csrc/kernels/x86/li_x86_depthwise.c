@@ -210,7 +210,7 @@ static void li_depthwise_band(const li_depthwise_tiles *tiles, const li_depthwis
             two.a = spread + (w->paired ? r / 2 : r * (w->stride_h / 2)) * row;
             two.b = w->paired || !two.both ? two.a : two.a + w->stride_h / 2 * row;
             two.out = out + (y + r) * w->out_row + c + done;
-            tiles->rows(w, &two, rescale);
+            tiles->two_rows(w, &two, rescale);
         }
     }
 }
@@ -248,7 +248,7 @@ static void li_depthwise_run_signal(const li_depthwise_tiles *tiles, const li_de
                 two.block = packed + (c + done) / lanes * block;
                 two.out = out + y * w->out_row + c + done;
                 two.channels = of.channels - done < lanes ? of.channels - done : lanes;
-                tiles->rows(&halves, &two, rescale);
+                tiles->two_rows(&halves, &two, rescale);
             }
         }
     }

@@ -74,7 +74,7 @@ typedef struct li_depthwise_tiles {
     int32_t shift;               /* added to every element when it is spread */
     void (*spread)(const li_depthwise_walk *w, const li_depthwise_group *group);
     void (*slide)(const li_depthwise_samples_of *samples);       /* NULL: signals are walked as images */
-    void (*rows)(const li_depthwise_walk *w, const li_depthwise_rows *rows, const li_rescale_s8 *rescale);
+    void (*two_rows)(const li_depthwise_walk *w, const li_depthwise_rows *rows, const li_rescale_s8 *rescale);
 } li_depthwise_tiles;
 
 /* Of li_layer_kernels; `loops` is a li_depthwise_tiles. */
