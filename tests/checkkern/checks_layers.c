@@ -47,6 +47,20 @@ static void draw_signal(li_conv_shape *s)
     *s = below(2) != 0 ? down : along;
 }
 
+/* Rows of many pixels under three columns, for loops that share columns: whole groups of channels, or three. */
+static void draw_run(li_conv_shape *s)
+{
+    s->in_c = below(3) == 0 ? 3 : (s->in_c + 3) / 4 * 4;
+    s->out_c = up_to(20);
+    s->filter_w = 3;
+    s->stride_w = 1;
+    s->in_h = up_to(6) + s->filter_h * s->dilation_h;
+    s->in_w = 12 + up_to(40);
+    s->pad_left = (int32_t)below(2);
+    s->out_w = s->in_w + s->pad_left + (int32_t)below(2) - 2;
+    s->out_h = (s->in_h + s->pad_top - ((s->filter_h - 1) * s->dilation_h + 1)) / s->stride_h + 1;
+}
+
 static layer make_layer(const shape *s, li_conv_shape shape, size_t taps)
 {
     const size_t out_c = (size_t)shape.out_c;
@@ -135,6 +149,7 @@ static void convolve(const layer *l, const result *r)
 void check_conv_s8(const li_kernels *k, shape s)
 {
     li_conv_shape c = draw_shape(s.n == 0 ? 1 : s.n, 70);
+    if (below(4) == 0) draw_run(&c);
     c.w_last = c.in_c == 1 && below(2) != 0;
     const layer l = make_layer(&s, c, (size_t)c.filter_h * (size_t)c.filter_w * (size_t)c.in_c);
     const result r = make_result(l.out_bytes, s.at, 1);
