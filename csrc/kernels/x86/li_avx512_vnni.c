@@ -5,8 +5,9 @@
  *
  * Convolution: 6 pixels x 16, 32, 48 or 64 channels, 12 to 24 registers of sums, 2 to 4 of weights as they are packed, one
  * broadcast group of four activations. Two products start in a cycle and take four: fewer than eight sums would wait for
- * each other, so 16 channels have 8 pixels and two sums each, of even and of odd groups. Activations are spread as unsigned bytes, x + 128; the share of the 128 is taken
- * off the bias when weights are packed. The walk is li_x86_conv.h's.
+ * each other, so 16 channels have 8 pixels and two sums each, of even and of odd groups; li_avx512_vnni_taps.c has a loop
+ * for rows under three columns. Activations are spread as unsigned bytes, x + 128; the share of the 128 is taken off the
+ * bias when weights are packed. The walk is li_x86_conv.h's.
  */
 #include "li_avx2.h"
 
