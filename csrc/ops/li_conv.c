@@ -207,14 +207,16 @@ static void li_conv_pixel_s8(const li_kernels *kernels, const li_conv_state *s, 
 }
 
 LI_NOT_INLINE
-static void li_conv_pixel_s16(const li_conv_state *s, int16_t *out, const int16_t *image, const int8_t *filter, const void *bias,
-                              int32_t y0, int32_t x0)
+static void li_conv_pixel_s16(const li_kernels *kernels, const li_conv_state *s, int16_t *out, const int16_t *image,
+                              const int8_t *filter, const void *bias, int32_t y0, int32_t x0)
 {
     const li_window *w = &s->window;
     const li_taps rows = li_taps_inside(y0, w->in_h, w->filter_h, w->dilation_h);
     const li_taps columns = li_taps_inside(x0, w->in_w, w->filter_w, w->dilation_w);
     const size_t in_c = (size_t)s->in_c, filter_c = (size_t)s->filter_c, taps = li_conv_taps(s);
     const uint32_t group_c = (uint32_t)(s->out_c / s->groups);
+    /* The taps of a filter row are one run where nothing lies between them. */
+    const int32_t run = s->groups == 1 && w->dilation_w == 1 && columns.begin < columns.end ? columns.end - columns.begin : 1;
     int64_t sums[LI_WIDE_BLOCK];
     uint32_t c, count;
     int32_t ky, kx;
@@ -224,10 +226,11 @@ static void li_conv_pixel_s16(const li_conv_state *s, int16_t *out, const int16_
         count = left < LI_WIDE_BLOCK ? left : LI_WIDE_BLOCK;
         li_wide_start(sums, bias, c, count);
         for (ky = rows.begin; ky < rows.end; ++ky)
-            for (kx = columns.begin; kx < columns.end; ++kx) {
+            for (kx = columns.begin; kx < columns.end; kx += run) {
                 const size_t pixel = (size_t)(y0 + ky * w->dilation_h) * (size_t)w->in_w + (size_t)(x0 + kx * w->dilation_w);
                 const size_t tap = (size_t)ky * (size_t)w->filter_w + (size_t)kx;
-                li_wide_dots(sums, image + pixel * in_c + g * filter_c, filter + c * taps + tap * filter_c, taps, filter_c, count);
+                kernels->dots_s16(sums, image + pixel * in_c + g * filter_c, filter + c * taps + tap * filter_c, taps,
+                                  (size_t)run * filter_c, count);
             }
         li_wide_finish(out, sums, (const li_fixed *)(s + 1), c, count, &s->end);
     }
@@ -322,7 +325,8 @@ li_status li_conv_2d_run(li_net *net, const li_node *node)
                 } else if (hybrid)
                     li_conv_pixel_s8(kernels, s, &row, (float *)out + at, codes, filter, bias, y0, x0);
                 else if (input->type == LI_INT16)
-                    li_conv_pixel_s16(s, (int16_t *)out + at, (const int16_t *)x + (size_t)b * in_bytes, filter, bias, y0, x0);
+                    li_conv_pixel_s16(kernels, s, (int16_t *)out + at, (const int16_t *)x + (size_t)b * in_bytes, filter, bias,
+                                      y0, x0);
                 else if (input->type == LI_INT8)
                     li_conv_pixel_s8(kernels, s, &s->end, (int8_t *)out + at, (const int8_t *)x + (size_t)b * in_bytes, filter,
                                      bias, y0, x0);

@@ -167,7 +167,8 @@ static void li_dense_row_f32(const li_kernels *kernels, const li_dense_state *s,
 }
 
 LI_NOT_INLINE
-static void li_dense_row_s16(const li_dense_state *s, int16_t *out, const int16_t *x, const int8_t *filter, const void *bias)
+static void li_dense_row_s16(const li_kernels *kernels, const li_dense_state *s, int16_t *out, const int16_t *x, const int8_t *filter,
+                             const void *bias)
 {
     const uint32_t out_c = (uint32_t)s->out_c;
     const size_t in_c = (size_t)s->in_c;
@@ -176,7 +177,7 @@ static void li_dense_row_s16(const li_dense_state *s, int16_t *out, const int16_
     for (c = 0; c < out_c; c += count) {
         count = out_c - c < LI_WIDE_BLOCK ? out_c - c : LI_WIDE_BLOCK;
         li_wide_start(sums, bias, c, count);
-        li_wide_dots(sums, x, filter + c * in_c, in_c, in_c, count);
+        kernels->dots_s16(sums, x, filter + c * in_c, in_c, in_c, count);
         li_wide_finish_away(out, sums, (const li_fixed *)(s + 1), c, count, &s->end);
     }
 }
@@ -212,7 +213,7 @@ li_status li_fully_connected_run(li_net *net, const li_node *node)
             const int8_t *codes = li_hybrid_row(net, (const float *)x + from, (size_t)s->in_c, &s->end, &end);
             li_dense_row_s8(li_kernels_of(net), s, &end, (float *)out + to, codes, filter, bias);
         } else if (input->type == LI_INT16)
-            li_dense_row_s16(s, (int16_t *)out + to, (const int16_t *)x + from, filter, bias);
+            li_dense_row_s16(li_kernels_of(net), s, (int16_t *)out + to, (const int16_t *)x + from, filter, bias);
         else if (input->type == LI_INT8)
             li_dense_row_s8(li_kernels_of(net), s, &s->end, (int8_t *)out + to, (const int8_t *)x + from, filter, bias);
         else

@@ -177,8 +177,8 @@ static void li_depthwise_pixel_s8(const li_kernels *kernels, const li_depthwise_
 }
 
 LI_NOT_INLINE
-static void li_depthwise_pixel_s16(const li_depthwise_state *s, int16_t *out, const int16_t *image, const int8_t *filter,
-                                   const void *bias, const li_depthwise_taps *t)
+static void li_depthwise_pixel_s16(const li_kernels *kernels, const li_depthwise_state *s, int16_t *out, const int16_t *image,
+                                   const int8_t *filter, const void *bias, const li_depthwise_taps *t)
 {
     const uint32_t out_c = (uint32_t)s->out_c, multiplier = (uint32_t)s->multiplier;
     int64_t sums[LI_WIDE_BLOCK];
@@ -188,7 +188,8 @@ static void li_depthwise_pixel_s16(const li_depthwise_state *s, int16_t *out, co
     for (c = 0; c < out_c; c += count) {
         count = out_c - c < LI_WIDE_BLOCK ? out_c - c : LI_WIDE_BLOCK;
         li_wide_start(sums, bias, c, count);
-        for (i = 0; i < t->grid.rows; ++i)
+        if (multiplier == 1) kernels->taps_s16(sums, image + t->x + c, filter + t->w + c, &t->grid, count);
+        for (i = 0; multiplier != 1 && i < t->grid.rows; ++i)
             for (j = 0; j < t->grid.columns; ++j) {
                 const int16_t *from = image + t->x + i * t->grid.x_row + j * t->grid.x_column;
                 const int8_t *by = filter + t->w + i * t->grid.w_row + j * t->grid.w_column;
@@ -267,7 +268,7 @@ li_status li_depthwise_conv_2d_run(li_net *net, const li_node *node)
                 if (hybrid)
                     li_depthwise_pixel_s8(kernels, s, &row, (float *)out + at, codes, filter, bias, &t);
                 else if (input->type == LI_INT16)
-                    li_depthwise_pixel_s16(s, (int16_t *)out + at, (const int16_t *)x + (size_t)b * image, filter, bias, &t);
+                    li_depthwise_pixel_s16(kernels, s, (int16_t *)out + at, (const int16_t *)x + (size_t)b * image, filter, bias, &t);
                 else if (input->type == LI_INT8)
                     li_depthwise_pixel_s8(kernels, s, &s->end, (int8_t *)out + at, (const int8_t *)x + (size_t)b * image, filter,
                                           bias, &t);

@@ -209,8 +209,9 @@ static void li_transpose_conv_pixel_s8(const li_kernels *kernels, const li_trans
 }
 
 LI_NOT_INLINE
-static void li_transpose_conv_pixel_s16(const li_transpose_conv_state *s, int16_t *out, const int16_t *image, const int8_t *filter,
-                                        const void *bias, li_meeting row, li_meeting column)
+static void li_transpose_conv_pixel_s16(const li_kernels *kernels, const li_transpose_conv_state *s, int16_t *out,
+                                        const int16_t *image, const int8_t *filter, const void *bias, li_meeting row,
+                                        li_meeting column)
 {
     const size_t in_c = (size_t)s->in_c, taps = li_transpose_conv_taps(s);
     int64_t sums[LI_WIDE_BLOCK];
@@ -222,7 +223,7 @@ static void li_transpose_conv_pixel_s16(const li_transpose_conv_state *s, int16_
         li_wide_start(sums, bias, c, count);
         for (ky = row.tap, y = row.input; ky < row.end; ky += s->rows.stride, --y)
             for (kx = column.tap, x = column.input; kx < column.end; kx += s->columns.stride, --x)
-                li_wide_dots(sums, image + ((size_t)y * (size_t)s->columns.in + (size_t)x) * in_c,
+                kernels->dots_s16(sums, image + ((size_t)y * (size_t)s->columns.in + (size_t)x) * in_c,
                              filter + c * taps + ((size_t)ky * (size_t)s->columns.filter + (size_t)kx) * in_c, taps, in_c, count);
         li_wide_finish(out, sums, (const li_fixed *)(s + 1), c, count, &s->end);
     }
@@ -282,7 +283,7 @@ li_status li_transpose_conv_run(li_net *net, const li_node *node)
                     li_transpose_conv_pixel_s8(kernels, s, &s->end, (int8_t *)out + at, (const int8_t *)x + (size_t)b * image,
                                                filter, bias, row, column);
                 else if (input->type == LI_INT16)
-                    li_transpose_conv_pixel_s16(s, (int16_t *)out + at, (const int16_t *)x + (size_t)b * image, filter, bias, row,
+                    li_transpose_conv_pixel_s16(kernels, s, (int16_t *)out + at, (const int16_t *)x + (size_t)b * image, filter, bias, row,
                                                 column);
                 else
                     li_transpose_conv_pixel_f32(kernels, s, (float *)out + at, reals, filter, packed, bias, row, column);

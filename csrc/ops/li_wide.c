@@ -46,18 +46,6 @@ void li_wide_start(int64_t *sums, const void *bias, uint32_t first, uint32_t cou
     for (c = 0; c < count; ++c) sums[c] = bias != NULL ? li_load_i64((const char *)bias + 8 * ((size_t)first + c)) : 0;
 }
 
-void li_wide_dots(int64_t *sums, const int16_t *x, const int8_t *w, size_t stride, size_t n, size_t channels)
-{
-    size_t c, k, end;
-    for (c = 0; c < channels; ++c, w += stride)
-        for (k = 0; k < n; k = end) {            /* 256 products of at most 2^22 fit 32 bits */
-            int32_t part = 0;
-            end = n - k < 256 ? n : k + 256;
-            for (; k < end; ++k) part += x[k] * w[k];
-            sums[c] += part;
-        }
-}
-
 void li_wide_finish(int16_t *out, const int64_t *sums, const li_fixed *factors, uint32_t first, uint32_t count,
                     const li_epilogue *e)
 {

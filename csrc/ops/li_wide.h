@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* int16 activations times int8 weights, summed in 64 bits: docs/NUMERICS.md, "16-bit activations". */
+/* int16 activations times int8 weights, summed in 64 bits by dots_s16 and taps_s16 of li_kernels.h: docs/NUMERICS.md, "16-bit activations". */
 #ifndef LI_WIDE_H
 #define LI_WIDE_H
 
@@ -24,9 +24,6 @@ void li_wide_prepare(const li_net *net, const li_node *node, uint32_t channels, 
 
 /* The start of `count` sums: the bias, int64 in the file, or zeros without one (NULL). */
 void li_wide_start(int64_t *sums, const void *bias, uint32_t first, uint32_t count);
-
-/* sums[c] += sum over k < n of x[k] * w[c * stride + k], for c < channels. */
-void li_wide_dots(int64_t *sums, const int16_t *x, const int8_t *w, size_t stride, size_t n, size_t channels);
 
 /* out[first + c] = clamp(sums[c] * factor, low, high), to nearest, ties upward. */
 void li_wide_finish(int16_t *out, const int64_t *sums, const li_fixed *factors, uint32_t first, uint32_t count,

@@ -115,7 +115,11 @@ typedef struct li_kernels {
        The caller guarantees that no sum leaves int32. */
     void (*taps_s8)(int32_t *sums, const int8_t *x, int32_t zero_point, const int8_t *w, const li_tap_grid *grid, size_t n);
 
-    /* The same without a zero point in float32, each product and each sum rounded. */
+    /* Both with int16 activations, without a zero point, and with sums in int64. */
+    void (*dots_s16)(int64_t *sums, const int16_t *x, const int8_t *w, size_t stride, size_t n, size_t channels);
+    void (*taps_s16)(int64_t *sums, const int16_t *x, const int8_t *w, const li_tap_grid *grid, size_t n);
+
+    /* taps_s8 without a zero point in float32, each product and each sum rounded. */
     void (*taps_f32)(float *sums, const float *x, const float *w, const li_tap_grid *grid, size_t n);
 
     /* out[c] = clamp(round_even(float(sums[c]) * multipliers[c]) + zero_point, low, high): NUMERICS.md, "requantize". */

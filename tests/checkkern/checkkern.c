@@ -41,6 +41,8 @@ static void check_length(const li_kernels *k, size_t n, uint64_t seed)
             s.stride = n + (below(2) != 0 ? 0 : below(40));
             CHECK_NEW(dots_s8, check_dots_s8, "dots_s8");
             CHECK_NEW(taps_s8, check_taps_s8, "taps_s8");
+            CHECK_NEW(dots_s16, check_dots_s16, "dots_s16");
+            CHECK_NEW(taps_s16, check_taps_s16, "taps_s16");
             CHECK_NEW(requantize_s8, check_requantize_s8, "requantize_s8");
             CHECK_NEW(add_s8, check_add_s8, "add_s8");
             CHECK_NEW(max_s8, check_max_s8, "max_s8");

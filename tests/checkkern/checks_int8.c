@@ -61,6 +61,61 @@ void check_taps_s8(const li_kernels *k, shape s)
     compare(&s, &r);
 }
 
+static int16_t *place_s16(int slot, shape s, size_t n)
+{
+    int16_t *x = place(slot, n * 2, s.at, 2);
+    for (size_t i = 0; i < n; i++) {
+        x[i] = s.fill == LOWEST ? INT16_MIN : s.fill == HIGHEST ? INT16_MAX : (int16_t)(below(65536) - 32768);
+    }
+    return x;
+}
+
+/* Some are longer than what is summed in 32 bits. */
+void check_dots_s16(const li_kernels *k, shape s)
+{
+    const size_t n = below(8) == 0 ? s.n + 450 : s.n, stride = n + s.stride - s.n;
+    const size_t span = n == 0 || s.channels == 0 ? 0 : (s.channels - 1) * stride + n;
+    const int16_t *x = place_s16(0, s, n);
+    int8_t *w = place(1, span, s.at, 1);
+    const result r = make_result(s.channels * 8, s.at, 8);
+    fill_s8(w, span, s.fill);
+    for (size_t c = 0; c < s.channels; c++) {
+        int64_t sum = (int64_t)(draw() >> 20) - (INT64_C(1) << 43);
+        memcpy(r.got + c * 8, &sum, 8);
+        for (size_t i = 0; i < n; i++) {
+            sum += (int64_t)x[i] * w[c * stride + i];
+        }
+        memcpy(r.expected + c * 8, &sum, 8);
+    }
+    k->dots_s16((int64_t *)(void *)r.got, x, w, stride, n, s.channels);
+    compare(&s, &r);
+}
+
+void check_taps_s16(const li_kernels *k, shape s)
+{
+    size_t x_span, w_span;
+    li_tap_grid g = make_grid(s.n, &x_span, &w_span);
+    if (below(16) == 0) {           /* more taps than are summed in 32 bits */
+        g = (li_tap_grid){ 1, 260, 0, s.n, 0, s.n };
+        x_span = w_span = 260 * s.n;
+    }
+    const int16_t *x = place_s16(0, s, x_span);
+    int8_t *w = place(1, w_span, s.at < 0 ? s.at : 15 - s.at, 1);
+    const result r = make_result(s.n * 8, s.at, 8);
+    fill_s8(w, w_span, s.fill);
+    for (size_t c = 0; c < s.n; c++) {
+        int64_t sum = (int64_t)(draw() >> 20) - (INT64_C(1) << 43);
+        memcpy(r.got + c * 8, &sum, 8);
+        for (size_t t = 0; t < g.rows * g.columns; t++) {
+            const size_t i = t / g.columns, j = t % g.columns;
+            sum += (int64_t)x[i * g.x_row + j * g.x_column + c] * w[i * g.w_row + j * g.w_column + c];
+        }
+        memcpy(r.expected + c * 8, &sum, 8);
+    }
+    k->taps_s16((int64_t *)(void *)r.got, x, w, &g, s.n);
+    compare(&s, &r);
+}
+
 /* Multipliers from one end of the range to the other, sums up to the ends of int32, and many exact halves. */
 void check_requantize_s8(const li_kernels *k, shape s)
 {

@@ -58,6 +58,8 @@ int failures(void);
 /* ---- the checks, one per kernel ---- */
 
 void check_dots_s8(const li_kernels *k, shape s);
+void check_dots_s16(const li_kernels *k, shape s);
+void check_taps_s16(const li_kernels *k, shape s);
 void check_taps_s8(const li_kernels *k, shape s);
 void check_requantize_s8(const li_kernels *k, shape s);
 void check_add_s8(const li_kernels *k, shape s);

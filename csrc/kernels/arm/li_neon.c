@@ -294,6 +294,7 @@ static void li_neon_taps_f32(float *sums, const float *x, const float *w, const 
 #define LI_NEON_REST                                                                                                   \
     .taps_s8 = li_neon_taps_s8, .taps_f32 = li_neon_taps_f32, .requantize_s8 = li_neon_requantize_s8,                  \
     .add_s8 = li_neon_add_s8, .max_s8 = li_neon_max_s8, .average_s8 = li_neon_average_s8, .dots_f32 = li_ref_dots_f32, \
+    .dots_s16 = li_ref_dots_s16, .taps_s16 = li_ref_taps_s16,                                                          \
     .pack_f32_bytes = li_neon_pack_f32_bytes, .pack_f32 = li_neon_pack_f32, .dots_f32_packed = li_neon_dots_f32_packed
 
 const li_kernels li_kernels_neon = { .name = "neon", .isa = LI_ISA_NEON, .dots_s8 = li_neon_dots_s8, LI_NEON_REST };

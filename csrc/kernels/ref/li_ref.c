@@ -42,6 +42,29 @@ void li_ref_taps_s8(int32_t *sums, const int8_t *x, int32_t zero_point, const in
         }
 }
 
+void li_ref_dots_s16(int64_t *sums, const int16_t *x, const int8_t *w, size_t stride, size_t n, size_t channels)
+{
+    size_t c, k, end;
+    for (c = 0; c < channels; ++c, w += stride)
+        for (k = 0; k < n; k = end) {                /* 256 products of at most 2^22 fit 32 bits */
+            int32_t part = 0;
+            end = n - k < 256 ? n : k + 256;
+            for (; k < end; ++k) part += x[k] * w[k];
+            sums[c] += part;
+        }
+}
+
+void li_ref_taps_s16(int64_t *sums, const int16_t *x, const int8_t *w, const li_tap_grid *grid, size_t n)
+{
+    size_t i, j, c;
+    for (i = 0; i < grid->rows; ++i)
+        for (j = 0; j < grid->columns; ++j) {
+            const int16_t *from = x + i * grid->x_row + j * grid->x_column;
+            const int8_t *by = w + i * grid->w_row + j * grid->w_column;
+            for (c = 0; c < n; ++c) sums[c] += from[c] * by[c];
+        }
+}
+
 void li_ref_taps_f32(float *sums, const float *x, const float *w, const li_tap_grid *grid, size_t n)
 {
     size_t i, j, c;
@@ -132,6 +155,8 @@ const li_kernels li_kernels_ref = {
     .isa = LI_ISA_REF,
     .dots_s8 = li_ref_dots_s8,
     .taps_s8 = li_ref_taps_s8,
+    .dots_s16 = li_ref_dots_s16,
+    .taps_s16 = li_ref_taps_s16,
     .taps_f32 = li_ref_taps_f32,
     .requantize_s8 = li_ref_requantize_s8,
     .add_s8 = li_ref_add_s8,

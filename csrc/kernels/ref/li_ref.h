@@ -9,6 +9,8 @@ void li_ref_dots_s8(int32_t *sums, const int8_t *x, int32_t zero_point, const in
                     size_t channels);
 void li_ref_taps_s8(int32_t *sums, const int8_t *x, int32_t zero_point, const int8_t *w, const li_tap_grid *grid, size_t n);
 void li_ref_taps_f32(float *sums, const float *x, const float *w, const li_tap_grid *grid, size_t n);
+void li_ref_dots_s16(int64_t *sums, const int16_t *x, const int8_t *w, size_t stride, size_t n, size_t channels);
+void li_ref_taps_s16(int64_t *sums, const int16_t *x, const int8_t *w, const li_tap_grid *grid, size_t n);
 void li_ref_requantize_s8(int8_t *out, const int32_t *sums, const float *multipliers, int32_t zero_point, int32_t low,
                           int32_t high, size_t n);
 void li_ref_add_s8(int8_t *out, const int8_t *a, const int8_t *b, const li_sum_s8 *sum, size_t n);

@@ -31,6 +31,8 @@ LI_AVX2 static inline __m128i li_avx2_widen8(const void *p)
 void li_avx2_requantize_s8(int8_t *out, const int32_t *sums, const float *multipliers, int32_t zero_point, int32_t low,
                            int32_t high, size_t n);
 void li_avx2_add_s8(int8_t *out, const int8_t *a, const int8_t *b, const li_sum_s8 *sum, size_t n);
+void li_avx2_dots_s16(int64_t *sums, const int16_t *x, const int8_t *w, size_t stride, size_t n, size_t channels);
+void li_avx2_taps_s16(int64_t *sums, const int16_t *x, const int8_t *w, const li_tap_grid *grid, size_t n);
 void li_avx2_max_s8(int8_t *out, const int8_t *x, const li_tap_grid *grid, int32_t low, int32_t high, size_t n);
 void li_avx2_average_s8(int8_t *out, const int8_t *x, const li_tap_grid *grid, int32_t low, int32_t high, size_t n);
 
