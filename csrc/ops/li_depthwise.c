@@ -252,7 +252,7 @@ li_status li_depthwise_conv_2d_run(li_net *net, const li_node *node)
     if (node->packed_bytes != 0) {
         li_conv_shape shape;
         const li_layer_kernels *layer = li_depthwise_layer(kernels, s, &shape);
-        if (layer != NULL) li_run_layer_s8(net, node, layer, &shape, &s->end, w->batches);
+        if (layer != NULL) li_run_layer_s8(net, node, li_weights_layer(net, node, layer), &shape, &s->end, w->batches);
         return LI_OK;
     }
     if (input->type == LI_FLOAT32 && !hybrid && s->multiplier == 1 && kernels->depthwise_f32 != NULL) {

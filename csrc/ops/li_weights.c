@@ -88,7 +88,7 @@ static int li_weights_are_below(const li_net *net, const li_tensor *filter, uint
     const uint32_t elements = li_tensor_elements(filter), taps = elements / (uint32_t)filter->dims[0];
     const int8_t *w = (const int8_t *)(li_file(net) + filter->data);
     uint32_t i, k;
-    if (taps < limit / 128) return 1;
+    if (limit == 0 || taps < limit / 128) return 1;
     if (li_tensor_shift(filter) != 0 || filter->bytes != elements) return 0;
     for (i = 0; i < elements; i += taps) {
         uint32_t sum = 0;
@@ -108,10 +108,11 @@ static const li_layer_kernels *li_weights_choose(const li_net *net, const li_nod
     const li_kernels *kernels = li_kernels_of(net);
     const li_layer_kernels *best = layer;
     size_t i;
-    for (i = 0; layer == kernels->conv_s8 && i < LI_WINOGRADS; ++i) {
-        const li_layer_kernels *other = kernels->winograd_s8[i];
-        const size_t bytes = other == NULL ? 0 : other->packed_bytes(other->loops, shape);
-        if (bytes != 0 && li_weights_fit(net, bytes) && other->cost(other->loops, shape) < best->cost(best->loops, shape) / 16 * 15
+    for (i = 0; layer == kernels->conv_s8 && i < LI_CONV_FORMS && kernels->conv_forms_s8[i] != NULL; ++i) {
+        const li_layer_kernels *other = kernels->conv_forms_s8[i];
+        const size_t bytes = other->packed_bytes(other->loops, shape);
+        if (bytes != 0 && li_weights_fit(net, bytes) && (other->packed_below == 0 || net->packed_bytes + bytes < other->packed_below)
+            && other->cost(other->loops, shape) < best->cost(best->loops, shape) / 32 * 31
             && li_weights_are_below(net, li_node_input(net, node, 1), other->weights_below))
             best = other;
     }
@@ -134,8 +135,8 @@ const li_layer_kernels *li_weights_layer(const li_net *net, const li_node *node,
 {
     const li_kernels *kernels = li_kernels_of(net);
     size_t i;
-    for (i = 0; i < LI_WINOGRADS; ++i)
-        if (kernels->winograd_s8[i] != NULL && kernels->winograd_s8[i]->loop == node->loop) return kernels->winograd_s8[i];
+    for (i = 0; i < LI_CONV_FORMS && kernels->conv_forms_s8[i] != NULL; ++i)
+        if (kernels->conv_forms_s8[i]->loop == node->loop) return kernels->conv_forms_s8[i];
     return layer;
 }
 

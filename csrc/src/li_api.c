@@ -159,7 +159,7 @@ void li_operator_bytes(const li_net *net, int32_t i, size_t *state, size_t *pack
 
 const char *li_operator_loop(const li_net *net, int32_t i)
 {
-    static const char *const names[LI_LOOPS] = { "", "direct", "depthwise", "dense", "winograd 2x2", "winograd 4x4" };
+    static const char *const names[LI_LOOPS] = { "", "direct", "depthwise", "dense", "winograd 2x2", "winograd 4x4", "direct int16" };
     const li_node *node = li_planned_node(net, i);
     return names[node != NULL ? node->loop : LI_LOOP_NONE];
 }

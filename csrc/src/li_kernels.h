@@ -29,8 +29,9 @@ enum {
     LI_LOOP_DIRECT,              /* pixels by channels on packed weights: convolutions, dense layers */
     LI_LOOP_DEPTHWISE, LI_LOOP_DENSE,
     LI_LOOP_WINOGRAD2, LI_LOOP_WINOGRAD4,        /* F(2x2, 3x3), F(4x4, 3x3) */
+    LI_LOOP_DIRECT16,            /* direct, on weights packed as int16 */
     LI_LOOPS,
-    LI_WINOGRADS = 2
+    LI_CONV_FORMS = 3
 };
 
 /* A convolution over images, one group: x NHWC, w OHWI. Filter taps are neighbours along x and dilation_h apart along y.
@@ -56,6 +57,8 @@ typedef struct li_layer_kernels {
     int32_t loop;                /* LI_LOOP_... */
     /* 0, or: exact while the sum of magnitudes of every output channel's weights is below. */
     uint32_t weights_below;
+    /* 0, or: gains only while the packed weights of the network up to here, in bytes, stay below. */
+    uint32_t packed_below;
     /* Where a set has several loops for a layer: about how long this one takes, in any unit that they share. */
     uint64_t (*cost)(const void *loops, const li_conv_shape *shape);
     /* 0 when the set does not take such a layer; otherwise a multiple of 64. */
@@ -153,7 +156,7 @@ typedef struct li_kernels {
                             size_t channels);
 
     const li_layer_kernels *conv_s8, *depthwise_s8, *dense_s8;      /* NULL in sets without */
-    const li_layer_kernels *winograd_s8[LI_WINOGRADS];              /* take the place of conv_s8 where they cost less; NULL likewise */
+    const li_layer_kernels *conv_forms_s8[LI_CONV_FORMS];           /* take the place of conv_s8 where they cost less; then NULL */
     const li_layer_kernels_f32 *conv_f32;                           /* NULL in sets without; dense layers too */
     /* A depthwise layer of one image on weights [h][w][c], as li_layer_kernels_f32's run; NULL in sets without. groups, in_c
        and out_c are equal, block is 0. */

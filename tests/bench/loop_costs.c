@@ -57,20 +57,22 @@ int main(void)
         if (k == NULL) continue;
         const li_conv_shape big = { 32, 32, 64, 32, 32, 64, 3, 3, 1, 1, 1, 1, 1, 0 };
         const double unit = least(k->conv_s8, &big) / (double)k->conv_s8->cost(k->conv_s8->loops, &big);
-        printf("%s: ns measured (expected) of direct, F(4x4), F(2x2); a cost of 64 is %.3f ns\n", k->name, unit * 64);
+        printf("%s: ns measured (expected) of direct and what may take its place, in the set's order; a cost of 64 is %.3f ns\n", k->name, unit * 64);
         for (size_t c = 0; c < sizeof channels / sizeof *channels; c++) {
             for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
                 const int32_t side = sides[i];
                 const li_conv_shape s = { side, side, channels[c][0], side, side, channels[c][1], 3, 3, 1, 1, 1, 1, 1, 0 };
-                const li_layer_kernels *const loops[3] = { k->conv_s8, k->winograd_s8[0], k->winograd_s8[1] };
-                double took[3], fastest = 1e18;
+                const li_layer_kernels *loops[LI_CONV_FORMS + 1] = { k->conv_s8 };
+                double took[LI_CONV_FORMS + 1], fastest = 1e18;
+                size_t count = 1;
                 size_t chosen = 0;
                 if ((double)side * side * s.in_c * s.out_c > 3e7) continue;
+                for (size_t j = 0; j < LI_CONV_FORMS && k->conv_forms_s8[j] != NULL; j++) loops[count++] = k->conv_forms_s8[j];
                 printf("%2d x %2d x %3d -> %3d ", side, side, s.in_c, s.out_c);
-                for (size_t j = 0; j < 3; j++) {
+                for (size_t j = 0; j < count; j++) {
                     took[j] = least(loops[j], &s);
                     fastest = took[j] < fastest ? took[j] : fastest;
-                    chosen = loops[j]->cost(loops[j]->loops, &s) < loops[chosen]->cost(loops[chosen]->loops, &s) / 16 * 15 ? j : chosen;
+                    chosen = loops[j]->cost(loops[j]->loops, &s) < loops[chosen]->cost(loops[chosen]->loops, &s) / 32 * 31 ? j : chosen;
                     printf(" %9.0f (%9.0f)", took[j], unit * (double)loops[j]->cost(loops[j]->loops, &s));
                 }
                 printf("  takes %zu, loses %3.0f %%\n", chosen, (took[chosen] / fastest - 1) * 100);

@@ -11,8 +11,8 @@ from converter.gen import tflite
 from liteinterp.errors import LiteinterpError, UsageError
 from liteinterp.net import ModelBytes, Net, Request
 
-#: Channels from which weights of -128 alone leave the range of F(4x4, 3x3): 9 * 228 * 128 >= 2**18.
-EDGE = 228
+#: Channels from which weights of -128 alone leave the range of F(4x4, 3x3), 9 * 228 * 128 >= 2**18, and of F(2x2, 3x3).
+EDGES = {"winograd 4x4": 228, "winograd 2x2": 3641}
 
 
 def convolution(weights: npt.NDArray[np.int8], side: int, stride: int = 1) -> ModelBytes:
@@ -61,23 +61,34 @@ def result(net: Net, x: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
     return net.view(net.outputs[0]).copy()
 
 
-@pytest.mark.parametrize("isa", ["avx2", "avx512vnni"])
-def test_weights_at_the_edge_of_the_range_decide(isa: str) -> None:
-    """One unit less than what could leave 32 bits takes F(4x4), and is exact; at the edge it is not taken."""
-    weights = np.full((64, 3, 3, EDGE), -128, np.int8)
-    weights[:, 0, 0, : 9 * EDGE - 2048] = 0
-    beyond = opened(convolution(weights, 8), isa)
-    assert beyond.operator_loop(0) != "winograd 4x4"
+@pytest.mark.parametrize(
+    "isa, loop, outputs, side",
+    [("avx2", "winograd 4x4", 64, 8), ("avx512vnni", "winograd 4x4", 64, 8), ("avx2", "winograd 2x2", 16, 4)],
+)
+def test_weights_at_the_edge_of_the_range_decide(isa: str, loop: str, outputs: int, side: int) -> None:
+    """One unit less than what could leave 32 bits takes the loop, and is exact; at the edge it is not taken."""
+    edge = EDGES[loop]
+    weights = np.full((outputs, 3, 3, edge), -128, np.int8)
+    weights[:, 0, 0, : 9 * edge % 128] = 0
+    assert np.abs(weights[0].astype(int)).sum() in (2**18, 2**22)
+    beyond = opened(convolution(weights, side), isa)
+    assert beyond.operator_loop(0) != loop
     weights[:, 1, 1, 0] = -127
-    model = convolution(weights, 8)
+    model = convolution(weights, side)
     within, reference = opened(model, isa), Net(model, Request(isa="ref"))
-    assert within.operator_loop(0) == "winograd 4x4"
-    x = np.full((1, 8, 8, EDGE), -128, np.int8)
+    assert within.operator_loop(0) == loop
+    x = np.full((1, side, side, edge), -128, np.int8)
     np.testing.assert_array_equal(result(within, x), result(reference, x))
 
 
-@pytest.mark.parametrize("isa", ["avx2", "avx512vnni"])
-def test_a_limit_of_packed_bytes_takes_smaller_loops(isa: str) -> None:
+@pytest.mark.parametrize(
+    "isa, expected_loops",
+    [
+        ("avx2", ["winograd 4x4", "winograd 2x2", "direct int16", "direct", ""]),
+        ("avx512vnni", ["winograd 4x4", "direct", ""]),
+    ],
+)
+def test_a_limit_of_packed_bytes_takes_smaller_loops(isa: str, expected_loops: list[str]) -> None:
     weights = np.random.default_rng(0).integers(-128, 128, (64, 3, 3, 64)).astype(np.int8)
     model = convolution(weights, 16)
     x = np.random.default_rng(1).integers(-128, 128, (1, 16, 16, 64)).astype(np.int8)
@@ -91,15 +102,39 @@ def test_a_limit_of_packed_bytes_takes_smaller_loops(isa: str) -> None:
         if net.need.packed == 0:
             break
         limit = net.need.packed - 1
-    assert loops[0] == "winograd 4x4"
-    assert loops[-2:] == ["direct", ""]
+    assert loops == expected_loops
 
 
-@pytest.mark.parametrize("isa", ["avx2", "avx512vnni"])
-def test_other_filters_and_strides_stay_direct(isa: str) -> None:
+@pytest.mark.parametrize("isa, loop", [("avx2", "direct int16"), ("avx512vnni", "direct")])
+def test_other_filters_and_strides_stay_direct(isa: str, loop: str) -> None:
     square = np.zeros((32, 3, 3, 32), np.int8)
-    assert opened(convolution(square, 8, stride=2), isa).operator_loop(0) == "direct"
-    assert opened(convolution(square[:, :1], 8), isa).operator_loop(0) == "direct"
+    assert opened(convolution(square, 8, stride=2), isa).operator_loop(0) == loop
+    assert opened(convolution(square[:, :1], 8), isa).operator_loop(0) == loop
+
+
+def test_weights_beyond_a_second_level_cache_are_packed_as_they_are() -> None:
+    """512 * 500 weights as int16 take less than 512 KiB, 512 * 600 more."""
+    models = [convolution(np.ones((512, 1, 1, taps), np.int8), 4) for taps in (500, 600)]
+    loops = [opened(model, "avx2").operator_loop(0) for model in models]
+    assert loops == ["direct int16", "direct"]
+
+
+@pytest.mark.parametrize("filters", [16, 24])
+def test_depthwise_layers_of_one_channel_take_the_same_forms(filters: int) -> None:
+    """Their weights lie with the output channel last; they run the loop that they were packed for."""
+    maker = ModelMaker()
+    weights = np.random.default_rng(7).integers(-127, 128, (1, 7, 7, filters)).astype(np.int8)
+    x = maker.tensor((1, 20, 20, 1), INT8, None, 0.05, 3)
+    w = maker.tensor(weights.shape, INT8, weights, 0.01)
+    b = maker.tensor((filters,), INT32, np.arange(filters) - 5, 0.0005)
+    y = maker.tensor((1, 10, 10, filters), INT8, None, 0.5, 3)
+    options = tflite.DepthwiseConv2DOptions(padding=0, stride_w=2, stride_h=2, depth_multiplier=filters)
+    maker.op("DEPTHWISE_CONV_2D", [x, w, b], [y], options, 3)
+    model = ModelBytes(maker.ends([x], [y]).bytes())
+    net, reference = opened(model, "avx2"), Net(model, Request(isa="ref"))
+    assert net.operator_loop(0) == "direct int16"
+    data = np.random.default_rng(8).integers(-128, 128, (1, 20, 20, 1)).astype(np.int8)
+    np.testing.assert_array_equal(result(net, data), result(reference, data))
 
 
 @pytest.mark.parametrize("isa", ["sse41", "avx2", "avxvnni", "avx512vnni"])

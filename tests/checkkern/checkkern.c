@@ -60,7 +60,7 @@ static void check_length(const li_kernels *k, size_t n, uint64_t seed)
                 CHECK_NEW(depthwise_f32, check_depthwise_f32, "depthwise_f32");
                 CHECK_NEW(conv_s8, check_conv_s8, "conv_s8");
                 if (at < 0 || (size_t)at == n % 16) {
-                    CHECK_NEW(winograd_s8[0], check_winograd_s8, "winograd_s8");
+                    CHECK_NEW(conv_forms_s8[0], check_winograd_s8, "winograd_s8");
                 }
                 CHECK_NEW(depthwise_s8, check_depthwise_s8, "depthwise_s8");
             }

@@ -146,7 +146,7 @@ static void convolve(const layer *l, const result *r)
     }
 }
 
-void check_conv_s8(const li_kernels *k, shape s)
+static void check_direct_s8(const li_layer_kernels *kernels, shape s)
 {
     li_conv_shape c = draw_shape(s.n == 0 ? 1 : s.n, 70);
     if (below(4) == 0) draw_run(&c);
@@ -155,7 +155,18 @@ void check_conv_s8(const li_kernels *k, shape s)
     const result r = make_result(l.out_bytes, s.at, 1);
     s.channels = (size_t)c.out_c;
     convolve(&l, &r);
-    run_layer(k->conv_s8, &l, s, &r);
+    run_layer(kernels, &l, s, &r);
+}
+
+/* In every form that takes any weights; check_winograd_s8 has the others. */
+void check_conv_s8(const li_kernels *k, shape s)
+{
+    check_direct_s8(k->conv_s8, s);
+    for (size_t i = 0; i < LI_CONV_FORMS && k->conv_forms_s8[i] != NULL; i++) {
+        if (k->conv_forms_s8[i]->weights_below == 0) {
+            check_direct_s8(k->conv_forms_s8[i], s);
+        }
+    }
 }
 
 /* Lets weights of the largest magnitude go until every channel's sum of magnitudes is below the limit, by as little as they allow. */
@@ -179,8 +190,11 @@ static void lower_weights(const layer *l, size_t taps, uint32_t limit)
    the edge of what is exact. */
 void check_winograd_s8(const li_kernels *k, shape s)
 {
-    for (size_t i = 0; i < LI_WINOGRADS; i++) {
-        const li_layer_kernels *kernels = k->winograd_s8[i];
+    for (size_t i = 0; i < LI_CONV_FORMS && k->conv_forms_s8[i] != NULL; i++) {
+        const li_layer_kernels *kernels = k->conv_forms_s8[i];
+        if (kernels->weights_below == 0) {
+            continue;
+        }
         const int edge = s.n == 0, wide = !edge && below(8) == 0;
         const int32_t in_c = edge ? (int32_t)(kernels->weights_below / (9 * 128)) + 1 : (int32_t)s.n;
         li_conv_shape c = { up_to(edge ? 3 : 20), up_to(edge ? 3 : wide ? 120 : 20), in_c, 0, 0, up_to(edge ? 3 : wide ? 5 : 40), 3, 3, 1, 1, 1, 0, 0, 0 };

@@ -26,8 +26,16 @@
 /* Two int16 elements and their weights: exact, two products of at most 2^14 each. */
 #define LI_AVX2_PAIRS_ELEMENT int16_t
 #define LI_AVX2_PAIRS_GROUP 2
+#define LI_AVX2_PAIRS_WEIGHT int8_t
 #define LI_AVX2_PAIRS_WIDE(p) li_avx2_widen16(p)
 #define LI_AVX2_PAIRS_ADD(s, x, w) LI_PIN1(s); s = _mm256_add_epi32(s, _mm256_madd_epi16(x, w));
+
+/* The same with weights packed as int16, which the loop takes as they are. */
+#define LI_AVX2_WIDE_PAIRS_ELEMENT int16_t
+#define LI_AVX2_WIDE_PAIRS_GROUP 2
+#define LI_AVX2_WIDE_PAIRS_WEIGHT int16_t
+#define LI_AVX2_WIDE_PAIRS_WIDE(p) LI_YMM_LOAD(p)
+#define LI_AVX2_WIDE_PAIRS_ADD(s, x, w) LI_AVX2_PAIRS_ADD(s, x, w)
 
 /* Lanes in this order come out of the packing instructions, which work in halves of 128 bits, in the natural one. */
 static inline size_t li_avx2_lane(size_t width, size_t lane)

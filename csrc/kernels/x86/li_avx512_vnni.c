@@ -158,7 +158,7 @@ LI_VNNI static void li_vnni_panel(const li_x86_panel *p)
 }
 
 const li_x86_tiles li_vnni_tiles = {
-    .costs = LI_X86_COSTS_AVX512_VNNI, .element_bytes = 1, .group = 4, .shift = 128,
+    .costs = LI_X86_COSTS_AVX512_VNNI, .element_bytes = 1, .group = 4, .weight_bytes = 1, .shift = 128,
     .width = li_vnni_width, .lane = li_vnni_lane, .spread = li_vnni_spread, .widen = li_vnni_widen, .panel = li_vnni_panel,
 };
 

@@ -20,6 +20,7 @@
 
 #define LI_AVX_VNNI_FOURS_ELEMENT uint8_t
 #define LI_AVX_VNNI_FOURS_GROUP 4
+#define LI_AVX_VNNI_FOURS_WEIGHT int8_t
 #define LI_AVX_VNNI_FOURS_WIDE(p) LI_YMM_LOAD(p)
 #define LI_AVX_VNNI_FOURS_ADD(s, x, w) s = _mm256_dpbusd_avx_epi32(s, x, w); LI_PIN1(s);
 
@@ -44,7 +45,7 @@ static void li_avx_vnni_panel(const li_x86_panel *p)
 }
 
 static const li_x86_tiles li_avx_vnni_tiles = {
-    .element_bytes = 1, .group = 4, .shift = 128,
+    .element_bytes = 1, .group = 4, .weight_bytes = 1, .shift = 128,
     .width = li_avx2_width, .lane = li_avx2_lane, .spread = li_avx_vnni_spread, .panel = li_avx_vnni_panel,
 };
 

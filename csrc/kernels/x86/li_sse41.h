@@ -29,6 +29,7 @@
 /* Two int16 elements and their weights: exact, two products of at most 2^14 each. */
 #define LI_SSE41_PAIRS_ELEMENT int16_t
 #define LI_SSE41_PAIRS_GROUP 2
+#define LI_SSE41_PAIRS_WEIGHT int8_t
 #define LI_SSE41_PAIRS_WIDE(p) li_sse41_widen8(p)
 #define LI_SSE41_PAIRS_ADD(s, x, w) s = _mm_add_epi32(s, _mm_madd_epi16(x, w));
 

@@ -43,7 +43,7 @@ static void li_sse41_panel(const li_x86_panel *p)
 }
 
 static const li_x86_tiles li_sse41_tiles = {
-    .element_bytes = 2, .group = 2, .shift = 0,
+    .element_bytes = 2, .group = 2, .weight_bytes = 1, .shift = 0,
     .width = li_sse41_width, .lane = li_sse41_lane, .spread = li_sse41_spread, .panel = li_sse41_panel,
 };
 

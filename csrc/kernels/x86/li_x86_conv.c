@@ -74,7 +74,7 @@ static int li_x86_walk_of(const li_x86_tiles *tiles, const li_conv_shape *s, li_
 
 static size_t li_x86_panel_bytes(const li_x86_walk *w, const li_x86_tiles *tiles, size_t width)
 {
-    return (width * (4 + 4 + w->filter_h * w->groups * tiles->group) + 63) / 64 * 64;
+    return (width * (4 + 4 + w->filter_h * w->groups * tiles->group * tiles->weight_bytes) + 63) / 64 * 64;
 }
 
 size_t li_x86_conv_packed_bytes(const void *loops, const li_conv_shape *s)
@@ -84,7 +84,7 @@ size_t li_x86_conv_packed_bytes(const void *loops, const li_conv_shape *s)
     uint64_t bytes = 0;
     size_t left = (size_t)s->out_c, width;
     if (!li_x86_walk_of(tiles, s, &w)) return 0;
-    if (li_size_mul(li_size_mul(w.filter_h, w.groups * tiles->group), left + 64) > LI_X86_LIMIT) return 0;
+    if (li_size_mul(li_size_mul(w.filter_h, w.groups * tiles->group * tiles->weight_bytes), left + 64) > LI_X86_LIMIT) return 0;
     for (; left != 0; left -= left < width ? left : width) {
         width = tiles->width(left);
         bytes += li_x86_panel_bytes(&w, tiles, width);
@@ -107,18 +107,20 @@ size_t li_x86_conv_scratch_bytes(const void *loops, const li_conv_shape *s)
 }
 
 /* The weights that one lane takes of a group, at most as many as are left of the segment; answers their sum. */
-LI_INLINE uint32_t li_x86_pack_group(int8_t *to, const int8_t *from, size_t step, size_t left, size_t group)
+LI_INLINE uint32_t li_x86_pack_group(const li_x86_tiles *tiles, int8_t *to, const int8_t *from, size_t step, size_t left)
 {
-    const size_t count = left < group ? left : group;
+    const size_t count = left < tiles->group ? left : tiles->group;
     uint32_t sum = 0;
     size_t i;
-    if (group == 4 && left >= 4 && step == 1) {
+    if (tiles->group == 4 && left >= 4 && step == 1) {
         li_copy(to, from, 4);
         return (uint32_t)(from[0] + from[1] + from[2] + from[3]);
     }
     for (i = 0; i < count; ++i) {
         const int32_t value = from[i * step];
-        to[i] = (int8_t)value;
+        const int16_t wide = (int16_t)value;
+        if (tiles->weight_bytes == 2) li_copy(to + 2 * i, &wide, 2);
+        else to[i] = (int8_t)value;
         sum += (uint32_t)value;
     }
     return sum;
@@ -128,7 +130,7 @@ void li_x86_conv_pack(const void *loops, void *packed, const li_conv_shape *s, c
                       const float *multipliers, int32_t in_zero)
 {
     const li_x86_tiles *tiles = loops;
-    const size_t out_c = (size_t)s->out_c;
+    const size_t out_c = (size_t)s->out_c, lane_bytes = tiles->group * tiles->weight_bytes;      /* of a group */
     size_t first, width, lane, y, k;
     int8_t *to = packed;
     li_x86_walk walk;
@@ -149,12 +151,12 @@ void li_x86_conv_pack(const void *loops, void *packed, const li_conv_shape *s, c
             const size_t channel = first + tiles->lane(width, lane);
             const int8_t *from = w + (s->w_last ? channel : channel * walk.filter_h * filter_row);
             const size_t step = s->w_last ? out_c : 1;
-            int8_t *lane_w = panel_w + lane * tiles->group;
+            int8_t *lane_w = panel_w + lane * lane_bytes;
             uint32_t sum = 0;                    /* may wrap: what counts is the end */
             if (channel >= out_c) continue;
             for (y = 0; y < walk.filter_h; ++y, from += filter_row * step)
-                for (k = 0; k < filter_row; k += pieces, lane_w += width * tiles->group)
-                    sum += li_x86_pack_group(lane_w, from + k * step, step, walk.pixel != walk.in_c ? pieces : filter_row - k, tiles->group);
+                for (k = 0; k < filter_row; k += pieces, lane_w += width * lane_bytes)
+                    sum += li_x86_pack_group(tiles, lane_w, from + k * step, step, walk.pixel != walk.in_c ? pieces : filter_row - k);
             panel_bias[lane] = (int32_t)((bias != NULL ? (uint32_t)bias[channel] : 0u) - sum * (uint32_t)(in_zero + tiles->shift));
             panel_multipliers[lane] = multipliers[channel];
         }

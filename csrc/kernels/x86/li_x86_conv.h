@@ -31,7 +31,7 @@ typedef struct li_x86_panel {
     size_t segments, segment_step, groups;       /* filter rows, elements between them, groups of k in each */
     size_t run;                  /* pixels that follow each other in a row at stride 1, else 1 */
     size_t column, taps;         /* elements of a spread pixel, columns of the filter */
-    const int8_t *w;             /* [segment][group][lane of the panel][k of the group] */
+    const void *w;               /* [segment][group][lane of the panel][k of the group], as the set packs them */
     const int32_t *bias;         /* less the share of the zero point; in lane order, as multipliers */
     const float *multipliers;
     int8_t *out;
@@ -41,6 +41,7 @@ typedef struct li_x86_panel {
 
 typedef struct li_x86_tiles {
     size_t element_bytes, group;                 /* of spread elements; k's that one lane sums in a step */
+    size_t weight_bytes;                         /* of packed weights: 1, or 2 */
     int32_t shift;                               /* added to every element when it is spread */
     size_t (*width)(size_t channels);            /* lanes of the next panel when so many channels are left */
     size_t (*lane)(size_t width, size_t lane);   /* channel of a lane */

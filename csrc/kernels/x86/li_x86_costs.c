@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * About how long the loops of a convolution take: the table that planning chooses by. Its numbers are 64ths of a cycle, fitted
- * by tests/bench/loop_costs.c to times of layers; only their ratios within a row matter. Caches are left out: they
+ * by tests/bench/loop_costs.c to times of layers; only ratios matter, within the rows of a set. Caches are left out: they
  * make the direct loop slower than expected before they touch the others.
  */
 #include "li_x86_conv.h"
@@ -23,6 +23,7 @@ typedef struct li_x86_cost_row {
 
 static const li_x86_cost_row li_x86_cost_rows[LI_X86_COSTS] = {
     [LI_X86_COSTS_AVX2] = { 500, 2000, { 3000, 6000 }, 450, 800, { 4000, 14000 } },
+    [LI_X86_COSTS_AVX2_WIDE] = { .product = 465, .tile = 2000 },
     [LI_X86_COSTS_AVX512_VNNI] = { 200, 1200, { 5000, 9000 }, 210, 600, { 5500, 9500 } },
 };
 

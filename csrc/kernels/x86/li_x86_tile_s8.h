@@ -21,7 +21,8 @@
  *   V_FINISH1(e, out, a, b, both)                      two pixels of one vector
  *   V_STORE8(to, s0, ..., s7)              the sum of the lanes of each, one behind the other
  *   M_ELEMENT, M_GROUP                     spread activations, and how many of them one lane sums in a step
- *   M_WIDE(p)                              one step's weights, V_LANES * M_GROUP bytes
+ *   M_WEIGHT                               packed weights of a convolution
+ *   M_WIDE(p)                              one step's weights, V_LANES * M_GROUP of them
  *   M_ADD(s, x, w)                         a statement: adds the products of x and w, summed within each lane, to s
  */
 #ifndef LI_X86_TILE_S8_H
@@ -54,7 +55,7 @@
             const size_t m = li_x86_tile_start(tile, p->pixels), left = p->pixels - m;                                 \
             const uint32_t *const at = p->offsets + m;                                                                 \
             const M##_ELEMENT LI_S8_TAPS(0, M), LI_S8_TAPS(1, M), LI_S8_TAPS(2, M), LI_S8_TAPS(3, M), LI_S8_TAPS(4, M), LI_S8_TAPS(5, M); \
-            const int8_t *w = p->w;                                                                                    \
+            const M##_WEIGHT *w = p->w;                                                                                \
             int8_t *out = p->out + m * p->out_step;                                                                    \
             V##_VECTOR a0 = bias0, a1 = bias0, a2 = bias0, a3 = bias0, a4 = bias0, a5 = bias0;                         \
             V##_VECTOR b0 = bias1, b1 = bias1, b2 = bias1, b3 = bias1, b4 = bias1, b5 = bias1;                         \
@@ -86,7 +87,7 @@
             const size_t m = li_x86_tile_start(tile, p->pixels), left = p->pixels - m;                                 \
             const uint32_t *const at = p->offsets + m;                                                                 \
             const M##_ELEMENT LI_S8_TAPS(0, M), LI_S8_TAPS(1, M), LI_S8_TAPS(2, M), LI_S8_TAPS(3, M), LI_S8_TAPS(4, M), LI_S8_TAPS(5, M); \
-            const int8_t *w = p->w;                                                                                    \
+            const M##_WEIGHT *w = p->w;                                                                                \
             int8_t *out = p->out + m * p->out_step;                                                                    \
             V##_VECTOR a0 = bias, a1 = bias, a2 = bias, a3 = bias, a4 = bias, a5 = bias;                               \
             for (segment = 0; segment < p->segments; ++segment) {                                                      \
