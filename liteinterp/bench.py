@@ -112,13 +112,15 @@ def bench(
     runs: int | None = None,
     warmup: int = 10,
     with_profile: bool = False,
+    packed_limit: int | None = None,
     progress: Callable[[str], None] = lambda stage: None,
 ) -> Benchmark:
     """Time one call of `invoke` of a `.tflite`, here and in the engines that `vs` names
     ("litert,onnxruntime=FILE.onnx,openvino=FILE.onnx"), all in turns of random order on the same cores.
 
     `isa` names one or several kernel sets, `threads` counts those of each engine, `runs` calls of each engine are
-    measured, or those of `seconds`. `with_profile` adds the time of each operator. Raises UsageError, also for engines
+    measured, or those of `seconds`. `with_profile` adds the time of each operator. `packed_limit` is the interpreter's.
+    Raises UsageError, also for engines
     that are not installed, and what opening the model raises.
     """
     if threads < 1:
@@ -128,12 +130,12 @@ def bench(
     kernel_sets = [isa] if isa is None or isinstance(isa, str) else [*isa]
     peers = parse_peers(vs, path)
     model_bytes, file = _read(path)
-    net = _open(model_bytes, file, kernel_sets[0])
+    net = _open(model_bytes, file, kernel_sets[0], packed_limit)
     drawn = draw(net, file, seed=0)
     here = machine()
     with pinned(threads, cores) as used:
         progress("load")
-        contenders = [open_own(path, name, threads, drawn) for name in kernel_sets]
+        contenders = [open_own(path, name, threads, drawn, packed_limit) for name in kernel_sets]
         peaks = tuple(_peak(model_bytes, file, name) for name in kernel_sets)
         contenders += [open_peer(peer, threads, drawn) for peer in peers]
         for contender in contenders:
@@ -176,8 +178,8 @@ def _read(path: Path) -> tuple[ModelBytes, ModelFile]:
     return model, file
 
 
-def _open(model: ModelBytes, file: ModelFile, isa: str | None) -> Net:
-    return Net(model, Request(KEEP_INPUTS, isa, input_dims=said_open_dims(file)))
+def _open(model: ModelBytes, file: ModelFile, isa: str | None, packed_limit: int | None = None) -> Net:
+    return Net(model, Request(KEEP_INPUTS, isa, input_dims=said_open_dims(file), packed_limit=packed_limit))
 
 
 def _peak(model: ModelBytes, file: ModelFile, isa: str | None) -> Peak:

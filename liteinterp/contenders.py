@@ -107,9 +107,9 @@ def parse_peers(text: str, model: Path) -> list[Peer]:
     return peers
 
 
-def open_own(path: Path, isa: str | None, threads: int, drawn: Drawn) -> Contender:
+def open_own(path: Path, isa: str | None, threads: int, drawn: Drawn, packed_limit: int | None = None) -> Contender:
     """This runtime. Raises what `Net` raises."""
-    return _Own(path, isa, threads, drawn)
+    return _Own(path, isa, threads, drawn, packed_limit)
 
 
 def open_peer(peer: Peer, threads: int, drawn: Drawn) -> Contender:
@@ -125,11 +125,11 @@ def open_peer(peer: Peer, threads: int, drawn: Drawn) -> Contender:
 class _Own:
     """This runtime, by the call that its users make."""
 
-    def __init__(self, path: Path, isa: str | None, threads: int, drawn: Drawn) -> None:
+    def __init__(self, path: Path, isa: str | None, threads: int, drawn: Drawn, packed_limit: int | None) -> None:
         from .interpreter import Interpreter
         from .version import __version__
 
-        self._interpreter = Interpreter(model_path=path, isa=isa, num_threads=threads)
+        self._interpreter = Interpreter(model_path=path, isa=isa, num_threads=threads, packed_limit=packed_limit)
         self._interpreter.allocate_tensors()
         for detail, array in zip(self._interpreter.get_input_details(), drawn.stored, strict=True):
             self._interpreter.set_tensor(detail["index"], array)

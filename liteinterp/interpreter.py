@@ -60,7 +60,8 @@ class Interpreter:
 
     `model_content` may be any buffer. `num_threads` threads share the work of large operators; outputs do not depend on
     their number. `isa` names the kernels (default: LITEINTERP_ISA, else the fastest that the machine has); they all
-    give the same bytes.
+    give the same bytes. `packed_limit` is how many bytes rearranged weights may take (default: LITEINTERP_PACKED_LIMIT,
+    else as many as speed gains from); less is slower, 0 reads all weights where they lie.
     Raises ValueError (`errors.InvalidFileError`, `errors.UsageError`) for a missing or malformed file and for bad
     arguments.
     """
@@ -80,6 +81,7 @@ class Interpreter:
         experimental_force_delegate_node_profiling: bool = False,
         *,
         isa: str | None = None,
+        packed_limit: int | None = None,
     ) -> None:
         if num_threads is not None and not isinstance(num_threads, int):
             raise UsageError("type of num_threads should be int")
@@ -97,6 +99,7 @@ class Interpreter:
         self._flags = KEEP_INPUTS | (KEEP_TENSORS if experimental_preserve_all_tensors else 0)
         self._isa = "ref" if experimental_op_resolver_type is OpResolverType.BUILTIN_REF else isa
         self._threads = num_threads or 1
+        self._packed_limit = packed_limit
         self._net: Net | None = None
         self._resized: dict[int, tuple[int, ...]] = {}
         self._views: dict[int, weakref.ref[Any]] = {}  # a dictionary, since `invoke` asks whether it is empty
@@ -132,7 +135,7 @@ class Interpreter:
             )
         dims = self._file.open_input_dims()
         dims |= {i: self._resized[index] for i, index in enumerate(self._file.inputs) if index in self._resized}
-        self._net = Net(self._model, Request(self._flags, self._isa, self._threads, dims))
+        self._net = Net(self._model, Request(self._flags, self._isa, self._threads, dims, self._packed_limit))
 
     @property
     def kernels(self) -> str:

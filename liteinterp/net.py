@@ -455,6 +455,8 @@ def _packed_limit(asked: int | None) -> int:
         if not text.isascii() or not text.isdecimal():
             raise UsageError(f"LITEINTERP_PACKED_LIMIT is {text!r}; it can be a number of bytes")
         asked = int(text)
+    if not isinstance(asked, int) or asked < 0:
+        raise UsageError(f"packed_limit is {asked!r}; it can be a number of bytes, 0 or more")
     return min(max(asked, 1), _MOST_BYTES)
 
 

@@ -32,6 +32,9 @@ def add(verbs: Any, common: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--threads", type=_count, default=1, metavar="N", help="threads of each engine (1)")
     parser.add_argument(
+        "--packed-limit", type=int, metavar="BYTES", help="memory for rearranged weights (as much as speed gains from)"
+    )
+    parser.add_argument(
         "--cores", type=_cores, metavar="N,...", help="cores to run on (the last ones, as many as threads)"
     )
     parser.add_argument("--seconds", type=float, default=2.0, metavar="S", help="measure each engine for S seconds (2)")
@@ -59,6 +62,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             runs=args.runs,
             warmup=args.warmup,
             with_profile=args.profile,
+            packed_limit=args.packed_limit,
             progress=lambda stage: progress(stage, 0, None),
         )
     if args.json and not to_stdout:

@@ -40,6 +40,9 @@ def add(verbs: Any, common: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="kernels to use, all give the same bytes: best, ref, sse41, avx2, avxvnni, avx512vnni, neon, dotprod",
     )
+    parser.add_argument(
+        "--packed-limit", type=int, metavar="BYTES", help="memory for rearranged weights (as much as speed gains from)"
+    )
     parser.set_defaults(run=run)
 
 
@@ -53,7 +56,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         check_writable(args.output)
     content = read_model_bytes(args.model)
     model, file = ModelBytes(content), ModelFile(content)
-    net = Net(model, Request(KEEP_INPUTS, args.isa, input_dims=said_open_dims(file)))
+    net = Net(model, Request(KEEP_INPUTS, args.isa, input_dims=said_open_dims(file), packed_limit=args.packed_limit))
     inputs = dict(zip((spec.name for spec in tflite_inputs(file)), net.inputs, strict=True))
     outputs = file.output_names()
     samples = open_samples(args.input, tflite_inputs(file))

@@ -171,3 +171,6 @@ def test_a_limit_by_environment_is_a_number(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("LITEINTERP_PACKED_LIMIT", "much")
     with pytest.raises(UsageError, match="a number of bytes"):
         Net(model)
+    assert Net(model, Request(packed_limit=1 << 40)).need.packed > 0
+    with pytest.raises(UsageError, match="0 or more"):
+        Net(model, Request(packed_limit=-1))

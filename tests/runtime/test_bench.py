@@ -165,6 +165,11 @@ def test_engines_time_the_same_network(small: Path, digits: Path) -> None:
     assert litert.ratio_minimum == pytest.approx(own.time.minimum_us / litert.time.minimum_us)
 
 
+def test_without_memory_for_weights_no_layer_is_packed(small: Path) -> None:
+    found = liteinterp.bench(small, packed_limit=0, runs=2, with_profile=True).profile
+    assert found is not None and not any(row.loop for row in found.operators)
+
+
 def test_profile_adds_up_and_names_sources(small: Path) -> None:
     found = liteinterp.bench(small, runs=20, with_profile=True).profile
     assert found is not None and found.passes == 20
@@ -222,7 +227,15 @@ def test_verb_prints_tables_and_writes_json(small: Path, tmp_path: Path, capsys:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--runs", "0"], ["--cores", "x"], ["--cores", "4096"], ["--isa", "mmx"], ["--seconds", "0"], ["--vs", "tvm"]],
+    [
+        ["--runs", "0"],
+        ["--cores", "x"],
+        ["--cores", "4096"],
+        ["--isa", "mmx"],
+        ["--seconds", "0"],
+        ["--vs", "tvm"],
+        ["--packed-limit", "-1"],
+    ],
 )
 def test_verb_refuses_wrong_options(small: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     try:

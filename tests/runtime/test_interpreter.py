@@ -50,6 +50,13 @@ def test_misaligned_bytes_run(shift: int, int8_model: bytes) -> None:
     np.testing.assert_array_equal(run(Interpreter(model_content=view), values()), expected)
 
 
+def test_the_limit_of_packed_weights_changes_no_result(int8_model: bytes) -> None:
+    expected = run(Interpreter(model_content=int8_model), values())
+    np.testing.assert_array_equal(run(Interpreter(model_content=int8_model, packed_limit=0), values()), expected)
+    with pytest.raises(ValueError, match="packed_limit"):
+        Interpreter(model_content=int8_model, packed_limit=-1).allocate_tensors()
+
+
 def test_changing_a_bytearray_afterwards_changes_nothing(int8_model: bytes) -> None:
     content = bytearray(int8_model)
     interpreter = Interpreter(model_content=content)
