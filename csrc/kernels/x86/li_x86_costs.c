@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * About how long the loops of a convolution take: the table that planning chooses by. Its numbers are 64ths of a cycle, fitted
- * by tests/bench/loop_costs.c to times of layers; only ratios matter, within the rows of a set. Caches are left out: they
+ * to times of layers by tests/bench/loops.py; only ratios matter, within the rows of a set. Caches are left out: they
  * make the direct loop slower than expected before they touch the others.
  */
 #include "li_x86_conv.h"
@@ -19,12 +19,14 @@ typedef struct li_x86_cost_row {
     uint16_t pair;               /* one pair of channels of 6 tiles at one position by 16 channels */
     uint16_t position;           /* start and store of those sums */
     uint16_t output[2];          /* 16 output channels of a tile, to bytes */
+    uint16_t apart;              /* a pixel of a tile past the edge, 16 channels, which is stored by itself */
+    uint16_t weights;            /* reading one pair's weights for a block of tiles, at one position by 16 channels */
 } li_x86_cost_row;
 
 static const li_x86_cost_row li_x86_cost_rows[LI_X86_COSTS] = {
-    [LI_X86_COSTS_AVX2] = { 500, 2000, { 3000, 6000 }, 450, 800, { 4000, 14000 } },
-    [LI_X86_COSTS_AVX2_WIDE] = { .product = 465, .tile = 2000 },
-    [LI_X86_COSTS_AVX512_VNNI] = { 200, 1200, { 5000, 9000 }, 210, 600, { 5500, 9500 } },
+    [LI_X86_COSTS_AVX2] = { 500, 2400, { 7200, 15500 }, 390, 950, { 3700, 13600 }, 305, 90 },
+    [LI_X86_COSTS_AVX2_WIDE] = { .product = 465, .tile = 2400 },
+    [LI_X86_COSTS_AVX512_VNNI] = { 200, 1640, { 6500, 13900 }, 165, 1420, { 1010, 5600 }, 85, 60 },
 };
 
 static uint64_t li_x86_blocks(uint64_t n, uint64_t of)
@@ -52,9 +54,12 @@ uint64_t li_x86_winograd_cost(const void *loops, const li_conv_shape *s)
     const uint64_t tiles = li_x86_blocks((uint64_t)s->out_h, m) * li_x86_blocks((uint64_t)s->out_w, m);
     const uint64_t computed = tiles <= 4 ? 4 : li_x86_blocks(tiles, 2) * 2;      /* in fours and sixes */
     const uint64_t transforms = li_x86_blocks((uint64_t)s->in_c, 16) * row->input[large] + panels * row->output[large];
-    const uint64_t products = li_x86_blocks((uint64_t)s->in_c, 2) * row->pair + row->position;
-    return li_size_add(li_size_mul(tiles, transforms),
-                       li_size_mul(computed * panels * (m + 2) * (m + 2), products) / 6);
+    const uint64_t pairs = li_x86_blocks((uint64_t)s->in_c, 2), positions = panels * (m + 2) * (m + 2);
+    const uint64_t whole = (uint64_t)s->out_h / m * ((uint64_t)s->out_w / m);
+    const uint64_t products = li_size_mul(computed * positions, pairs * row->pair + row->position) / 6;
+    const uint64_t weights = li_size_mul(li_x86_blocks(tiles, LI_WINOGRAD_TILES) * positions, pairs * row->weights);
+    const uint64_t apart = li_size_mul((tiles - whole) * panels * m * m, row->apart);
+    return li_size_add(li_size_add(li_size_mul(tiles, transforms), apart), li_size_add(products, weights));
 }
 
 #else

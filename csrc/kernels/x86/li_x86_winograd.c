@@ -6,10 +6,7 @@
 
 #include "../../src/li_size.h"
 
-enum {
-    LI_WINOGRAD_TILES = 16,      /* of a block: its inputs, a panel's weights and sums stay in a second-level cache */
-    LI_WINOGRAD_SLACK = 32       /* elements behind transformed rows that a loop may write */
-};
+enum { LI_WINOGRAD_SLACK = 32 };   /* elements behind transformed rows that a loop may write */
 #define LI_WINOGRAD_LIMIT ((uint64_t)1 << 28)
 
 /* How a layer is walked. */

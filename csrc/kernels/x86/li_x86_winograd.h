@@ -28,6 +28,7 @@
 #include "../../src/li_kernels.h"
 #include "../../src/li_port.h"
 
+enum { LI_WINOGRAD_TILES = 16 };  /* of a block: its inputs, a panel's weights and sums stay in a second-level cache */
 enum { LI_WINOGRAD_SPARE = 12 };  /* tiles behind the last one that a loop may compute and store too */
 
 /* Matrix products of one panel: sums[t][position][lane] = over k: v[position][t][k] * w[position][k / 2][lane][k % 2]. */
