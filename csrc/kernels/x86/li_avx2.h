@@ -46,8 +46,8 @@ void li_avx2_blend_f32(float *out, const float *const corners[4], float across, 
 extern const li_layer_kernels li_avx2_conv_s8, li_avx2_wide_conv_s8, li_avx2_winograd2_s8, li_avx2_winograd4_s8, li_avx2_depthwise_s8,
                               li_avx2_dense_s8;
 extern const li_layer_kernels_f32 li_avx2_conv_f32;
-void li_avx2_winograd_along(int32_t m, int16_t *v, size_t v_step, size_t v_tile, const int16_t *rows, size_t step, size_t channels,
-                            size_t tiles);      /* of li_winograd_loops */
+void li_avx2_wino_along4(int16_t *v, size_t v_step, size_t v_tile, const int16_t *rows, size_t step, size_t channels, size_t tiles);
+void li_avx2_wino_along2(int16_t *v, size_t v_step, size_t v_tile, const int16_t *rows, size_t step, size_t channels, size_t tiles);
 void li_avx2_depthwise_f32(float *out, const float *x, const float *w, const float *bias, const li_layer_f32 *layer,
                            int32_t first, int32_t rows);
 

@@ -13,9 +13,20 @@
 #include "li_x86_costs.h"
 #include "li_x86_winograd.h"
 
+LI_VNNI static inline __m512i li_vnni_winograd_few(const int8_t *p, size_t n)
+{
+    return _mm512_cvtepi8_epi16(_mm256_maskz_loadu_epi8(((__mmask32)1 << n) - 1, p));
+}
+
 #define LI_WINO_SET LI_VNNI
+#define LI_WINO_SHARED static
 #define LI_WINO_NAME(f) li_vnni_wino_##f
 #define LI_WINO_V __m512i
+#define LI_WINO_LANES 32
+#define LI_WINO_LOAD(p) _mm512_loadu_si512(p)
+#define LI_WINO_STORE(p, v) _mm512_storeu_si512(p, v)
+#define LI_WINO_BYTES(p) _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)(const void *)(p)))
+#define LI_WINO_FEW(p, n) li_vnni_winograd_few(p, n)
 #define LI_WINO_ADD16 _mm512_add_epi16
 #define LI_WINO_SUB16 _mm512_sub_epi16
 #define LI_WINO_SHL16 _mm512_slli_epi16
@@ -27,8 +38,14 @@
 #define LI_WINO_SET32 _mm512_set1_epi32
 #include "li_x86_winograd_loops.inc"
 #undef LI_WINO_SET
+#undef LI_WINO_SHARED
 #undef LI_WINO_NAME
 #undef LI_WINO_V
+#undef LI_WINO_LANES
+#undef LI_WINO_LOAD
+#undef LI_WINO_STORE
+#undef LI_WINO_BYTES
+#undef LI_WINO_FEW
 #undef LI_WINO_ADD16
 #undef LI_WINO_SUB16
 #undef LI_WINO_SHL16
@@ -39,53 +56,17 @@
 #undef LI_WINO_MUL32
 #undef LI_WINO_SET32
 
-/* ---- the input ---- */
-
-LI_VNNI static inline void li_vnni_winograd_columns(int32_t m, int16_t *to, size_t step, const int8_t *const *rows, size_t n)
-{
-    const size_t taps = (size_t)m + 2;
-    size_t k, i;
-    for (k = 0; k < n; k += 32) {
-        const __mmask32 inside = n - k >= 32 ? ~(__mmask32)0 : ((__mmask32)1 << (n - k)) - 1;
-        __m512i x[6], o[6];
-        for (i = 0; i < taps; ++i) x[i] = _mm512_cvtepi8_epi16(_mm256_maskz_loadu_epi8(inside, rows[i] + k));
-        if (m == 4) li_vnni_wino_in4(x, 1, o, 1);
-        else li_vnni_wino_in2(x, 1, o, 1);
-        for (i = 0; i < taps; ++i) _mm512_storeu_si512(to + i * step + k, o[i]);
-    }
-}
-
-LI_VNNI static void li_vnni_winograd_down(int32_t m, int16_t *to, size_t step, const int8_t *const *rows, size_t n)
-{
-    if (m == 4) li_vnni_winograd_columns(4, to, step, rows, n);
-    else li_vnni_winograd_columns(2, to, step, rows, n);
-}
-
-LI_VNNI static inline void li_vnni_winograd_lines(int32_t m, int16_t *v, size_t v_step, size_t v_tile, const int16_t *rows,
-                                                  size_t step, size_t channels, size_t tiles)
-{
-    const size_t taps = (size_t)m + 2;
-    size_t t, i, j, c;
-    for (t = 0; t < tiles; ++t)
-        for (i = 0; i < taps; ++i)
-            for (c = 0; c < channels; c += 32) {
-                const int16_t *from = rows + i * step + t * (size_t)m * channels + c;
-                int16_t *to = v + i * taps * v_step + t * v_tile + c;
-                __m512i x[6], o[6];
-                for (j = 0; j < taps; ++j) x[j] = _mm512_loadu_si512(from + j * channels);
-                if (m == 4) li_vnni_wino_in4(x, 1, o, 1);
-                else li_vnni_wino_in2(x, 1, o, 1);
-                for (j = 0; j < taps; ++j) _mm512_storeu_si512(to + j * v_step, o[j]);
-            }
-}
-
 /* Up to 16 channels half a register does the same. */
-LI_VNNI static void li_vnni_winograd_along(int32_t m, int16_t *v, size_t v_step, size_t v_tile, const int16_t *rows, size_t step,
-                                           size_t channels, size_t tiles)
+LI_VNNI static void li_vnni_winograd_along4(int16_t *v, size_t v_step, size_t v_tile, const int16_t *rows, size_t step,
+                                            size_t channels, size_t tiles)
 {
-    if (channels <= 16) li_avx2_winograd_along(m, v, v_step, v_tile, rows, step, channels, tiles);
-    else if (m == 4) li_vnni_winograd_lines(4, v, v_step, v_tile, rows, step, channels, tiles);
-    else li_vnni_winograd_lines(2, v, v_step, v_tile, rows, step, channels, tiles);
+    (channels <= 16 ? li_avx2_wino_along4 : li_vnni_wino_along4)(v, v_step, v_tile, rows, step, channels, tiles);
+}
+
+LI_VNNI static void li_vnni_winograd_along2(int16_t *v, size_t v_step, size_t v_tile, const int16_t *rows, size_t step,
+                                            size_t channels, size_t tiles)
+{
+    (channels <= 16 ? li_avx2_wino_along2 : li_vnni_wino_along2)(v, v_step, v_tile, rows, step, channels, tiles);
 }
 
 /* ---- products ---- */
@@ -164,39 +145,38 @@ LI_VNNI static void li_vnni_winograd_products(const li_winograd_products *p)
 
 /* ---- the output ---- */
 
-LI_VNNI static inline void li_vnni_winograd_tiles(int32_t m, const li_winograd_end *p, size_t b)
-{
-    const li_vnni_end e = li_vnni_end_of(p->rescale);
-    const __mmask16 mask = li_vnni_mask(p->channels, b);
-    const __m512i bias = _mm512_loadu_si512(p->bias + 16 * b);
-    const __m512 multipliers = _mm512_loadu_ps(p->multipliers + 16 * b);
-    const size_t side = (size_t)m, sums_step = (side + 2) * (side + 2) * p->width;
-    size_t t, i;
-    for (t = 0; t < p->tiles; ++t) {
-        const __m512i *sums = (const __m512i *)(const void *)(p->sums + t * sums_step + 16 * b);
-        int8_t *out = p->out + t * side * p->out_step + 16 * b;
-        const size_t columns = p->columns - t * side < side ? p->columns - t * side : side;
-        __m512i s[16];
-        if (m == 4) li_vnni_wino_tile4(s, sums, p->width / 16, bias);
-        else li_vnni_wino_tile2(s, sums, p->width / 16, bias);
-        for (i = 0; i < p->rows; ++i) {
-            const __m512i *row = s + i * side;
-            const __m512i q0 = li_vnni_scale(&e, row[0], multipliers), q1 = li_vnni_scale(&e, row[1], multipliers);
-            const __m512i q2 = m == 4 ? li_vnni_scale(&e, row[2], multipliers) : q0;
-            const __m512i q3 = m == 4 ? li_vnni_scale(&e, row[3], multipliers) : q1;
-            li_vnni_store_pixels(out + i * p->row_step, p->out_step, li_vnni_bytes(&e, q0, q1, q2, q3), mask, columns);
-        }
-    }
-}
+/* Row i of a tile of F(m x m). */
+#define LI_VNNI_WINO_ROW(i, m, taps) if ((i) < p->rows) {                                                              \
+    li_vnni_wino_row##m(s, lines + (i) * (taps), bias);                                                                \
+    li_vnni_store_pixels(out + (i) * p->row_step, p->out_step,                                                         \
+                         li_vnni_bytes(&e, li_vnni_scale(&e, s[0], multipliers), li_vnni_scale(&e, s[1], multipliers),   \
+                                       li_vnni_scale(&e, s[(m) - 2], multipliers), li_vnni_scale(&e, s[(m) - 1], multipliers)), \
+                         mask, columns); }
+#define LI_VNNI_WINO_ROWS4 LI_VNNI_WINO_ROW(0, 4, 6) LI_VNNI_WINO_ROW(1, 4, 6) LI_VNNI_WINO_ROW(2, 4, 6) LI_VNNI_WINO_ROW(3, 4, 6)
+#define LI_VNNI_WINO_ROWS2 LI_VNNI_WINO_ROW(0, 2, 4) LI_VNNI_WINO_ROW(1, 2, 4)
 
-LI_VNNI static void li_vnni_winograd_end(const li_winograd_end *p)
-{
-    size_t b;
-    for (b = 0; 16 * b < p->channels; ++b) {
-        if (p->m == 4) li_vnni_winograd_tiles(4, p, b);
-        else li_vnni_winograd_tiles(2, p, b);
+/* li_winograd_loops' end. Void lanes are computed and not stored. */
+#define LI_VNNI_WINO_END(m, taps, ROWS)                                                                                \
+    LI_VNNI static void li_vnni_winograd_end##m(const li_winograd_end *p)                                              \
+    {                                                                                                                  \
+        const li_vnni_end e = li_vnni_end_of(p->rescale);                                                              \
+        const size_t sums_step = (taps) * (taps) * p->width;                                                           \
+        size_t b, t;                                                                                                   \
+        for (b = 0; 16 * b < p->channels; ++b) {                                                                       \
+            const __mmask16 mask = li_vnni_mask(p->channels, b);                                                       \
+            const __m512i bias = _mm512_loadu_si512(p->bias + 16 * b);                                                 \
+            const __m512 multipliers = _mm512_loadu_ps(p->multipliers + 16 * b);                                       \
+            for (t = 0; t < p->tiles; ++t) {                                                                           \
+                int8_t *out = p->out + t * (m) * p->out_step + 16 * b;                                                 \
+                const size_t left = p->columns - t * (m), columns = left < (m) ? left : (m);                           \
+                __m512i lines[(m) * (taps)], s[m];                                                                     \
+                li_vnni_wino_lines##m(lines, (const __m512i *)(const void *)(p->sums + t * sums_step + 16 * b), p->width / 16); \
+                ROWS                                                                                                   \
+            }                                                                                                          \
+        }                                                                                                              \
     }
-}
+LI_VNNI_WINO_END(4, 6, LI_VNNI_WINO_ROWS4)
+LI_VNNI_WINO_END(2, 4, LI_VNNI_WINO_ROWS2)
 
 static size_t li_vnni_winograd_width(size_t channels)
 {
@@ -209,12 +189,13 @@ static size_t li_vnni_winograd_lane(size_t width, size_t lane)
     return lane;
 }
 
-#define LI_VNNI_WINO_LOOPS                                                                                             \
-    .costs = LI_X86_COSTS_AVX512_VNNI, .width = li_vnni_winograd_width, .lane = li_vnni_winograd_lane,                 \
-    .down = li_vnni_winograd_down, .along = li_vnni_winograd_along, .products = li_vnni_winograd_products,             \
-    .end = li_vnni_winograd_end
-static const li_winograd_loops li_vnni_winograd2 = { .m = 2, LI_VNNI_WINO_LOOPS };
-static const li_winograd_loops li_vnni_winograd4 = { .m = 4, LI_VNNI_WINO_LOOPS };
+#define LI_VNNI_WINO_LOOPS(size)                                                                                       \
+    {                                                                                                                  \
+        .m = (size), .costs = LI_X86_COSTS_AVX512_VNNI, .width = li_vnni_winograd_width, .lane = li_vnni_winograd_lane,  \
+        .down = li_vnni_wino_down##size, .along = li_vnni_winograd_along##size, .products = li_vnni_winograd_products, \
+        .end = li_vnni_winograd_end##size,                                                                             \
+    }
+static const li_winograd_loops li_vnni_winograd2 = LI_VNNI_WINO_LOOPS(2), li_vnni_winograd4 = LI_VNNI_WINO_LOOPS(4);
 
 const li_layer_kernels li_vnni_winograd2_s8 = LI_X86_WINOGRAD(li_vnni_winograd2, LI_LOOP_WINOGRAD2, LI_WINOGRAD2_LIMIT);
 const li_layer_kernels li_vnni_winograd4_s8 = LI_X86_WINOGRAD(li_vnni_winograd4, LI_LOOP_WINOGRAD4, LI_WINOGRAD4_LIMIT);

@@ -15,7 +15,7 @@ typedef struct li_winograd_walk {
     size_t in_row, channels;     /* elements of an input row; of a pixel in v: a multiple of 16 */
     size_t across, down;         /* tiles of a block along each axis; the last blocks may have fewer */
     size_t step;                 /* elements of a transformed row */
-    size_t v_step, spare;        /* elements of a position's v, 16 of them for a register that is half full; tiles of sums */
+    size_t v_step, spare;        /* elements of a position's v, 32 of them for a register that is half full; tiles of sums */
 } li_winograd_walk;
 
 static li_winograd_walk li_winograd_walk_of(const li_winograd_loops *loops, const li_conv_shape *s)
@@ -34,7 +34,7 @@ static li_winograd_walk li_winograd_walk_of(const li_winograd_loops *loops, cons
     w.down = LI_WINOGRAD_TILES / w.across < tiles ? LI_WINOGRAD_TILES / w.across : tiles;
     w.step = ((w.across * w.m + 2) * (size_t)s->in_c + LI_WINOGRAD_SLACK + 31) / 32 * 32;
     w.spare = w.across * w.down + LI_WINOGRAD_SPARE;
-    w.v_step = w.across * w.down * w.channels + 16;
+    w.v_step = w.across * w.down * w.channels + 32;
     return w;
 }
 
@@ -160,10 +160,10 @@ static void li_winograd_transform(const li_winograd_loops *loops, const li_winog
         blank[i] = parts->blank;
         rows[i] = row < 0 || row >= s->in_h ? parts->blank : image + (size_t)row * w->in_row + start * in_c;
     }
-    loops->down((int32_t)w->m, parts->rows, w->step, blank, before * in_c);
-    loops->down((int32_t)w->m, parts->rows + before * in_c, w->step, rows, inside * in_c);
-    loops->down((int32_t)w->m, parts->rows + (before + inside) * in_c, w->step, blank, behind * in_c);
-    loops->along((int32_t)w->m, v, w->v_step, w->channels, parts->rows, w->step, in_c, tiles);
+    loops->down(parts->rows, w->step, blank, before * in_c);
+    loops->down(parts->rows + before * in_c, w->step, rows, inside * in_c);
+    loops->down(parts->rows + (before + inside) * in_c, w->step, blank, behind * in_c);
+    loops->along(v, w->v_step, w->channels, parts->rows, w->step, in_c, tiles);
 }
 
 /* Outputs of a block's tiles in one panel, row of tiles by row of tiles. */
@@ -212,7 +212,6 @@ void li_x86_winograd_run(const void *set, int8_t *out, const int8_t *x, const in
                 products.width = loops->width(out_c - c);
                 products.w = (const int16_t *)(const void *)(panel + products.width * 8);
                 loops->products(&products);
-                end.m = (int32_t)w.m;
                 end.sums = parts.sums;
                 end.bias = (const int32_t *)(const void *)panel;
                 end.multipliers = (const float *)(const void *)(panel + products.width * 4);

@@ -41,7 +41,6 @@ typedef struct li_winograd_products {
 
 /* A row of tiles of one panel, from sums to bytes. */
 typedef struct li_winograd_end {
-    int32_t m;
     const int32_t *sums, *bias;                  /* bias and multipliers in lane order */
     const float *multipliers;
     size_t width, tiles;
@@ -51,16 +50,19 @@ typedef struct li_winograd_end {
     const li_rescale_s8 *rescale;
 } li_winograd_end;
 
+/* Something for each of the inputs of a tile along an axis. */
+#define LI_WINO_EACH4(M) M(0) M(1) M(2) M(3)
+#define LI_WINO_EACH6(M) LI_WINO_EACH4(M) M(4) M(5)
+
 typedef struct li_winograd_loops {
-    int32_t m;                                   /* 2 or 4: outputs of a tile along an axis; handed to the loops */
+    int32_t m;                                   /* 2 or 4: outputs of a tile along an axis */
     int32_t costs;                               /* LI_X86_COSTS_... of li_x86_costs.h */
     size_t (*width)(size_t channels);            /* lanes of the next panel when so many channels are left: no more than of those before */
     size_t (*lane)(size_t width, size_t lane);   /* channel of a lane */
     /* to[i * step + k] = sum over j of B'[i][j] * rows[j][k], for k < n; up to 32 elements behind may be written. */
-    void (*down)(int32_t m, int16_t *to, size_t step, const int8_t *const *rows, size_t n);
+    void (*down)(int16_t *to, size_t step, const int8_t *const *rows, size_t n);
     /* The same along each of m + 2 rows of pixels of `channels` elements: v[(i * (m + 2) + j) * v_step + t * v_tile + c]. */
-    void (*along)(int32_t m, int16_t *v, size_t v_step, size_t v_tile, const int16_t *rows, size_t step, size_t channels,
-                  size_t tiles);
+    void (*along)(int16_t *v, size_t v_step, size_t v_tile, const int16_t *rows, size_t step, size_t channels, size_t tiles);
     void (*products)(const li_winograd_products *products);
     void (*end)(const li_winograd_end *end);
 } li_winograd_loops;
