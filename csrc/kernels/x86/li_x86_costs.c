@@ -24,9 +24,9 @@ typedef struct li_x86_cost_row {
 } li_x86_cost_row;
 
 static const li_x86_cost_row li_x86_cost_rows[LI_X86_COSTS] = {
-    [LI_X86_COSTS_AVX2] = { 500, 2400, { 7200, 15500 }, 390, 950, { 3700, 13600 }, 305, 90 },
-    [LI_X86_COSTS_AVX2_WIDE] = { .product = 465, .tile = 2400 },
-    [LI_X86_COSTS_AVX512_VNNI] = { 200, 1640, { 6500, 13900 }, 165, 1420, { 1010, 5600 }, 85, 60 },
+    [LI_X86_COSTS_AVX2] = { 500, 2800, { 3900, 9100 }, 420, 930, { 2900, 9700 }, 395, 30 },
+    [LI_X86_COSTS_AVX2_WIDE] = { .product = 460, .tile = 2800 },
+    [LI_X86_COSTS_AVX512_VNNI] = { 200, 1600, { 3100, 6200 }, 160, 1000, { 2000, 5300 }, 50, 60 },
 };
 
 static uint64_t li_x86_blocks(uint64_t n, uint64_t of)
