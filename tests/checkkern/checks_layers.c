@@ -61,6 +61,17 @@ static void draw_run(li_conv_shape *s)
     s->out_h = (s->in_h + s->pad_top - ((s->filter_h - 1) * s->dilation_h + 1)) / s->stride_h + 1;
 }
 
+/* Rows of few channels that are long enough for loops that take them as they lie: channels that divide 64, and others. */
+static void draw_flat(li_conv_shape *s)
+{
+    const int32_t across = s->filter_w - 1;
+    s->in_c = below(4) == 0 ? up_to(40) : 1 << below(6);
+    s->stride_w = 1;
+    s->in_w = across + up_to(below(3) == 0 ? 150 : 30);
+    s->pad_left = (int32_t)below((size_t)across / 2 + 1);
+    s->out_w = s->in_w + s->pad_left + (int32_t)below((size_t)s->pad_left + 1) - across;
+}
+
 static layer make_layer(const shape *s, li_conv_shape shape, size_t taps)
 {
     const size_t out_c = (size_t)shape.out_c;
@@ -215,8 +226,16 @@ void check_winograd_s8(const li_kernels *k, shape s)
 void check_depthwise_s8(const li_kernels *k, shape s)
 {
     li_conv_shape d = draw_shape(s.n == 0 ? 1 : s.n, 1);
-    if (below(3) == 0) {
+    const size_t kind = below(12);
+    if (kind == 0) {
+        d.in_c += 64 * up_to(2);
+    }
+    if (kind < 4) {
         draw_signal(&d);
+    } else if (kind < 6) {
+        draw_flat(&d);
+    } else if (kind == 6) {
+        d.in_c += 64 * up_to(2);
     }
     d.out_c = d.in_c;
     const layer l = make_layer(&s, d, (size_t)d.filter_h * (size_t)d.filter_w);

@@ -108,7 +108,7 @@ LI_VNNI static void li_vnni_depthwise_rows(const li_depthwise_walk *w, const li_
     const size_t next = w->apart * w->padded_w * LI_VNNI_PIXEL, step = w->stride_w * LI_VNNI_PIXEL, pixel = w->out_pixel;
     size_t x, j, p;
     for (x = r->first; x < r->end; x += 4) {
-        const size_t m = li_depthwise_start(r, x), left = r->end - m;
+        const size_t m = li_depthwise_start(x, r->first, r->end, 4), left = r->end - m;
         const uint8_t *first_a = (const uint8_t *)r->a + m * step, *first_b = (const uint8_t *)r->b + m * step;
         const char *weights = r->block + 128;
         int8_t *to = r->out + m * pixel;
@@ -133,7 +133,7 @@ LI_VNNI static void li_vnni_depthwise_rows(const li_depthwise_walk *w, const li_
 }
 
 static const li_depthwise_tiles li_vnni_depthwise_tiles = {
-    .lanes = 16, .tall = 4, .shift = 128, .spread = li_vnni_depthwise_spread,
+    .wide = &li_vnni_depthwise_wide, .lanes = 16, .tall = 4, .shift = 128, .spread = li_vnni_depthwise_spread,
     .slide = li_vnni_depthwise_slide, .two_rows = li_vnni_depthwise_rows,
 };
 

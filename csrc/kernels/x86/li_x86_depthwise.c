@@ -6,7 +6,11 @@
 
 #include "../../src/li_size.h"
 
-enum { LI_DEPTHWISE_BAND_BYTES = 32 * 1024 };    /* spread rows stay in a first-level cache */
+enum {
+    LI_DEPTHWISE_BAND_BYTES = 32 * 1024,         /* spread rows stay in a first-level cache */
+    LI_DEPTHWISE_SPAN = 16,                      /* channels that are spread at a time, in one block or two; a larger block's own */
+    LI_DEPTHWISE_SLACK = 64 + 512                /* to align; what a flat row's last block and the zero points write behind it */
+};
 #define LI_DEPTHWISE_LIMIT ((uint64_t)1 << 28)
 
 /* Groups of input rows that two output rows (stride 1) or one take. */
@@ -28,6 +32,11 @@ static uint64_t li_depthwise_cost(const li_depthwise_tiles *tiles, int32_t rows,
     return li_size_add(li_size_mul(((size_t)rows + 1) / 2, of_rows), spread);
 }
 
+static size_t li_depthwise_span(const li_depthwise_tiles *tiles)
+{
+    return tiles->lanes > LI_DEPTHWISE_SPAN ? tiles->lanes : LI_DEPTHWISE_SPAN;
+}
+
 static int li_depthwise_takes(int32_t stride)
 {
     return stride == 1 || stride % 2 == 0;
@@ -46,10 +55,10 @@ static li_depthwise_walk li_depthwise_axes(const li_conv_shape *s, int exchanged
     const size_t c = (size_t)s->in_c;
     const li_depthwise_walk image = { (size_t)s->in_h, (size_t)s->in_w, (size_t)s->out_h, (size_t)s->out_w,
         (size_t)s->filter_h, (size_t)s->filter_w, (size_t)s->stride_h, (size_t)s->stride_w, s->pad_top, s->pad_left,
-        (size_t)s->in_w * c, c, (size_t)s->out_w * c, c, 0, s->stride_h == 1, 0, 0, 0, 0, 0 };
+        (size_t)s->in_w * c, c, (size_t)s->out_w * c, c, 0, s->stride_h == 1, 0, 0, 0, 0, 0, 0 };
     const li_depthwise_walk turned = { (size_t)s->in_w, (size_t)s->in_h, (size_t)s->out_w, (size_t)s->out_h,
         (size_t)s->filter_w, (size_t)s->filter_h, (size_t)s->stride_w, (size_t)s->stride_h, s->pad_left, s->pad_top,
-        c, (size_t)s->in_w * c, c, (size_t)s->out_w * c, 1, s->stride_w == 1, 0, 0, 0, 0, 0 };
+        c, (size_t)s->in_w * c, c, (size_t)s->out_w * c, 1, s->stride_w == 1, 0, 0, 0, 0, 0, 0 };
     return exchanged ? turned : image;
 }
 
@@ -84,6 +93,7 @@ static uint64_t li_depthwise_samples_room(const li_depthwise_walk *w, uint64_t o
 /* A signal: spread samples lie side by side, and one group's are as far from the next one's as it is tall. */
 static int li_depthwise_signal_bands(const li_depthwise_tiles *tiles, li_depthwise_walk *w)
 {
+    const uint64_t sample = 4 * li_depthwise_span(tiles);
     uint64_t band = 8;
     w->signal = 1;
     w->paired = 0;
@@ -91,9 +101,15 @@ static int li_depthwise_signal_bands(const li_depthwise_tiles *tiles, li_depthwi
     w->apart = 1;
     w->padded_w = tiles->tall;
     if (w->groups > LI_DEPTHWISE_LIMIT / 64 || w->stride_h > LI_DEPTHWISE_LIMIT / 64) return 0;
-    while (band < w->out_h && li_depthwise_samples_room(w, band + 8) * 64 <= LI_DEPTHWISE_BAND_BYTES) band += 8;
+    while (band < w->out_h && li_depthwise_samples_room(w, band + 8) * sample <= LI_DEPTHWISE_BAND_BYTES) band += 8;
     w->band = (size_t)band;
-    return li_size_mul(li_depthwise_samples_room(w, band), 64) <= LI_DEPTHWISE_LIMIT;
+    return li_size_mul(li_depthwise_samples_room(w, band), sample) <= LI_DEPTHWISE_LIMIT;
+}
+
+/* Whether a layer of fewer channels than a block has can take whole blocks of its rows as they lie. */
+static int li_depthwise_is_flat(const li_depthwise_tiles *tiles, const li_depthwise_walk *w, size_t channels)
+{
+    return !w->exchanged && w->stride_w == 1 && tiles->lanes % channels == 0 && li_size_mul(w->out_w, channels) >= tiles->lanes;
 }
 
 /* False when the layer is not taken. */
@@ -101,21 +117,36 @@ static int li_depthwise_walk_of(const li_depthwise_tiles *tiles, const li_conv_s
 {
     const size_t c = (size_t)s->in_c;
     uint64_t padded, row, band;
+    int is_signal;
     if (s->dilation_h != 1 || s->out_h < 1 || s->out_w < 1 || s->in_c != s->out_c) return 0;
     *w = li_depthwise_orient(tiles, s);
-    if (li_depthwise_is_signal(tiles, w)) return li_depthwise_signal_bands(tiles, w) && li_size_mul(w->groups, 64 * (uint64_t)((c + 7) / 8)) <= LI_DEPTHWISE_LIMIT;
+    is_signal = li_depthwise_is_signal(tiles, w);
+    if (tiles->lanes > LI_DEPTHWISE_SPAN && c < tiles->lanes) {
+        if (is_signal || !li_depthwise_is_flat(tiles, w, c)) return 0;
+        w->flat = c;
+    }
+    if (is_signal) return li_depthwise_signal_bands(tiles, w) && li_size_mul(w->groups, 64 * (uint64_t)((c + 7) / 8)) <= LI_DEPTHWISE_LIMIT;
     if (!li_depthwise_takes((int32_t)w->stride_h)) return 0;
     w->groups = (w->filter_h + (w->paired ? 1 : 0) + tiles->tall - 1) / tiles->tall;
     w->apart = tiles->tall / 2;
     padded = li_size_add(li_size_mul((uint64_t)w->out_w + 2, w->stride_w), w->filter_w);
-    row = li_size_mul(padded, 64);                   /* of a group, 16 channels */
+    if (w->flat != 0) padded += 3 * tiles->lanes / c;
+    row = li_size_mul(padded, 4 * li_depthwise_width(li_depthwise_span(tiles), w));      /* of a group */
     if (row > LI_DEPTHWISE_LIMIT || w->groups > LI_DEPTHWISE_LIMIT || w->stride_h > LI_DEPTHWISE_LIMIT) return 0;
     w->padded_w = (size_t)padded;
     for (band = 2; band < w->out_h && li_depthwise_band_groups(w, band + 2) * row <= LI_DEPTHWISE_BAND_BYTES;) band += 2;
     w->band = (size_t)band;
     return li_size_mul(li_depthwise_band_groups(w, band), row) <= LI_DEPTHWISE_LIMIT
-        && li_size_mul(li_size_mul(w->filter_w, w->groups), 64 * (uint64_t)((c + 7) / 8)) <= LI_DEPTHWISE_LIMIT;
+        && li_size_mul(li_size_mul(w->filter_w, w->groups), 64 * (uint64_t)((c + 7) / 8 + 8)) <= LI_DEPTHWISE_LIMIT;
 }
+
+/* Channels [first, end) of a layer in one pair of loops. */
+typedef struct li_depthwise_part {
+    const li_depthwise_tiles *tiles;
+    li_depthwise_walk walk;
+    size_t first, end, packed;   /* packed: bytes ahead of the part's own */
+} li_depthwise_part;
+enum { LI_DEPTHWISE_PARTS = 2 };
 
 /* Bytes of a block: bias, multipliers, and for each column and group one or two vectors of weights. */
 static size_t li_depthwise_block_bytes(const li_depthwise_tiles *tiles, const li_depthwise_walk *w)
@@ -123,58 +154,102 @@ static size_t li_depthwise_block_bytes(const li_depthwise_tiles *tiles, const li
     return tiles->lanes * (8 + w->filter_w * w->groups * (w->paired ? 8 : 4));
 }
 
+static size_t li_depthwise_part_bytes(const li_depthwise_part *part)
+{
+    const size_t blocks = (part->end - part->first + part->tiles->lanes - 1) / part->tiles->lanes;
+    return blocks * li_depthwise_block_bytes(part->tiles, &part->walk);
+}
+
+/* Whole blocks of the wide loops, then the others; how many parts there are, 0 when the layer is not taken. */
+static size_t li_depthwise_divide(const li_depthwise_tiles *tiles, const li_conv_shape *s, li_depthwise_part *parts)
+{
+    const size_t channels = (size_t)s->in_c;
+    size_t n = 0, first = 0, bytes = 0;
+    if (tiles->wide != NULL && li_depthwise_walk_of(tiles->wide, s, &parts[0].walk)) {
+        parts[n].tiles = tiles->wide;
+        parts[n].first = parts[n].packed = 0;
+        parts[n].end = first = parts[n].walk.flat != 0 ? channels : channels / tiles->wide->lanes * tiles->wide->lanes;
+        bytes = li_depthwise_part_bytes(&parts[n++]);
+    }
+    if (first == channels) return n;
+    if (!li_depthwise_walk_of(tiles, s, &parts[n].walk)) return 0;
+    parts[n].tiles = tiles;
+    parts[n].first = first;
+    parts[n].end = channels;
+    parts[n].packed = bytes;
+    return n + 1;
+}
+
 size_t li_x86_depthwise_packed_bytes(const void *loops, const li_conv_shape *s)
 {
-    const li_depthwise_tiles *tiles = loops;
-    li_depthwise_walk w;
-    if (!li_depthwise_walk_of(tiles, s, &w)) return 0;
-    return (((size_t)s->in_c + tiles->lanes - 1) / tiles->lanes * li_depthwise_block_bytes(tiles, &w) + 63) / 64 * 64;
+    li_depthwise_part parts[LI_DEPTHWISE_PARTS];
+    const size_t n = li_depthwise_divide(loops, s, parts);
+    if (n == 0) return 0;
+    return (parts[n - 1].packed + li_depthwise_part_bytes(&parts[n - 1]) + 63) / 64 * 64;
 }
 
 size_t li_x86_depthwise_scratch_bytes(const void *loops, const li_conv_shape *s)
 {
-    const li_depthwise_tiles *tiles = loops;
-    li_depthwise_walk w;
-    if (!li_depthwise_walk_of(tiles, s, &w)) return 0;
-    return 64 + (size_t)(w.signal ? li_depthwise_samples_room(&w, w.band) : li_depthwise_band_groups(&w, w.band) * w.padded_w) * 64;   /* 64: to align */
+    li_depthwise_part parts[LI_DEPTHWISE_PARTS];
+    const size_t n = li_depthwise_divide(loops, s, parts);
+    size_t i, most = 0;
+    for (i = 0; i < n; ++i) {
+        const li_depthwise_walk *w = &parts[i].walk;
+        const uint64_t pixels = w->signal ? li_depthwise_samples_room(w, w->band) : li_depthwise_band_groups(w, w->band) * w->padded_w;
+        const size_t bytes = (size_t)pixels * 4 * li_depthwise_width(li_depthwise_span(parts[i].tiles), w);
+        most = bytes > most ? bytes : most;
+    }
+    return n == 0 ? 0 : LI_DEPTHWISE_SLACK + most;
+}
+
+/* One lane of a block from a channel. */
+static void li_depthwise_pack_lane(const li_depthwise_part *part, const li_conv_shape *s, char *block, size_t lane, size_t c,
+                                   const int8_t *weights, int32_t bias, float multiplier, int32_t in_zero)
+{
+    const li_depthwise_walk *w = &part->walk;
+    const size_t lanes = part->tiles->lanes, tall = part->tiles->tall, rows = w->paired ? 2 : 1;
+    char *const to = block + lanes * 8;
+    uint32_t sum = 0;            /* may wrap: what counts is the end */
+    size_t i, j, p, r, h;
+    for (j = 0; j < w->filter_w; ++j)
+        for (p = 0; p < w->groups; ++p)
+            for (r = 0; r < rows; ++r)
+                for (h = 0; h < tall; ++h) {
+                    const size_t at = ((j * w->groups + p) * rows + r) * lanes + lane;
+                    int32_t value = 0;
+                    i = tall * p + h - r;        /* the second row's taps begin one input row later; -1 wraps out of range */
+                    if (i < w->filter_h) value = weights[(w->exchanged ? j * w->filter_h + i : i * w->filter_w + j) * (size_t)s->in_c + c];
+                    if (tall == 2) ((int16_t *)(void *)to)[at * 2 + h] = (int16_t)value;
+                    else ((int8_t *)to)[at * 4 + h] = (int8_t)value;
+                    if (r == 0) sum += (uint32_t)value;
+                }
+    ((int32_t *)(void *)block)[lane] = (int32_t)((uint32_t)bias - sum * (uint32_t)(in_zero + part->tiles->shift));
+    ((float *)(void *)(block + lanes * 4))[lane] = multiplier;
 }
 
 void li_x86_depthwise_pack(const void *loops, void *packed, const li_conv_shape *s, const int8_t *weights,
                            const int32_t *bias, const float *multipliers, int32_t in_zero)
 {
-    const li_depthwise_tiles *tiles = loops;
-    const size_t channels = (size_t)s->in_c, lanes = tiles->lanes;
-    size_t c, i, j, p, r, h;
-    li_depthwise_walk w;
-    if (!li_depthwise_walk_of(tiles, s, &w)) return;
-    li_fill(packed, 0, li_x86_depthwise_packed_bytes(tiles, s));
-    for (c = 0; c < channels; ++c) {
-        char *const block = (char *)packed + c / lanes * li_depthwise_block_bytes(tiles, &w);
-        const size_t lane = c % lanes, rows = w.paired ? 2 : 1;
-        char *const to = block + lanes * 8;
-        uint32_t sum = 0;        /* may wrap: what counts is the end */
-        for (j = 0; j < w.filter_w; ++j)
-            for (p = 0; p < w.groups; ++p)
-                for (r = 0; r < rows; ++r)
-                    for (h = 0; h < tiles->tall; ++h) {
-                        const size_t at = ((j * w.groups + p) * rows + r) * lanes + lane;
-                        int32_t value = 0;
-                        i = tiles->tall * p + h - r;       /* the second row's taps begin one input row later; -1 wraps out of range */
-                        if (i < w.filter_h) value = weights[(w.exchanged ? j * w.filter_h + i : i * w.filter_w + j) * channels + c];
-                        if (tiles->tall == 2) ((int16_t *)(void *)to)[at * 2 + h] = (int16_t)value;
-                        else ((int8_t *)to)[at * 4 + h] = (int8_t)value;
-                        if (r == 0) sum += (uint32_t)value;
-                    }
-        ((int32_t *)(void *)block)[lane] = (int32_t)((bias != NULL ? (uint32_t)bias[c] : 0u) - sum * (uint32_t)(in_zero + tiles->shift));
-        ((float *)(void *)(block + lanes * 4))[lane] = multipliers[c];
+    li_depthwise_part parts[LI_DEPTHWISE_PARTS];
+    const size_t n = li_depthwise_divide(loops, s, parts);
+    size_t i, lane;
+    li_fill(packed, 0, li_x86_depthwise_packed_bytes(loops, s));
+    for (i = 0; i < n; ++i) {
+        const li_depthwise_part *part = &parts[i];
+        const size_t lanes = part->tiles->lanes, all = part->walk.flat != 0 ? lanes : part->end - part->first;
+        for (lane = 0; lane < all; ++lane) {
+            const size_t c = part->first + (part->walk.flat != 0 ? lane % part->walk.flat : lane);
+            char *const block = (char *)packed + part->packed + lane / lanes * li_depthwise_block_bytes(part->tiles, &part->walk);
+            li_depthwise_pack_lane(part, s, block, lane % lanes, c, weights, bias != NULL ? bias[c] : 0, multipliers[c], in_zero);
+        }
     }
 }
 
-/* Input rows of a band whose first one is `top`, up to 16 channels from image's first on. */
+/* Input rows of a band whose first one is `top`, a span of channels from image's first on. */
 static void li_depthwise_spread_band(const li_depthwise_tiles *tiles, const li_depthwise_walk *w, int16_t *to, const int8_t *image,
                                      int64_t top, size_t groups, size_t channels, int32_t zero)
 {
-    const size_t row = w->padded_w * tiles->lanes * 2;
+    const size_t row = w->padded_w * li_depthwise_width(tiles->lanes, w) * 2;
     li_depthwise_group group;
     size_t q, h;
     group.next = groups * row;
@@ -192,12 +267,12 @@ static void li_depthwise_spread_band(const li_depthwise_tiles *tiles, const li_d
     }
 }
 
-/* Output rows [y, y + rows), columns [x_first, x_end), of up to 16 channels from `c` on. */
+/* Output rows [y, y + rows), columns [x_first, x_end), of a span of channels from `c` on. */
 static void li_depthwise_band(const li_depthwise_tiles *tiles, const li_depthwise_walk *w, const int16_t *spread, const char *packed,
                               const li_rescale_s8 *rescale, int8_t *out, size_t y, size_t rows, size_t x_first, size_t x_end,
                               size_t c, size_t channels)
 {
-    const size_t lanes = tiles->lanes, row = w->padded_w * lanes * 2, groups = (size_t)li_depthwise_band_groups(w, rows);
+    const size_t lanes = tiles->lanes, row = w->padded_w * li_depthwise_width(lanes, w) * 2, groups = (size_t)li_depthwise_band_groups(w, rows);
     size_t r, done;
     for (done = 0; done < channels; done += lanes, spread += groups * row) {
         li_depthwise_rows two;
@@ -219,7 +294,7 @@ static void li_depthwise_band(const li_depthwise_tiles *tiles, const li_depthwis
 static void li_depthwise_run_signal(const li_depthwise_tiles *tiles, const li_depthwise_walk *w, int16_t *spread, int8_t *out,
                                     const int8_t *x, const char *packed, const li_rescale_s8 *rescale, size_t channels, size_t y, size_t end)
 {
-    const size_t lanes = tiles->lanes, pixel = lanes * 2, block = li_depthwise_block_bytes(tiles, w);
+    const size_t lanes = tiles->lanes, span = li_depthwise_span(tiles), pixel = lanes * 2, block = li_depthwise_block_bytes(tiles, w);
     li_depthwise_walk halves = *w;
     size_t c, n, done;
     halves.stride_w = w->stride_h;
@@ -238,9 +313,9 @@ static void li_depthwise_run_signal(const li_depthwise_tiles *tiles, const li_de
         two.end = (n + 1) / 2;
         two.both = n > 1;
         halves.out_row = (n - two.end) * w->out_row;
-        for (c = 0; c < channels; c += 16) {
+        for (c = 0; c < channels; c += span) {
             of.x = x + c;
-            of.channels = channels - c >= 16 ? 16 : channels - c;
+            of.channels = channels - c < span ? channels - c : span;
             tiles->slide(&of);
             for (done = 0; done < of.channels; done += lanes) {
                 two.a = spread + done / lanes * of.next;
@@ -254,33 +329,42 @@ static void li_depthwise_run_signal(const li_depthwise_tiles *tiles, const li_de
     }
 }
 
-void li_x86_depthwise_run(const void *loops, int8_t *out, const int8_t *x, const int8_t *weights, const void *packed, void *scratch,
-                          const li_conv_shape *s, const li_rescale_s8 *rescale, int32_t first, int32_t rows)
+/* Rows of a part's output; x, out and packed begin at its own first channel. */
+static void li_depthwise_run_part(const li_depthwise_part *part, int8_t *out, const int8_t *x, const char *packed, int16_t *spread,
+                                  const li_rescale_s8 *rescale, size_t first, size_t rows)
 {
-    const li_depthwise_tiles *tiles = loops;
-    const size_t channels = (size_t)s->in_c;
-    int16_t *spread = (int16_t *)(void *)((char *)scratch + (64 - (uintptr_t)scratch % 64) % 64);
-    li_depthwise_walk w;
-    size_t c, y, y_end, x_first, x_end, n, m;
-    (void)weights;
-    if (rows < 1 || !li_depthwise_walk_of(tiles, s, &w)) return;
-    y = w.exchanged ? 0 : (size_t)first;
-    y_end = w.exchanged ? w.out_h : (size_t)first + (size_t)rows;
-    x_first = w.exchanged ? (size_t)first : 0;
-    x_end = w.exchanged ? (size_t)first + (size_t)rows : w.out_w;
-    if (w.signal) {
-        li_depthwise_run_signal(tiles, &w, spread, out, x, packed, rescale, channels, y, y_end);
+    const li_depthwise_tiles *tiles = part->tiles;
+    const li_depthwise_walk *w = &part->walk;
+    const size_t channels = part->end - part->first, span = li_depthwise_span(tiles);
+    const size_t y_end = w->exchanged ? w->out_h : first + rows;
+    const size_t x_first = w->exchanged ? first : 0, x_end = w->exchanged ? first + rows : w->out_w;
+    size_t c, y = w->exchanged ? 0 : first, n, m;
+    if (w->signal) {
+        li_depthwise_run_signal(tiles, w, spread, out, x, packed, rescale, channels, y, y_end);
         return;
     }
     for (; y < y_end; y += n) {
-        n = y_end - y < w.band ? y_end - y : w.band;
+        n = y_end - y < w->band ? y_end - y : w->band;
         for (c = 0; c < channels; c += m) {
-            m = channels - c >= 16 ? 16 : channels - c;
-            li_depthwise_spread_band(tiles, &w, spread, x + c, (int64_t)(y * w.stride_h) - w.pad_top,
-                                     (size_t)li_depthwise_band_groups(&w, n), m, rescale->in_zero);
-            li_depthwise_band(tiles, &w, spread, packed, rescale, out, y, n, x_first, x_end, c, m);
+            m = channels - c < span ? channels - c : span;
+            li_depthwise_spread_band(tiles, w, spread, x + c, (int64_t)(y * w->stride_h) - w->pad_top,
+                                     (size_t)li_depthwise_band_groups(w, n), m, rescale->in_zero);
+            li_depthwise_band(tiles, w, spread, packed, rescale, out, y, n, x_first, x_end, c, m);
         }
     }
+}
+
+void li_x86_depthwise_run(const void *loops, int8_t *out, const int8_t *x, const int8_t *weights, const void *packed, void *scratch,
+                          const li_conv_shape *s, const li_rescale_s8 *rescale, int32_t first, int32_t rows)
+{
+    int16_t *const spread = (int16_t *)(void *)((char *)scratch + (64 - (uintptr_t)scratch % 64) % 64);
+    li_depthwise_part parts[LI_DEPTHWISE_PARTS];
+    const size_t n = rows < 1 ? 0 : li_depthwise_divide(loops, s, parts);
+    size_t i;
+    (void)weights;
+    for (i = 0; i < n; ++i)
+        li_depthwise_run_part(&parts[i], out + parts[i].first, x + parts[i].first, (const char *)packed + parts[i].packed, spread,
+                              rescale, (size_t)first, (size_t)rows);
 }
 
 #else

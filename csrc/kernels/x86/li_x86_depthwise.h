@@ -12,6 +12,9 @@
  *
  * A signal, an image whose rows are one pixel, has its taps along itself: every sample is spread with those that follow it,
  * so a step sums as many taps as a group is tall, and two halves of the output are what two rows of an image are.
+ *
+ * A set may have a second pair of loops for blocks of 64 channels, which the walk gives as many channels as fill such
+ * blocks, and layers whose rows it may take as they lie, pixel behind pixel.
  */
 #ifndef LI_X86_DEPTHWISE_H
 #define LI_X86_DEPTHWISE_H
@@ -26,8 +29,9 @@ typedef struct li_depthwise_walk {
     size_t in_row, in_pixel, out_row, out_pixel;     /* bytes */
     int exchanged, paired;       /* paired: stride 1, two weights for two rows on the same groups */
     int signal;                  /* rows of one pixel: two halves of them are walked as two rows */
+    size_t flat;                 /* 0, or the channels of a layer whose rows are taken as they lie, a block of elements at a time */
     size_t groups, apart;        /* groups of input rows that an output row (or two of them) takes; from one to the next */
-    size_t padded_w;             /* spread pixels of a row: a tile may begin at the last output */
+    size_t padded_w;             /* spread pixels of a row: a tile may begin at the last output, and take a block behind it */
     size_t band;                 /* output rows, even */
 } li_depthwise_walk;
 
@@ -41,13 +45,19 @@ typedef struct li_depthwise_rows {
     int both;                    /* the second row is stored */
 } li_depthwise_rows;
 
-/* A tile of four columns: the last one of a row starts early, over columns that are done. */
-static inline size_t li_depthwise_start(const li_depthwise_rows *r, size_t x)
+/* A tile of n columns: the last one of [first, end) starts early, over columns that are done. */
+static inline size_t li_depthwise_start(size_t x, size_t first, size_t end, size_t n)
 {
-    return x + 4 <= r->end ? x : r->end >= r->first + 4 ? r->end - 4 : r->first;
+    return x + n <= end ? x : end >= first + n ? end - n : first;
 }
 
-/* Up to 16 channels of one group of input rows; a row is NULL where it lies outside the image. */
+/* Channels of a spread pixel. */
+static inline size_t li_depthwise_width(size_t lanes, const li_depthwise_walk *w)
+{
+    return w->flat != 0 ? w->flat : lanes;
+}
+
+/* Channels of one group of input rows, up to 16 or a block of more; a row is NULL where it lies outside the image. */
 typedef struct li_depthwise_group {
     int16_t *to;
     size_t next;                 /* elements from one block's spread group to the next block's */
@@ -57,7 +67,7 @@ typedef struct li_depthwise_group {
     size_t before, inside;       /* pixels of padding in front, pixels of the image */
 } li_depthwise_group;
 
-/* Up to 16 channels of samples [from, end) of a signal of `length`, each beside those that follow it, as many as a group is
+/* As many channels of samples [from, end) of a signal of `length`, each beside those that follow it, as many as a group is
    tall; the zero point outside. */
 typedef struct li_depthwise_samples_of {
     int16_t *to;
@@ -68,14 +78,18 @@ typedef struct li_depthwise_samples_of {
     int32_t zero;
 } li_depthwise_samples_of;
 
-typedef struct li_depthwise_tiles {
-    size_t lanes;                /* channels of a block: 8 or 16 */
+typedef struct li_depthwise_tiles li_depthwise_tiles;
+struct li_depthwise_tiles {
+    const li_depthwise_tiles *wide;           /* for blocks of more channels, which come first; NULL: none */
+    size_t lanes;                /* channels of a block: 8, 16, or 64 */
     size_t tall;                 /* input rows of a group: 2 of int16 or 4 of bytes */
     int32_t shift;               /* added to every element when it is spread */
     void (*spread)(const li_depthwise_walk *w, const li_depthwise_group *group);
     void (*slide)(const li_depthwise_samples_of *samples);       /* NULL: signals are walked as images */
     void (*two_rows)(const li_depthwise_walk *w, const li_depthwise_rows *rows, const li_rescale_s8 *rescale);
-} li_depthwise_tiles;
+};
+
+extern const li_depthwise_tiles li_vnni_depthwise_wide;      /* in li_avx512_vnni_depthwise_wide.c */
 
 /* Of li_layer_kernels; `loops` is a li_depthwise_tiles. */
 size_t li_x86_depthwise_packed_bytes(const void *loops, const li_conv_shape *shape);

@@ -119,7 +119,7 @@
         const size_t second = w->paired ? pixel : 0, next = w->paired ? 2 * pixel : pixel;                             \
         size_t x, j, p;                                                                                                \
         for (x = r->first; x < r->end; x += 4) {                                                                       \
-            const size_t m = li_depthwise_start(r, x), left = r->end - m;                                              \
+            const size_t m = li_depthwise_start(x, r->first, r->end, 4), left = r->end - m;                            \
             const int16_t *weights = (const int16_t *)(const void *)(r->block + 8 * V##_LANES);                        \
             int8_t *to = r->out + m * w->out_pixel;                                                                    \
             V##_VECTOR a0 = bias, a1 = bias, a2 = bias, a3 = bias, b0 = bias, b1 = bias, b2 = bias, b3 = bias;         \
