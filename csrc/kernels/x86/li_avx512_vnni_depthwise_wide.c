@@ -48,30 +48,33 @@ LI_VNNI static void li_vnni_wide_blank(uint8_t *to, int32_t zero, size_t from, s
     for (; from < end; from += 64) _mm512_storeu_si512(to + from, _mm512_set1_epi8((char)(zero ^ -128)));
 }
 
+/* Row h of a group, and how far its next 64 elements are: outside the image all are the same. */
+#define LI_WIDE_ROW(h)                                                                                                 \
+    const int8_t *row##h = r->rows[h] != NULL ? r->rows[h] : outside;                                                  \
+    const size_t step##h = r->rows[h] != NULL ? step : 0;
+#define LI_WIDE_LOAD(h) v##h = li_vnni_wide_order(_mm512_loadu_si512(row##h)); row##h += step##h;
+#define LI_WIDE_LOAD_SOME(h) v##h = li_vnni_wide_order(_mm512_maskz_loadu_epi8(some, row##h));
+#define LI_WIDE_ROWS(M) M(0) M(1) M(2) M(3)
+
 LI_VNNI static void li_vnni_wide_spread(const li_depthwise_walk *w, const li_depthwise_group *r)
 {
     const size_t width = li_depthwise_width(64, w), elements = r->inside * width, before = r->before * width * 4;
+    const size_t step = w->flat != 0 ? 64 : w->in_pixel;
     uint8_t *const to = (uint8_t *)r->to, *at = to + before;
     int8_t outside[64];
-    const int8_t *rows[4];
-    size_t steps[4], x, h;
+    __m512i v0, v1, v2, v3;
+    size_t left;
+    LI_WIDE_ROWS(LI_WIDE_ROW)
     li_fill(outside, r->zero, sizeof outside);
-    for (h = 0; h < 4; ++h) {
-        rows[h] = r->rows[h] != NULL ? r->rows[h] : outside;
-        steps[h] = r->rows[h] == NULL ? 0 : w->flat != 0 ? 64 : w->in_pixel;
-    }
     li_vnni_wide_blank(to, r->zero, 0, before);
-    for (x = 0; x + 64 <= elements; x += 64, at += LI_WIDE_COLUMN) {
-        const __m512i r0 = li_vnni_wide_order(_mm512_loadu_si512(rows[0])), r1 = li_vnni_wide_order(_mm512_loadu_si512(rows[1]));
-        const __m512i r2 = li_vnni_wide_order(_mm512_loadu_si512(rows[2])), r3 = li_vnni_wide_order(_mm512_loadu_si512(rows[3]));
-        li_vnni_wide_store(at, li_vnni_wide_pair(r0, r1), li_vnni_wide_pair(r2, r3));
-        for (h = 0; h < 4; ++h) rows[h] += steps[h];
+    for (left = elements; left >= 64; left -= 64, at += LI_WIDE_COLUMN) {
+        LI_WIDE_ROWS(LI_WIDE_LOAD)
+        li_vnni_wide_store(at, li_vnni_wide_pair(v0, v1), li_vnni_wide_pair(v2, v3));
     }
-    if (x < elements) {
-        const __mmask64 some = ((__mmask64)1 << (elements - x)) - 1;
-        __m512i v[4];
-        for (h = 0; h < 4; ++h) v[h] = li_vnni_wide_order(_mm512_maskz_loadu_epi8(some, rows[h]));
-        li_vnni_wide_store(at, li_vnni_wide_pair(v[0], v[1]), li_vnni_wide_pair(v[2], v[3]));
+    if (left != 0) {
+        const __mmask64 some = ((__mmask64)1 << left) - 1;
+        LI_WIDE_ROWS(LI_WIDE_LOAD_SOME)
+        li_vnni_wide_store(at, li_vnni_wide_pair(v0, v1), li_vnni_wide_pair(v2, v3));
     }
     li_vnni_wide_blank(to, r->zero, before + elements * 4, w->padded_w * width * 4);
 }
