@@ -93,7 +93,7 @@ static void measure(const li_kernels *k, const li_conv_shape *s, int layer)
 
 int main(void)
 {
-    static const int32_t sets[] = { LI_ISA_AVX2, LI_ISA_AVX512_VNNI };
+    static const int32_t sets[] = { LI_ISA_AVX2, LI_ISA_AVX_VNNI, LI_ISA_AVX512_VNNI };
     li_conv_shape s;
     for (int layer = 0;
          scanf("%" SCNd32 "%" SCNd32 "%" SCNd32 "%" SCNd32 "%" SCNd32 "%" SCNd32 "%" SCNd32 "%" SCNd32 "%" SCNd32 "%" SCNd32 "%" SCNd32 "%" SCNd32 "%" SCNd32 "%" SCNd32,

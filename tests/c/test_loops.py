@@ -63,7 +63,7 @@ def result(net: Net, x: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
 
 @pytest.mark.parametrize(
     "isa, loop, outputs, side",
-    [("avx2", "winograd 4x4", 64, 8), ("avx512vnni", "winograd 4x4", 64, 8), ("avx2", "winograd 2x2", 16, 4)],
+    [(isa, "winograd 4x4", 64, 8) for isa in ("avx2", "avxvnni", "avx512vnni")] + [("avx2", "winograd 2x2", 16, 4)],
 )
 def test_weights_at_the_edge_of_the_range_decide(isa: str, loop: str, outputs: int, side: int) -> None:
     """One unit less than what could leave 32 bits takes the loop, and is exact; at the edge it is not taken."""

@@ -282,7 +282,8 @@ const li_kernels li_kernels_avx2 = {
 #if LI_HAS_AVX_VNNI
 const li_kernels li_kernels_avx_vnni = {
     .name = "avxvnni", .isa = LI_ISA_AVX_VNNI, .peak = li_avx_vnni_peak, .dots_s8 = li_avx2_dots_s8, .add_s8 = li_avx2_add_s8,
-    .conv_s8 = &li_avx_vnni_conv_s8, .depthwise_s8 = &li_avx_vnni_depthwise_s8, .dense_s8 = &li_avx_vnni_dense_s8,
+    .conv_s8 = &li_avx_vnni_conv_s8, .conv_forms_s8 = { &li_avx_vnni_winograd4_s8, &li_avx_vnni_winograd2_s8 },
+    .depthwise_s8 = &li_avx_vnni_depthwise_s8, .dense_s8 = &li_avx_vnni_dense_s8,
     .conv_f32 = &li_avx2_conv_f32, .depthwise_f32 = li_avx2_depthwise_f32, LI_AVX2_REST
 };
 #endif

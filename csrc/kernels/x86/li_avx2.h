@@ -59,8 +59,10 @@ uint64_t li_avx2_peak(int32_t type, uint32_t rounds);
 
 #if LI_HAS_AVX2 && LI_KNOWS_AVX_VNNI && !defined(LI_WITHOUT_AVX_VNNI)
 #define LI_HAS_AVX_VNNI 1
+#define LI_AVX_VNNI LI_TARGET("avx2,avxvnni")
 uint64_t li_avx_vnni_peak(int32_t type, uint32_t rounds);
-extern const li_layer_kernels li_avx_vnni_conv_s8, li_avx_vnni_depthwise_s8, li_avx_vnni_dense_s8;
+extern const li_layer_kernels li_avx_vnni_conv_s8, li_avx_vnni_winograd2_s8, li_avx_vnni_winograd4_s8, li_avx_vnni_depthwise_s8,
+                              li_avx_vnni_dense_s8;
 #else
 #define LI_HAS_AVX_VNNI 0
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The loops of Winograd convolutions in AVX2. Transforms take 16 int16 or 8 int32 in a register. Products: 6 or 4 tiles x 16
- * channels, 12 registers of sums, two of weights, one broadcast pair of inputs, one product, as in li_avx2_conv.c; k is
+ * channels, 12 registers of sums, two of weights, one broadcast pair of inputs, one product, as in li_avx2_conv.c, or none with AVX-VNNI, whose
+ * vpdpwssd adds two products to a 32-bit sum; k is
  * short, so all tiles and positions of a panel are one call.
  */
 #include "li_avx2.h"
@@ -60,51 +61,57 @@ LI_AVX2 static inline __m256i li_avx2_winograd_few(const int8_t *p, size_t n)
 
 #define LI_AVX2_WINO_PAIR(p) _mm256_castps_si256(_mm256_broadcast_ss((const float *)(const void *)(p)))
 #define LI_AVX2_WINO_START(i) __m256i a##i = _mm256_setzero_si256(), b##i = a##i;
-#define LI_AVX2_WINO_TILE(i)                                                                                                \
-    x = LI_AVX2_WINO_PAIR(v + i * v_tile + k);                                                                              \
+#define LI_AVX2_WINO_TILE(i)                                                                                           \
+    x = LI_AVX2_WINO_PAIR(v + i * v_tile + k);                                                                         \
     a##i = _mm256_add_epi32(a##i, _mm256_madd_epi16(x, w0));                                                           \
     b##i = _mm256_add_epi32(b##i, _mm256_madd_epi16(x, w1));                                                           \
     LI_PIN2(a##i, b##i);
-#define LI_AVX2_WINO_STORE(i)                                                                                               \
-    _mm256_storeu_si256((__m256i *)(sums + i * step), a##i);                                                           \
-    _mm256_storeu_si256((__m256i *)(sums + i * step + 8), b##i);
-#define LI_AVX2_WINO_PRODUCTS(name, EACH)                                                                                   \
-    LI_AVX2 static inline void name(int32_t *sums, size_t step, const int16_t *v, size_t v_tile, const int16_t *w, size_t n) \
+#define LI_AVX_VNNI_WINO_TILE(i)                                                                                       \
+    x = LI_AVX2_WINO_PAIR(v + i * v_tile + k);                                                                         \
+    a##i = _mm256_dpwssd_avx_epi32(a##i, x, w0);                                                                       \
+    b##i = _mm256_dpwssd_avx_epi32(b##i, x, w1);                                                                       \
+    LI_PIN2(a##i, b##i);
+#define LI_AVX2_WINO_STORE(i)                                                                                          \
+    _mm256_storeu_si256((__m256i *)(void *)(sums + i * step), a##i);                                                   \
+    _mm256_storeu_si256((__m256i *)(void *)(sums + i * step + 8), b##i);
+#define LI_AVX2_WINO_FOUR(M) LI_WINO_EACH4(M)
+#define LI_AVX2_WINO_SIX(M) LI_WINO_EACH6(M)
+#define LI_AVX2_WINO_TILES(name, TARGET, EACH, TILE)                                                                   \
+    TARGET static inline void name(int32_t *sums, size_t step, const int16_t *v, size_t v_tile, const int16_t *w, size_t n) \
     {                                                                                                                  \
         size_t k;                                                                                                      \
-        EACH(LI_AVX2_WINO_START)                                                                                            \
+        EACH(LI_AVX2_WINO_START)                                                                                       \
         for (k = 0; k < n; k += 2, w += 32) {                                                                          \
-            const __m256i w0 = _mm256_loadu_si256((const __m256i *)w), w1 = _mm256_loadu_si256((const __m256i *)(w + 16)); \
+            const __m256i w0 = LI_YMM_LOAD(w), w1 = LI_YMM_LOAD(w + 16);                                       \
             __m256i x;                                                                                                 \
-            EACH(LI_AVX2_WINO_TILE)                                                                                         \
+            EACH(TILE)                                                                                                 \
         }                                                                                                              \
-        EACH(LI_AVX2_WINO_STORE)                                                                                            \
+        EACH(LI_AVX2_WINO_STORE)                                                                                       \
     }
-#define LI_AVX2_WINO_SIX(M) M(0) M(1) M(2) M(3) M(4) M(5)
-#define LI_AVX2_WINO_FOUR(M) M(0) M(1) M(2) M(3)
-LI_AVX2_WINO_PRODUCTS(li_avx2_winograd_six, LI_AVX2_WINO_SIX)
-LI_AVX2_WINO_PRODUCTS(li_avx2_winograd_four, LI_AVX2_WINO_FOUR)
 
-/* Tiles in sixes, and in fours where that leaves fewer void ones: up to 4, 7, 8. */
-LI_AVX2 static void li_avx2_winograd_products(const li_winograd_products *p)
-{
-    const size_t step = p->positions * 16, n = 2 * p->pairs;
-    size_t position, t;
-    for (position = 0; position < p->positions; ++position) {
-        const int16_t *v = p->v + position * p->v_step, *w = p->w + position * n * 16;
-        int32_t *sums = p->sums + position * 16;
-        for (t = 0; t < p->tiles;) {
-            const size_t left = p->tiles - t;
-            if (left <= 4 || left == 7 || left == 8) {
-                li_avx2_winograd_four(sums + t * step, step, v + t * p->v_tile, p->v_tile, w, n);
-                t += 4;
-            } else {
-                li_avx2_winograd_six(sums + t * step, step, v + t * p->v_tile, p->v_tile, w, n);
-                t += 6;
-            }
-        }
+/* li_winograd_loops' products: tiles in sixes, and in fours where that leaves fewer void ones: up to 4, 7, 8. */
+#define LI_AVX2_WINO_PRODUCTS(set, TARGET, TILE)                                                                       \
+    LI_AVX2_WINO_TILES(set##_six, TARGET, LI_AVX2_WINO_SIX, TILE)                                                      \
+    LI_AVX2_WINO_TILES(set##_four, TARGET, LI_AVX2_WINO_FOUR, TILE)                                                    \
+    TARGET static void set##_products(const li_winograd_products *p)                                                   \
+    {                                                                                                                  \
+        const size_t step = p->positions * 16, n = 2 * p->pairs;                                                       \
+        size_t position, t, count;                                                                                     \
+        for (position = 0; position < p->positions; ++position) {                                                      \
+            const int16_t *v = p->v + position * p->v_step, *w = p->w + position * n * 16;                             \
+            int32_t *sums = p->sums + position * 16;                                                                   \
+            for (t = 0; t < p->tiles; t += count) {                                                                    \
+                const size_t left = p->tiles - t;                                                                      \
+                count = left <= 4 || left == 7 || left == 8 ? 4 : 6;                                                   \
+                if (count == 4) set##_four(sums + t * step, step, v + t * p->v_tile, p->v_tile, w, n);                 \
+                else set##_six(sums + t * step, step, v + t * p->v_tile, p->v_tile, w, n);                             \
+            }                                                                                                          \
+        }                                                                                                              \
     }
-}
+LI_AVX2_WINO_PRODUCTS(li_avx2_winograd, LI_AVX2, LI_AVX2_WINO_TILE)
+#if LI_HAS_AVX_VNNI
+LI_AVX2_WINO_PRODUCTS(li_avx_vnni_winograd, LI_AVX_VNNI, LI_AVX_VNNI_WINO_TILE)
+#endif
 
 /* ---- the output ---- */
 
@@ -160,16 +167,23 @@ static size_t li_avx2_winograd_width(size_t channels)
     return 16;
 }
 
-#define LI_AVX2_WINO_LOOPS(size)                                                                                       \
+#define LI_AVX2_WINO_LOOPS(size, set, row)                                                                             \
     {                                                                                                                  \
-        .m = (size), .costs = LI_X86_COSTS_AVX2, .width = li_avx2_winograd_width, .lane = li_avx2_lane,                  \
-        .down = li_avx2_wino_down##size, .along = li_avx2_wino_along##size, .products = li_avx2_winograd_products,     \
+        .m = (size), .costs = (row), .width = li_avx2_winograd_width, .lane = li_avx2_lane,                            \
+        .down = li_avx2_wino_down##size, .along = li_avx2_wino_along##size, .products = set##_products,                \
         .end = li_avx2_winograd_end##size,                                                                             \
     }
-static const li_winograd_loops li_avx2_winograd2 = LI_AVX2_WINO_LOOPS(2), li_avx2_winograd4 = LI_AVX2_WINO_LOOPS(4);
-
+static const li_winograd_loops li_avx2_winograd2 = LI_AVX2_WINO_LOOPS(2, li_avx2_winograd, LI_X86_COSTS_AVX2);
+static const li_winograd_loops li_avx2_winograd4 = LI_AVX2_WINO_LOOPS(4, li_avx2_winograd, LI_X86_COSTS_AVX2);
 const li_layer_kernels li_avx2_winograd2_s8 = LI_X86_WINOGRAD(li_avx2_winograd2, LI_LOOP_WINOGRAD2, LI_WINOGRAD2_LIMIT);
 const li_layer_kernels li_avx2_winograd4_s8 = LI_X86_WINOGRAD(li_avx2_winograd4, LI_LOOP_WINOGRAD4, LI_WINOGRAD4_LIMIT);
+
+#if LI_HAS_AVX_VNNI
+static const li_winograd_loops li_avx_vnni_winograd2 = LI_AVX2_WINO_LOOPS(2, li_avx_vnni_winograd, LI_X86_COSTS_AVX_VNNI);
+static const li_winograd_loops li_avx_vnni_winograd4 = LI_AVX2_WINO_LOOPS(4, li_avx_vnni_winograd, LI_X86_COSTS_AVX_VNNI);
+const li_layer_kernels li_avx_vnni_winograd2_s8 = LI_X86_WINOGRAD(li_avx_vnni_winograd2, LI_LOOP_WINOGRAD2, LI_WINOGRAD2_LIMIT);
+const li_layer_kernels li_avx_vnni_winograd4_s8 = LI_X86_WINOGRAD(li_avx_vnni_winograd4, LI_LOOP_WINOGRAD4, LI_WINOGRAD4_LIMIT);
+#endif
 
 #else
 typedef int li_avx2_winograd_is_left_out;      /* an empty translation unit is not C */

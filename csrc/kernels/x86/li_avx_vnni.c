@@ -15,8 +15,7 @@
 #if LI_HAS_AVX_VNNI
 
 #include "li_avx2_tile.h"
-
-#define LI_AVX_VNNI LI_TARGET("avx2,avxvnni")
+#include "li_x86_costs.h"
 
 #define LI_AVX_VNNI_FOURS_ELEMENT uint8_t
 #define LI_AVX_VNNI_FOURS_GROUP 4
@@ -45,13 +44,14 @@ static void li_avx_vnni_panel(const li_x86_panel *p)
 }
 
 static const li_x86_tiles li_avx_vnni_tiles = {
-    .element_bytes = 1, .group = 4, .weight_bytes = 1, .shift = 128,
+    .costs = LI_X86_COSTS_AVX_VNNI, .element_bytes = 1, .group = 4, .weight_bytes = 1, .shift = 128,
     .width = li_avx2_width, .lane = li_avx2_lane, .spread = li_avx_vnni_spread, .panel = li_avx_vnni_panel,
 };
 
 const li_layer_kernels li_avx_vnni_conv_s8 = {
     .loops = &li_avx_vnni_tiles,
     .loop = LI_LOOP_DIRECT,
+    .cost = li_x86_conv_cost,
     .packed_bytes = li_x86_conv_packed_bytes,
     .scratch_bytes = li_x86_conv_scratch_bytes,
     .pack = li_x86_conv_pack,

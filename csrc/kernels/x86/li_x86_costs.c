@@ -26,6 +26,7 @@ typedef struct li_x86_cost_row {
 static const li_x86_cost_row li_x86_cost_rows[LI_X86_COSTS] = {
     [LI_X86_COSTS_AVX2] = { 500, 2800, { 3900, 9100 }, 420, 930, { 2900, 9700 }, 395, 30 },
     [LI_X86_COSTS_AVX2_WIDE] = { .product = 460, .tile = 2800 },
+    [LI_X86_COSTS_AVX_VNNI] = { 450, 3300, { 3500, 9800 }, 395, 1100, { 2200, 5100 }, 900, 50 },
     [LI_X86_COSTS_AVX512_VNNI] = { 200, 1600, { 3100, 6200 }, 160, 1000, { 2000, 5300 }, 50, 60 },
 };
 
