@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -148,9 +149,15 @@ def test_origins_lead_back_to_the_source() -> None:
     assert {value.dtype for value in carried} == {DType.INT8}
 
 
-def test_exact_sum_does_not_depend_on_order() -> None:
+def test_exact_sum_is_the_rounded_sum_of_all_digits() -> None:
     values = np.random.default_rng(0).normal(0, 1, 200_000) * 10.0 ** np.arange(-100, 100).repeat(1000)
-    assert exact_sum(values) == exact_sum(values[::-1])
+    assert exact_sum(values) == exact_sum(values[::-1]) == math.fsum(values.tolist())
+    for few in ([], [0.0], [5e-324] * 3, [1.0, 2.0**-53, 2.0**-53], [1.7e308, -1e-320], [-2.5, 1e-310, 3.0]):
+        assert exact_sum(np.array(few)) == math.fsum(few), few
+
+
+def test_answers_that_are_not_finite_are_worst() -> None:
+    assert sqnr_db(1.0, exact_sum(np.array([1.0, np.nan]))) == sqnr_db(1.0, math.inf) == -PERFECT_DB
 
 
 def test_equal_outputs_are_perfect() -> None:
