@@ -213,18 +213,19 @@ class UserMetric:
         return ref - test
 
     def _figures(self, chosen: Indices) -> tuple[float, float]:
-        ref, test = (
-            {name: _stacked([self._outputs[i][side][name] for i in chosen]) for name in self._outputs[0][side]}
-            for side in (0, 1)
-        )
         numbers = chosen if self._numbers is None else self._numbers[chosen]
         labels = self._labels
         if labels is not None:
             labels = labels[numbers] if isinstance(labels, np.ndarray) else [labels[i] for i in numbers]
         key = numbers.tobytes()
+        ref = self._stack(0, chosen) if self._takes_reference or key not in self._known else {}
         if key not in self._known:
             self._known[key] = self._call(ref, labels, ref)
-        return self._known[key], self._call(test, labels, ref)
+        return self._known[key], self._call(self._stack(1, chosen), labels, ref)
+
+    def _stack(self, side: int, chosen: Indices) -> Outputs:
+        """Outputs of the reference (0) or the test (1) on chosen samples."""
+        return {name: _stacked([self._outputs[i][side][name] for i in chosen]) for name in self._outputs[0][side]}
 
     def _call(self, outputs: Outputs, labels: Any, reference: Outputs) -> float:
         with told_as_usage_error(f"py:{self.title}"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,8 +23,9 @@ from .search import Candidate, Found, Workshop, search
 from .splice import Raise
 from .units import PRECISIONS, Mixture, key_of, quantized_nodes
 
-#: Steps of a mixture that is only tried: the others are those of the first conversion.
-FITTED_ANEW = ("bias correction", "separate outputs", "weight scales", "second-order rounding")
+#: Steps of a mixture that is only tried. Ranges and weights, however they were rounded, are those of the first
+#: conversion: fitting them again took most of the search's time, and changed which mixtures do in none of the zoo's.
+DONE_ANEW = ("bias correction", "separate outputs")
 
 EXIT = {"met": 0, "missed": 4, "undecided": 6}
 
@@ -161,6 +164,7 @@ class _Shop:
         self._graph, self._calibration, self._options = graph, calibration, options
         self._budget, self._executor, self._progress = budget, executor, progress
         self._ranking = None if budget.evaluator is None else Ranking(budget.evaluator, executor)
+        self._judgements: dict[bytes, Judgement] = {}
         self._count = 0
 
     def full(self, mixture: Mixture) -> Candidate:
@@ -173,7 +177,7 @@ class _Shop:
         return self._candidate(mixture, made)
 
     def sketch(self, mixture: Mixture, base: Candidate) -> Candidate:
-        """With the float graph and the ranges of the first conversion, weights fitted and biases corrected.
+        """With the float graph, the ranges and the weights of the first conversion, biases corrected anew.
 
         What int16 operators write keeps its whole range: others were narrowed because int8 has few steps.
         """
@@ -189,7 +193,14 @@ class _Shop:
         ranges = replace(before.ranges, by_name={**before.ranges.by_name, **wide})
         statistics = replace(before.calibration, ranges=ranges)
         made = quantize(
-            before.floats, statistics, self._options, self._executor, self._said(), mixture=mixture, only=FITTED_ANEW
+            before.floats,
+            statistics,
+            self._options,
+            self._executor,
+            self._said(),
+            mixture=mixture,
+            only=DONE_ANEW,
+            fitted=before.unmerged.layers,
         )
         return self._candidate(mixture, made, rough=True)
 
@@ -216,9 +227,16 @@ class _Shop:
         content = backend.write(made.graph, plan)
         memory = plan.arena_bytes + state_bytes(content).total
         fits = not self._budget.excess(len(content), memory)
-        judge = self._budget.evaluator
-        judgement = judge.judge(made.graph, rough) if judge is not None and fits else None
-        return Candidate(mixture, made, len(content), memory, judgement, fits)
+        digest = hashlib.sha256(content).digest()
+        judgement = self._judged(digest, made.graph, rough) if fits else None
+        return Candidate(mixture, made, digest, len(content), memory, judgement, fits)
+
+    def _judged(self, digest: bytes, graph: Graph, rough: bool) -> Judgement | None:
+        """What is lost, measured once for each file; anew where its bound was left open."""
+        judge, known = self._budget.evaluator, self._judgements.get(digest)
+        if judge is not None and (known is None or not (rough or math.isfinite(known.drop_high))):
+            known = self._judgements[digest] = judge.judge(graph, rough)
+        return known
 
 
 def _verdict(judgement: Judgement | None, excess: str, file_bytes: int, memory_bytes: int) -> tuple[str, str]:

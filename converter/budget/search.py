@@ -8,8 +8,8 @@
 4 halve the last step's number while the budget stays met, then lower what is not needed, least useful first, in blocks
   that halve where too much was taken.
 
-Measured in steps 2 to 4 are sketches: the ranges that the whole conversion chose, with weights fitted and biases
-corrected anew. The mixture is then converted with every step of the effort asked for and measured again; where that
+Measured in steps 2 to 4 are sketches: the ranges and weights that the whole conversion chose, with biases corrected
+anew. The mixture is then converted with every step of the effort asked for and measured again; where that
 fails, the sketch is the answer.
 """
 
@@ -44,6 +44,8 @@ class Candidate:
 
     mixture: Mixture
     quantized: Quantized
+    #: Of the file: mixtures that make the same one are the same.
+    digest: bytes
     file_bytes: int
     memory_bytes: int
     judgement: Judgement | None
@@ -249,7 +251,10 @@ class _Search:
         return self._known[key]
 
     def _note(self, candidate: Candidate) -> Candidate:
-        self._trials.append(candidate)
+        """Several mixtures that make the same file are one trial, the last; those that change nothing are the first."""
+        if not self._trials or candidate.digest != self._trials[0].digest:
+            self._trials = [trial for trial in self._trials if trial.digest != candidate.digest]
+            self._trials.append(candidate)
         return candidate
 
     def _found(self, best: Candidate) -> Found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -11,6 +11,7 @@ from ..ir.graph import Graph, Node, Value
 from ..ir.ranges import Ranges
 from ..ir.statistics import Calibration
 from ..options import IoType, Options
+from .adopted import adopt_weights
 from .apply import Layer, QuantizedGraph, apply
 from .bias_correction import correct_biases
 from .borders import set_border_types
@@ -134,17 +135,18 @@ def quantize(
     mixture: Mapping[str, str] | None = None,
     task: Task | None = None,
     only: Collection[str] = ALL_STEPS,
+    fitted: Sequence[Layer] = (),
 ) -> Quantized:
     """An int8 graph from a float one, which stays as it is. `options.effort` says which steps are tried.
 
     Those that `only` leaves out are not, to see what they are worth. `mixture` gives operators, by the name of their
-    first output, another precision than int8; `task` measures steps.
+    first output, another precision than int8; `task` measures steps. `fitted` layers of the same graph lend their weights.
     """
     ledger = _Ledger(calibration, executor, task)
     precisions = precisions_of(graph, options, mixture or {})
     chosen = partial(decide, precisions=precisions, float_borders=options.io == "float32")
     scheme, ranges = chosen(graph, calibration.ranges), calibration.ranges
-    plain = apply(graph, scheme)
+    plain = adopt_weights(apply(graph, scheme), fitted)
     ledger.offer("min-max ranges", _counted(scheme), plain)
     steps = {step for steps in EFFORT_STEPS[: options.effort + 1] for step in steps if step in only}
     if options.adaround and ADAPTIVE in only:
@@ -154,7 +156,7 @@ def quantize(
         steps &= {"searched ranges"} if calibration.fit else set()
 
     def applied(graph: Graph, scheme: Scheme, calibration: Calibration) -> tuple[QuantizedGraph, int]:
-        made = apply(graph, scheme)
+        made = adopt_weights(apply(graph, scheme), fitted)
         return made, correct_biases(made, calibration, executor, progress) if corrected else 0
 
     if "mask constants" in steps:

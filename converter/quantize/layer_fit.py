@@ -78,14 +78,15 @@ def fit_layers(
             if correct:
                 correct_bias(layer, means.means, runner)
             else:
-                _keep_bias(layer)
+                keep_bias(layer)
         layers.append(layer)
         if progress is not None:
             progress(i + 1, len(quantized.layers))
     return replace(quantized, layers=tuple(layers)), changed
 
 
-def _keep_bias(layer: Layer) -> None:
+def keep_bias(layer: Layer) -> None:
+    """Give a layer the bias of the float graph, in its units."""
     source, bias = bias_of(layer.source), bias_of(layer.quantized)
     if bias is not None and source is not None and source.data is not None:
         codes = quantize_bias(source.data.reshape(-1), layer.units, limit_of(layer.quantized))
@@ -99,8 +100,8 @@ def _fit(layer: Layer, inputs: Sequence[npt.NDArray[np.generic]], rounding: Roun
         return layer, False
     fit, check = _moments(layer, inputs)
     stack = weight_stack(node, weights.astype(np.float64))
-    limits = channel_stack(node, _smallest_scales(layer, weights))
-    widest = channel_stack(node, np.asarray(_scales(layer)))
+    limits = channel_stack(node, smallest_scales(layer))
+    widest = channel_stack(node, np.asarray(scales_of(layer)))
     plain = _rounded(stack, widest, check)
     fitted = _search_scales(stack, widest, limits, fit)
     best = plain
@@ -145,28 +146,34 @@ def _moments(layer: Layer, inputs: Sequence[npt.NDArray[np.generic]]) -> tuple[M
     return window_moments(layer.quantized, map(steps, inputs), len(inputs))
 
 
-def _smallest_scales(layer: Layer, weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def smallest_scales(layer: Layer) -> npt.NDArray[np.float64]:
+    """The least weight scale of each output channel that keeps sums and requantization within their limits."""
     before, after = source_of(layer.quantized).quantization, layer.quantized.output.quantization
     assert before is not None and after is not None
     bias = bias_of(layer.source)
-    values = np.zeros(len(_scales(layer)), np.float32) if bias is None or bias.data is None else bias.data.reshape(-1)
+    values = np.zeros(len(scales_of(layer)), np.float32) if bias is None or bias.data is None else bias.data.reshape(-1)
     return smallest_weight_scales(values, limit_of(layer.quantized), before.scale, after.scale)
 
 
-def _scales(layer: Layer) -> tuple[float, ...]:
+def scales_of(layer: Layer) -> tuple[float, ...]:
+    """The weight scale of each output channel."""
     quantization = filter_of(layer.quantized).quantization
     assert quantization is not None
     return quantization.scales
 
 
 def _store(layer: Layer, choice: _Choice) -> Layer:
-    """Write codes, scales and the bias's units into the graph; the bias itself is left to its correction."""
+    return store_codes(layer, unstack(layer.quantized, choice.codes), tuple(choice.scales.reshape(-1).tolist()))
+
+
+def store_codes(layer: Layer, codes: npt.NDArray[np.generic], scales: tuple[float, ...]) -> Layer:
+    """Write codes, in the filter's shape, scales and the bias's units into the graph; the bias itself is left to its
+    correction. Returns the layer in its new units."""
     node = layer.quantized
     filter_int8, bias, before = filter_of(node), bias_of(node), source_of(node).quantization
     assert bias is not None and before is not None and filter_int8.quantization is not None
-    scales = tuple(choice.scales.reshape(-1).tolist())
     units = accumulator_units(before.scale, scales)
-    filter_int8.data = np.ascontiguousarray(unstack(node, choice.codes)).astype(np.int8)
+    filter_int8.data = np.ascontiguousarray(codes).astype(np.int8)
     filter_int8.quantization = replace(filter_int8.quantization, scales=scales)
     bias.quantization = Quantization(tuple(units.tolist()), (0,) * len(scales), 0)
     return replace(layer, units=units)

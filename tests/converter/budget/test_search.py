@@ -158,7 +158,7 @@ def planted_shop(
 
     def full(mixture: Mapping[str, str]) -> Candidate:
         lost = float(len(guilty) - len(right(mixture))) * 2
-        return Candidate(mixture, made, 0, 0, Planted(lost), len(mixture) <= most)
+        return Candidate(mixture, made, repr(sorted(mixture.items())).encode(), 0, 0, Planted(lost), len(mixture) <= most)
 
     def gains(quantized: Quantized, raises: Sequence[Raise]) -> list[float]:
         return [0.1 * len(right(raised.mixture)) for raised in raises]
@@ -191,6 +191,16 @@ def test_without_int16_forms_there_is_float32() -> None:
 def test_int8_is_kept_where_it_meets_the_budget() -> None:
     found = search(planted_shop(small_cnn(), {}))
     assert found.best.mixture == {} and len(found.trials) == 1
+
+
+def test_mixtures_that_make_the_same_file_are_one_trial() -> None:
+    graph = small_cnn()
+    shop = planted_shop(graph, {key_of(graph.nodes[1]): "int16"})
+    same = replace(shop, full=lambda mixture: replace(shop.full(mixture), digest=b"one of two" if mixture else b"int8"))
+    same = replace(same, sketch=lambda mixture, _: same.full(mixture))
+    found = search(same)
+    assert [trial.digest for trial in found.trials] == [b"int8", b"one of two"]
+    assert found.trials[-1].mixture == found.best.mixture
 
 
 def test_limits_of_size_stop_the_search_with_the_best() -> None:
