@@ -24,7 +24,8 @@ from .splice import Raise
 from .units import PRECISIONS, Mixture, key_of, quantized_nodes
 
 #: Steps of a mixture that is only tried. Ranges and weights, however they were rounded, are those of the first
-#: conversion: fitting them again took most of the search's time, and changed which mixtures do in none of the zoo's.
+#: conversion. Fitting weights again for each trial found MobileNetV1 the same mixture in half as much time again, and
+#: BlazeFace one that is 496 bytes larger in twice the time.
 DONE_ANEW = ("bias correction", "separate outputs")
 
 EXIT = {"met": 0, "missed": 4, "undecided": 6}
