@@ -158,7 +158,8 @@ def planted_shop(
 
     def full(mixture: Mapping[str, str]) -> Candidate:
         lost = float(len(guilty) - len(right(mixture))) * 2
-        return Candidate(mixture, made, repr(sorted(mixture.items())).encode(), 0, 0, Planted(lost), len(mixture) <= most)
+        digest = repr(sorted(mixture.items())).encode()
+        return Candidate(mixture, made, digest, 0, 0, Planted(lost), len(mixture) <= most)
 
     def gains(quantized: Quantized, raises: Sequence[Raise]) -> list[float]:
         return [0.1 * len(right(raised.mixture)) for raised in raises]
