@@ -68,8 +68,8 @@ def sqnr_db(signal: float, noise: float) -> float:
 
 
 def exact_sum(array: npt.NDArray[np.float64]) -> float:
-    """The correctly rounded sum: the same on every machine, whatever order numpy would add in. Infinite where an element
-    is not finite.
+    """The correctly rounded sum: the same on every machine, whatever order numpy would add in. Infinite where an
+    element is not finite.
 
     Significands of one exponent are integers, summed in two halves of at most 27 bits: exact in float64 for CHUNK of
     them. The sums of all exponents make one long integer, which is rounded once.
