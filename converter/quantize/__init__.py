@@ -140,7 +140,8 @@ def quantize(
     """An int8 graph from a float one, which stays as it is. `options.effort` says which steps are tried.
 
     Those that `only` leaves out are not, to see what they are worth. `mixture` gives operators, by the name of their
-    first output, another precision than int8; `task` measures steps. `fitted` layers of the same graph lend their weights.
+    first output, another precision than int8; `task` measures steps. `fitted` layers of the same graph lend their
+    weights.
     """
     ledger = _Ledger(calibration, executor, task)
     precisions = precisions_of(graph, options, mixture or {})

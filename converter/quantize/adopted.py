@@ -34,8 +34,8 @@ def adopt_weights(made: QuantizedGraph, fitted: Sequence[Layer]) -> QuantizedGra
 
 
 def _adopted(layer: Layer, other: Layer) -> Layer:
-    codes, scales = filter_of(other.quantized).data, scales_of(other)
-    if codes is None or scales == scales_of(layer) and np.array_equal(codes, filter_of(layer.quantized).data):
+    codes, own, scales = filter_of(other.quantized).data, filter_of(layer.quantized).data, scales_of(other)
+    if codes is None or own is None or (scales == scales_of(layer) and np.array_equal(codes, own)):
         return layer
     if np.any(np.asarray(scales) < smallest_scales(layer)):
         return layer
