@@ -140,7 +140,7 @@ typedef struct li_need {
     size_t arena;        /* tensors; may be shared by nets that run in turn */
     size_t scratch;      /* working memory of kernels, all threads together, of hybrid layers, uint8 and int4 constants; may be shared likewise */
     size_t state;        /* bookkeeping, multipliers, tables, variables: the net's own */
-    size_t packed;       /* rearranged weights; read-only after li_open */
+    size_t packed;       /* rearranged weights, constants that are computed at open; read-only after li_open */
     size_t arena_lower_bound;   /* max over operators of the bytes alive: no plan without rewriting can do better */
     int32_t plan_from_file;     /* 1 when the file's own memory plan was taken */
     int32_t packed_from_file;   /* 1 when the file holds packed weights for these kernels: used in place, packed is 0 */

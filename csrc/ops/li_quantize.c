@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* QUANTIZE and DEQUANTIZE: docs/NUMERICS.md. */
-#include "li_ops.h"
+#include "li_weights.h"
 
 typedef struct li_quantize_state {
     int32_t low, high, zero;     /* of the output's type */
@@ -115,13 +115,8 @@ li_status li_dequantize_plan(li_net *net, li_node *node)
     LI_TRY(li_set_shape_like(net, node, li_node_output(net, node, 0), input));
     if (input->type != LI_FLOAT16 && input->scale_count == 0)
         return li_fail(net, LI_BAD_MODEL, LI_RULE_QUANTIZATION_MISSING, node, input, 1, 0);
+    li_weights_plan_constant(net, node);
     return LI_OK;
-}
-
-void li_dequantize_prepare(li_net *net, const li_node *node)
-{
-    (void)net;
-    (void)node;
 }
 
 static void li_dequantize_half(float *out, const char *x, uint32_t n)
@@ -152,7 +147,7 @@ static void li_dequantize_codes(float *out, const void *x, int32_t type, uint32_
         for (i = from; i < end; ++i) out[i] = (float)((((bytes[i / 2] >> (i % 2 * 4)) & 15) ^ 8) - 8 - zero) * scale;
 }
 
-li_status li_dequantize_run(li_net *net, const li_node *node)
+static void li_dequantize(const li_net *net, const li_node *node)
 {
     const li_tensor *input = li_node_input(net, node, 0);
     const void *x = li_tensor_data(input);
@@ -163,12 +158,22 @@ li_status li_dequantize_run(li_net *net, const li_node *node)
 
     if (input->type == LI_FLOAT16) {
         li_dequantize_half(out, x, n);
-        return LI_OK;
+        return;
     }
     for (i = 0, c = 0; i < n; i += run, ++c) {
         const uint32_t channel = input->scale_count > 1 ? c % input->scale_count : 0;
         li_dequantize_codes(out, x, input->type, i, i + run, li_tensor_zero_point(net, input, channel),
                             li_tensor_scale(net, input, channel));
     }
+}
+
+void li_dequantize_prepare(li_net *net, const li_node *node)
+{
+    if (node->packed_bytes != 0 && (net->flags & LI_PACKED_READY) == 0) li_dequantize(net, node);
+}
+
+li_status li_dequantize_run(li_net *net, const li_node *node)
+{
+    if (node->packed_bytes == 0) li_dequantize(net, node);
     return LI_OK;
 }

@@ -81,6 +81,23 @@ int li_weights_keep(li_net *net, li_node *node, uint64_t bytes)
     return 1;
 }
 
+/* What the caller may write, or keep. Outputs are marked when all nodes are planned, so the file's list says it. */
+static int li_is_of_caller(const li_net *net, const li_tensor *t)
+{
+    uint32_t i;
+    for (i = 0; i < net->output_count; ++i)
+        if (li_load_i32(li_file(net) + net->outputs + 4 * i) == li_tensor_index(t)) return 1;
+    return 0;
+}
+
+void li_weights_plan_constant(li_net *net, li_node *node)
+{
+    li_tensor *output = li_node_output(net, node, 0);
+    if (!LI_PACKS || li_kernels_of(net)->conv_f32 == NULL || (net->flags & LI_NO_PACK) != 0) return;
+    if (li_node_input(net, node, 0)->home != LI_HOME_MODEL || li_is_of_caller(net, output)) return;
+    if (li_weights_keep(net, node, output->bytes)) output->home = LI_HOME_PACKED;
+}
+
 /* Whether the sum of magnitudes of every output channel's weights is below the limit. Weights that the file does not hold
    as int8 count as the largest ones. */
 static int li_weights_are_below(const li_net *net, const li_tensor *filter, uint32_t limit)
@@ -164,7 +181,7 @@ void li_weights_plan_f32(li_net *net, li_node *node, const li_layer_kernels_f32 
     packed = kernels->packed_bytes(kernels->loops, layer);
     scratch = kernels->scratch_bytes(kernels->loops, layer);
     if (packed == 0 || packed > INT32_MAX / 2 || scratch > INT32_MAX / 2) return;       /* too large: used in place */
-    if (li_node_input(net, node, 1)->home == LI_HOME_MODEL) {
+    if (li_is_known_at_open(li_node_input(net, node, 1))) {
         if (li_weights_keep(net, node, packed)) node->scratch_bytes = (uint32_t)scratch;
     } else if ((int64_t)layer->out_h * layer->out_w >= LI_PACK_FROM_PIXELS) {
         node->scratch_bytes = (uint32_t)(packed + scratch);

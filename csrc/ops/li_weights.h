@@ -39,11 +39,17 @@ li_status li_weights_check(li_net *net, const li_node *node, uint32_t axis, uint
 /* node->state_bytes: `fixed` bytes, and with int8 weights one multiplier per channel behind them; refused above 2 GiB. */
 li_status li_weights_state(li_net *net, li_node *node, size_t fixed, uint32_t channels);
 
+/* Constants, and what is computed of constants alone when the net is opened. */
+static inline int li_is_known_at_open(const li_tensor *t)
+{
+    return t->home == LI_HOME_MODEL || t->home == LI_HOME_PACKED;
+}
+
 /* Float weights are packed when the kernels gain from it, the caller allows it, and they are known before the run. */
 static inline int li_weights_may_pack(const li_net *net, const li_node *node)
 {
     return LI_PACKS && li_kernels_of(net)->pack_f32_bytes != NULL && (net->flags & LI_NO_PACK) == 0
-        && li_node_input(net, node, 1)->home == LI_HOME_MODEL && !li_weights_are_s8(net, node);
+        && li_is_known_at_open(li_node_input(net, node, 1)) && !li_weights_are_s8(net, node);
 }
 
 /* Whole int8 layers run on packed weights when the kernels have them, the caller allows it, and weights and bias are known
@@ -58,6 +64,10 @@ static inline int li_weights_may_pack_s8(const li_net *net, const li_node *node,
 
 /* Sets the node's packed bytes, if so many more may be packed: at most 2 GiB in all, and li_options.packed_limit. */
 int li_weights_keep(li_net *net, li_node *node, uint64_t bytes);
+
+/* Gives an operator on constants alone room for its output among the packed weights, where float layers are packed: prepare
+   then fills it, and the run does nothing. */
+void li_weights_plan_constant(li_net *net, li_node *node);
 
 /* Sets the node's packed and scratch bytes and its loop when the layer is taken; the state stays what it is without. Of the
    loops that compute the same it takes the one of least cost whose conditions on weights and memory hold. */

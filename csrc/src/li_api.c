@@ -193,6 +193,8 @@ void *li_tensor_data(const li_tensor *t)
                                                   : (void *)((uintptr_t)net->model.constant + t->data);
     case LI_HOME_ARENA:
         return (uint8_t *)net->arena.pointer + t->data;
+    case LI_HOME_PACKED:
+        return (uint8_t *)net->packed.pointer + t->data;
     case LI_HOME_STATE:
     case LI_HOME_KNOWN:
         return (uint8_t *)net + t->data;

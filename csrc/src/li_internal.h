@@ -29,7 +29,8 @@ typedef union li_slot {         /* 8 bytes on every target */
     uint64_t bits;
 } li_slot;
 
-enum li_home { LI_HOME_NONE, LI_HOME_MODEL, LI_HOME_ARENA, LI_HOME_STATE, LI_HOME_KNOWN };   /* what li_tensor.data counts from */
+/* What li_tensor.data counts from. */
+enum li_home { LI_HOME_NONE, LI_HOME_MODEL, LI_HOME_ARENA, LI_HOME_STATE, LI_HOME_KNOWN, LI_HOME_PACKED };
 
 struct li_tensor {
     uint32_t self;              /* offset of this record from its net */

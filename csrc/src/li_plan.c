@@ -135,6 +135,10 @@ static uint64_t li_place_packed(li_net *net)
         if (node->packed_bytes != 0) {
             end = li_size_round_up(end == 0 ? LI_PACKED_HEADER : end, LI_PACKED_ALIGNMENT);
             node->packed = (uint32_t)end;
+            li_tensor *output = li_node_output(net, node, 0);
+            if (output->home == LI_HOME_PACKED) {
+                output->data = node->packed;
+            }
             end = li_size_add(end, node->packed_bytes);
         }
     }

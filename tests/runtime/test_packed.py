@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_models import ModelMaker, chain, every_operator, int8_conv_net
+from tiny_models import FLOAT16, ModelMaker, chain, every_operator, int8_conv_net
 
 from converter import backend
 from converter.errors import UnsupportedError as ConverterUnsupportedError
@@ -18,7 +18,7 @@ from converter.gen import tflite
 from liteinterp import Interpreter, cli
 from liteinterp.errors import UnsupportedError
 from liteinterp.inspect import inspect
-from liteinterp.net import IGNORE_PACKED, ISA, KEEP_INPUTS, TARGETS, ModelBytes, Net, Request
+from liteinterp.net import IGNORE_PACKED, ISA, KEEP_INPUTS, NO_PACK, TARGETS, ModelBytes, Net, Request
 
 #: sha256 of all packed weights of MODELS by kernel set, their headers included. A set that changes how weights lie
 #: raises LI_PACKING_VERSION (csrc/src/li_core.h), or files that hold packed weights would be misread; then write this
@@ -89,6 +89,41 @@ def test_every_set_of_this_machine_finds_its_own(name: str) -> None:
     for isa in SETS:
         assert Net(ModelBytes(model), Request(isa=isa)).need.packed_from_file
         assert block_at(model) % 64 == 0
+
+
+def half_precision(given: bool = False) -> bytes:
+    """y = x + w, w a float16 constant behind DEQUANTIZE; `given` makes that an output too."""
+    maker = ModelMaker()
+    x, reals, y = (maker.tensor((4, 30)) for _ in range(3))
+    half = maker.tensor((4, 30), FLOAT16, np.random.default_rng(1).normal(size=(4, 30)))
+    maker.op("DEQUANTIZE", [half], [reals], tflite.DequantizeOptions(), 3)
+    maker.op("ADD", [x, reals], [y], tflite.AddOptions())
+    return maker.ends([x], [y, reals] if given else [y]).bytes()
+
+
+@pytest.mark.parametrize("isa", SETS)
+def test_half_precision_constants_are_expanded_at_open(isa: str) -> None:
+    """Once, among the packed weights, where these are allowed, fit their limit and may lie in the file."""
+    model, given = half_precision(), half_precision(given=True)
+    expected = outputs(model, "ref")
+    net = Net(ModelBytes(model), Request(isa=isa))
+    assert net.operator_bytes(0).packed == 4 * 30 * 4
+    assert outputs(model, isa) == expected and outputs(given, isa)[0] == expected[0]
+    stored = with_packed(model, [target_of(isa)])
+    assert Net(ModelBytes(stored), Request(isa=isa)).need.packed_from_file and outputs(stored, isa) == expected
+    for request in (Request(isa=isa, packed_limit=64), Request(NO_PACK, isa)):
+        assert Net(ModelBytes(model), request).need.packed == 0
+    assert Net(ModelBytes(given), Request(isa=isa)).need.packed == 0, "callers own what they are given"
+
+
+def test_half_precision_constants_equal_without_room_for_them() -> None:
+    net = Net(ModelBytes(half_precision()), Request(packed_limit=64))
+    net.view(net.inputs[0])[...] = 0
+    net.run()
+    filled = Net(ModelBytes(half_precision()))
+    filled.view(filled.inputs[0])[...] = 0
+    filled.run()
+    np.testing.assert_array_equal(net.view(net.outputs[0]), filled.view(filled.outputs[0]))
 
 
 def test_a_file_without_its_new_parts_is_the_old_one(packed: bytes) -> None:

@@ -167,20 +167,28 @@ static size_t li_avx2_winograd_width(size_t channels)
     return 16;
 }
 
-#define LI_AVX2_WINO_LOOPS(size, set, row)                                                                             \
-    {                                                                                                                  \
-        .m = (size), .costs = (row), .width = li_avx2_winograd_width, .lane = li_avx2_lane,                            \
-        .down = li_avx2_wino_down##size, .along = li_avx2_wino_along##size, .products = set##_products,                \
-        .end = li_avx2_winograd_end##size,                                                                             \
-    }
-static const li_winograd_loops li_avx2_winograd2 = LI_AVX2_WINO_LOOPS(2, li_avx2_winograd, LI_X86_COSTS_AVX2);
-static const li_winograd_loops li_avx2_winograd4 = LI_AVX2_WINO_LOOPS(4, li_avx2_winograd, LI_X86_COSTS_AVX2);
+#define LI_AVX2_WINO_PANELS .width = li_avx2_winograd_width, .lane = li_avx2_lane
+#define LI_AVX2_WINO_LOOPS2                                                                                            \
+    .m = 2, .down = li_avx2_wino_down2, .along = li_avx2_wino_along2, .end = li_avx2_winograd_end2, LI_AVX2_WINO_PANELS
+#define LI_AVX2_WINO_LOOPS4                                                                                            \
+    .m = 4, .down = li_avx2_wino_down4, .along = li_avx2_wino_along4, .end = li_avx2_winograd_end4, LI_AVX2_WINO_PANELS
+
+static const li_winograd_loops li_avx2_winograd2 = {
+    .products = li_avx2_winograd_products, .costs = LI_X86_COSTS_AVX2, LI_AVX2_WINO_LOOPS2
+};
+static const li_winograd_loops li_avx2_winograd4 = {
+    .products = li_avx2_winograd_products, .costs = LI_X86_COSTS_AVX2, LI_AVX2_WINO_LOOPS4
+};
 const li_layer_kernels li_avx2_winograd2_s8 = LI_X86_WINOGRAD(li_avx2_winograd2, LI_LOOP_WINOGRAD2, LI_WINOGRAD2_LIMIT);
 const li_layer_kernels li_avx2_winograd4_s8 = LI_X86_WINOGRAD(li_avx2_winograd4, LI_LOOP_WINOGRAD4, LI_WINOGRAD4_LIMIT);
 
 #if LI_HAS_AVX_VNNI
-static const li_winograd_loops li_avx_vnni_winograd2 = LI_AVX2_WINO_LOOPS(2, li_avx_vnni_winograd, LI_X86_COSTS_AVX_VNNI);
-static const li_winograd_loops li_avx_vnni_winograd4 = LI_AVX2_WINO_LOOPS(4, li_avx_vnni_winograd, LI_X86_COSTS_AVX_VNNI);
+static const li_winograd_loops li_avx_vnni_winograd2 = {
+    .products = li_avx_vnni_winograd_products, .costs = LI_X86_COSTS_AVX_VNNI, LI_AVX2_WINO_LOOPS2
+};
+static const li_winograd_loops li_avx_vnni_winograd4 = {
+    .products = li_avx_vnni_winograd_products, .costs = LI_X86_COSTS_AVX_VNNI, LI_AVX2_WINO_LOOPS4
+};
 const li_layer_kernels li_avx_vnni_winograd2_s8 = LI_X86_WINOGRAD(li_avx_vnni_winograd2, LI_LOOP_WINOGRAD2, LI_WINOGRAD2_LIMIT);
 const li_layer_kernels li_avx_vnni_winograd4_s8 = LI_X86_WINOGRAD(li_avx_vnni_winograd4, LI_LOOP_WINOGRAD4, LI_WINOGRAD4_LIMIT);
 #endif

@@ -60,13 +60,15 @@ LI_VNNI static inline __m512i li_vnni_winograd_few(const int8_t *p, size_t n)
 LI_VNNI static void li_vnni_winograd_along4(int16_t *v, size_t v_step, size_t v_tile, const int16_t *rows, size_t step,
                                             size_t channels, size_t tiles)
 {
-    (channels <= 16 ? li_avx2_wino_along4 : li_vnni_wino_along4)(v, v_step, v_tile, rows, step, channels, tiles);
+    if (channels <= 16) li_avx2_wino_along4(v, v_step, v_tile, rows, step, channels, tiles);
+    else li_vnni_wino_along4(v, v_step, v_tile, rows, step, channels, tiles);
 }
 
 LI_VNNI static void li_vnni_winograd_along2(int16_t *v, size_t v_step, size_t v_tile, const int16_t *rows, size_t step,
                                             size_t channels, size_t tiles)
 {
-    (channels <= 16 ? li_avx2_wino_along2 : li_vnni_wino_along2)(v, v_step, v_tile, rows, step, channels, tiles);
+    if (channels <= 16) li_avx2_wino_along2(v, v_step, v_tile, rows, step, channels, tiles);
+    else li_vnni_wino_along2(v, v_step, v_tile, rows, step, channels, tiles);
 }
 
 /* ---- products ---- */
@@ -189,13 +191,15 @@ static size_t li_vnni_winograd_lane(size_t width, size_t lane)
     return lane;
 }
 
-#define LI_VNNI_WINO_LOOPS(size)                                                                                       \
-    {                                                                                                                  \
-        .m = (size), .costs = LI_X86_COSTS_AVX512_VNNI, .width = li_vnni_winograd_width, .lane = li_vnni_winograd_lane,  \
-        .down = li_vnni_wino_down##size, .along = li_vnni_winograd_along##size, .products = li_vnni_winograd_products, \
-        .end = li_vnni_winograd_end##size,                                                                             \
-    }
-static const li_winograd_loops li_vnni_winograd2 = LI_VNNI_WINO_LOOPS(2), li_vnni_winograd4 = LI_VNNI_WINO_LOOPS(4);
+#define LI_VNNI_WINO_LOOPS                                                                                             \
+    .costs = LI_X86_COSTS_AVX512_VNNI, .width = li_vnni_winograd_width, .lane = li_vnni_winograd_lane,                 \
+    .products = li_vnni_winograd_products
+static const li_winograd_loops li_vnni_winograd2 = {
+    .m = 2, .down = li_vnni_wino_down2, .along = li_vnni_winograd_along2, .end = li_vnni_winograd_end2, LI_VNNI_WINO_LOOPS
+};
+static const li_winograd_loops li_vnni_winograd4 = {
+    .m = 4, .down = li_vnni_wino_down4, .along = li_vnni_winograd_along4, .end = li_vnni_winograd_end4, LI_VNNI_WINO_LOOPS
+};
 
 const li_layer_kernels li_vnni_winograd2_s8 = LI_X86_WINOGRAD(li_vnni_winograd2, LI_LOOP_WINOGRAD2, LI_WINOGRAD2_LIMIT);
 const li_layer_kernels li_vnni_winograd4_s8 = LI_X86_WINOGRAD(li_vnni_winograd4, LI_LOOP_WINOGRAD4, LI_WINOGRAD4_LIMIT);
