@@ -18,6 +18,7 @@ from .borders import set_border_types
 from .copied import copied
 from .equalize import equalize
 from .evaluate import output_sqnr_db
+from .global_pooling import means_of_images
 from .kept import kept_outputs
 from .layer_fit import fit_layers
 from .mask_constants import clamp_mask_constants
@@ -65,7 +66,7 @@ EQUALIZATION_DB = 2.0
 #: The steps behind min-max ranges, in order, by the effort from which on they are tried.
 EFFORT_STEPS: tuple[tuple[str, ...], ...] = (
     ("mask constants", "bias correction"),
-    ("separate outputs", "equalization", "searched ranges", "weight scales"),
+    ("means of images", "separate outputs", "equalization", "searched ranges", "weight scales"),
     ("second-order rounding",),
 )
 #: Tried at any effort where it is asked for, or at effort 2 under four bits.
@@ -170,6 +171,14 @@ def quantize(
     if "bias correction" in steps:
         made, changed = applied(graph, scheme, calibration)
         ledger.offer("bias correction", f"{changed} of {len(made.layers)} layers", made)
+    if "means of images" in steps:
+        averaged, changed = means_of_images(graph, scheme, ranges)
+        if changed:
+            tried = chosen(averaged, ranges)
+            made, _ = applied(averaged, tried, calibration)
+            what = f"{changed} poolings became MEAN, with a scale of its own"
+            if ledger.offer("means of images", what, made, -WORTHWHILE_DB):
+                graph, scheme = averaged, tried
     if "separate outputs" in steps and options.io == "float32" and (unlike := unlike_outputs(graph, scheme, ranges)):
         separated = partial(chosen, precisions=precisions.with_floats(unlike))
         tried = separated(graph, ranges)

@@ -11,7 +11,7 @@ from small_graphs import CONV, DENSE, PLAIN, POOL, GraphMaker
 
 from converter.calibrate import collect
 from converter.execute import CExecutor
-from converter.ir.graph import Graph
+from converter.ir.graph import Graph, OptionValue
 from converter.options import Options
 from converter.quantize import Quantized, quantize
 from converter.quantize.mask_constants import clamp_mask_constants
@@ -90,3 +90,25 @@ def test_unlike_parts_of_an_output_keep_scales_of_their_own() -> None:
 @pytest.mark.parametrize(("factor", "io"), [(0.4, "float32"), (40.0, "int8")])
 def test_like_parts_and_int8_outputs_are_joined_in_int8(factor: float, io: str) -> None:
     assert all(step.name != "separate outputs" for step in quantized(boxes_and_scores(factor), 1, io).steps)
+
+
+def pooled_images(window: int) -> Graph:
+    make = GraphMaker((1, 8, 8, 4))
+    sizes: dict[str, OptionValue] = {"filter_height": window, "filter_width": window, "stride_h": 8, "stride_w": 8}
+    first = make.op("CONV_2D", [make.x, make.weights(6, 3, 3, 4)], {**CONV, "fused_activation_function": "RELU"})
+    pooled = make.op("AVERAGE_POOL_2D", [first], {**POOL, **sizes})
+    return make.graph(make.op("CONV_2D", [pooled, make.weights(5, 1, 1, 6)], CONV))
+
+
+def test_means_of_images_have_a_scale_of_their_own() -> None:
+    made = quantized(pooled_images(8), 1)
+    step = next(step for step in made.steps if step.name == "means of images")
+    assert step.accepted and step.before_db is not None and step.after_db is not None
+    assert step.after_db > step.before_db + 3
+    (mean,) = (node for node in made.graph.nodes if node.op == "MEAN")
+    before, after = mean.input(0).quantization, mean.output.quantization
+    assert before is not None and after is not None and after.scale < before.scale / 2
+
+
+def test_pooling_of_a_part_of_the_image_stays() -> None:
+    assert all(step.name != "means of images" for step in quantized(pooled_images(6), 1).steps)
