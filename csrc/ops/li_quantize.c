@@ -88,6 +88,7 @@ li_status li_quantize_run(li_net *net, const li_node *node)
 {
     const li_tensor *input = li_node_input(net, node, 0);
     const li_quantize_state *s = li_node_state_const(net, node);
+    const li_kernels *kernels = li_kernels_of(net);
     const void *x = li_tensor_data(input);
     uint8_t *out = li_tensor_data(li_node_output(net, node, 0));      /* the low byte of either type */
     const uint32_t n = li_tensor_elements(input);
@@ -95,11 +96,16 @@ li_status li_quantize_run(li_net *net, const li_node *node)
 
     if (input->type == LI_INT16 || li_node_output(net, node, 0)->type == LI_INT16) {
         li_quantize_run_wide(s, input, li_node_output(net, node, 0));
+    } else if (input->type == LI_FLOAT32 && s->low < 0 && kernels->quantize_s8 != NULL && n != 0) {
+        kernels->quantize_s8((int8_t *)out, x, s->inverse, s->zero, s->low, s->high, n);
     } else if (input->type == LI_FLOAT32) {
         for (i = 0; i < n; ++i) {
             const float scaled = ((const float *)x)[i] * s->inverse;
             out[i] = (uint8_t)li_quantize(scaled, s->zero, s->low, s->high);
         }
+    } else if (input->type == LI_INT8 && s->is_coarse && n != 0) {     /* a sum of one term */
+        const li_sum_s8 sum = { s->factor, 0, s->bias, 8, 0, s->low, s->high };
+        kernels->add_s8((int8_t *)out, x, x, &sum, n);
     } else if (input->type == LI_INT8) {
         for (i = 0; i < n; ++i) out[i] = li_quantize_again(s, ((const int8_t *)x)[i]);
     } else {
@@ -162,8 +168,11 @@ static void li_dequantize(const li_net *net, const li_node *node)
     }
     for (i = 0, c = 0; i < n; i += run, ++c) {
         const uint32_t channel = input->scale_count > 1 ? c % input->scale_count : 0;
-        li_dequantize_codes(out, x, input->type, i, i + run, li_tensor_zero_point(net, input, channel),
-                            li_tensor_scale(net, input, channel));
+        const int32_t zero = li_tensor_zero_point(net, input, channel);
+        const float scale = li_tensor_scale(net, input, channel);
+        if (input->type == LI_INT8 && li_kernels_of(net)->dequantize_s8 != NULL)
+            li_kernels_of(net)->dequantize_s8(out + i, (const int8_t *)x + i, zero, scale, run);
+        else li_dequantize_codes(out, x, input->type, i, i + run, zero, scale);
     }
 }
 

@@ -5,13 +5,6 @@
  */
 #include "li_ops.h"
 
-/* Where a row or column of the output lies in the input. */
-typedef struct li_resize_point {
-    int32_t low;                  /* the neighbour before it, or the nearest one */
-    int32_t weight;               /* int8: 2048 times the distance to it, rounded to even; int16: 1024 times */
-    float distance;               /* float32 */
-} li_resize_point;
-
 typedef struct li_resize_state {  /* out_h points and out_w points follow */
     int32_t batches, in_h, in_w, out_h, out_w, channels;
 } li_resize_state;
@@ -63,7 +56,7 @@ static li_status li_resize_plan(li_net *net, li_node *node)
     dims[3] = s.channels;
     LI_TRY(li_set_shape(net, node, output, 4, dims));
     LI_TRY(li_need_same_codes(net, node, input, output));
-    bytes = li_size_mul(li_size_add((uint64_t)s.out_h, (uint64_t)s.out_w), sizeof(li_resize_point));
+    bytes = li_size_mul(li_size_add((uint64_t)s.out_h, (uint64_t)s.out_w), sizeof(li_blend_point));
     bytes = li_size_add(li_tensor_elements(output) == 0 ? 0 : bytes, sizeof s);
     if (!li_size_fits(bytes))
         return li_fail(net, LI_UNSUPPORTED, LI_RULE_PART_LIMIT, node, output, (int64_t)LI_BYTES_MAX, (int64_t)(bytes & INT64_MAX));
@@ -91,7 +84,7 @@ li_status li_resize_bilinear_plan(li_net *net, li_node *node)
     return li_resize_plan(net, node);
 }
 
-static void li_resize_bilinear_points(li_resize_point *points, int32_t count, li_resize_map map)
+static void li_resize_bilinear_points(li_blend_point *points, int32_t count, li_resize_map map)
 {
     int32_t i;
     for (i = 0; i < count; ++i) {
@@ -105,7 +98,7 @@ static void li_resize_bilinear_points(li_resize_point *points, int32_t count, li
 }
 
 /* LiteRT's own code, which int16 has: positions with 10 bits of fraction. */
-static void li_resize_bilinear_fixed(li_resize_point *points, int32_t count, int32_t in, int align_corners, int half_pixel)
+static void li_resize_bilinear_fixed(li_blend_point *points, int32_t count, int32_t in, int align_corners, int half_pixel)
 {
     const int32_t less = align_corners && count > 1 ? 1 : 0;
     const int64_t scale = ((int64_t)LI_RESIZE_ONE_S16 * (in - less) + (count - less) / 2) / (count - less);
@@ -123,7 +116,7 @@ void li_resize_bilinear_prepare(li_net *net, const li_node *node)
     const int align = li_option_i8(net, node, LI_SLOT_ResizeBilinearOptions_align_corners, 0) != 0;
     const int half = li_option_i8(net, node, LI_SLOT_ResizeBilinearOptions_half_pixel_centers, 0) != 0;
     li_resize_state *s = li_node_state(net, node);
-    li_resize_point *points = (li_resize_point *)(s + 1);
+    li_blend_point *points = (li_blend_point *)(s + 1);
     li_resize_map rows, columns;
 
     if (li_resize_decode(net, node, s) != LI_OK || li_tensor_elements(li_node_output(net, node, 0)) == 0) return;
@@ -146,7 +139,7 @@ void li_resize_bilinear_prepare(li_net *net, const li_node *node)
 /* The four neighbours of an output pixel, as offsets of their first channel. */
 typedef struct li_resize_corners { size_t top_left, top_right, bottom_left, bottom_right; } li_resize_corners;
 
-static li_resize_corners li_resize_corners_of(const li_resize_state *s, const li_resize_point *row, const li_resize_point *column)
+static li_resize_corners li_resize_corners_of(const li_resize_state *s, const li_blend_point *row, const li_blend_point *column)
 {
     const size_t channels = (size_t)s->channels, line = (size_t)s->in_w * channels;
     const size_t top = (size_t)row->low * line, left = (size_t)column->low * channels;
@@ -198,11 +191,23 @@ static void li_resize_pixel_f32(float *out, const float *x, li_resize_corners at
     }
 }
 
+/* A row through the kernels: pixels that have a neighbour behind them, then those that have not. */
+static void li_resize_row_s8(const li_kernels *kernels, const li_resize_state *s, int8_t *out, const int8_t *x, const li_blend_point *row,
+                             const li_blend_point *columns)
+{
+    const size_t channels = (size_t)s->channels, line = (size_t)s->in_w * channels;
+    const int8_t *top = x + (size_t)row->low * line, *bottom = row->low + 1 < s->in_h ? top + line : top;
+    size_t inside = (size_t)s->out_w;
+    while (inside > 0 && columns[inside - 1].low + 1 >= s->in_w) --inside;
+    kernels->blend_s8(out, top, bottom, row->weight, columns, inside, channels, channels);
+    kernels->blend_s8(out + inside * channels, top, bottom, row->weight, columns + inside, (size_t)s->out_w - inside, channels, 0);
+}
+
 li_status li_resize_bilinear_run(li_net *net, const li_node *node)
 {
     const li_tensor *input = li_node_input(net, node, 0), *output = li_node_output(net, node, 0);
     const li_resize_state *s = li_node_state_const(net, node);
-    const li_resize_point *rows = (const li_resize_point *)(s + 1), *columns = rows + s->out_h;
+    const li_blend_point *rows = (const li_blend_point *)(s + 1), *columns = rows + s->out_h;
     const void *x = li_tensor_data(input);
     void *out = li_tensor_data(output);
     const size_t image = (size_t)s->in_h * (size_t)s->in_w * (size_t)s->channels;
@@ -213,7 +218,12 @@ li_status li_resize_bilinear_run(li_net *net, const li_node *node)
 
     if (li_tensor_elements(output) == 0) return LI_OK;
     for (b = 0; b < s->batches; ++b)
-        for (oy = 0; oy < s->out_h; ++oy)
+        for (oy = 0; oy < s->out_h; ++oy) {
+            if (input->type == LI_INT8 && kernels->blend_s8 != NULL) {
+                li_resize_row_s8(kernels, s, (int8_t *)out + to, (const int8_t *)x + (size_t)b * image, &rows[oy], columns);
+                to += (size_t)s->out_w * (size_t)s->channels;
+                continue;
+            }
             for (ox = 0; ox < s->out_w; ++ox, to += (size_t)s->channels) {
                 const li_resize_corners at = li_resize_corners_of(s, &rows[oy], &columns[ox]);
                 if (input->type == LI_FLOAT32 && s->channels >= 4 && kernels->blend_f32 != NULL) {
@@ -231,6 +241,7 @@ li_status li_resize_bilinear_run(li_net *net, const li_node *node)
                     li_resize_pixel_8((uint8_t *)out + to, (const uint8_t *)x + (size_t)b * image, at, rows[oy].weight,
                                       columns[ox].weight, s->channels, flip);
             }
+        }
     return LI_OK;
 }
 
@@ -241,7 +252,7 @@ li_status li_resize_nearest_neighbor_plan(li_net *net, li_node *node)
     return li_resize_plan(net, node);
 }
 
-static void li_resize_nearest_points(li_resize_point *points, int32_t count, li_resize_map map, int round_away)
+static void li_resize_nearest_points(li_blend_point *points, int32_t count, li_resize_map map, int round_away)
 {
     int32_t i;
     for (i = 0; i < count; ++i) {
@@ -256,7 +267,7 @@ static void li_resize_nearest_points(li_resize_point *points, int32_t count, li_
 }
 
 /* LiteRT's own code for uint8 without options: positions with 16 bits of fraction. */
-static void li_resize_nearest_fixed(li_resize_point *points, int32_t count, int32_t in)
+static void li_resize_nearest_fixed(li_blend_point *points, int32_t count, int32_t in)
 {
     const int64_t scale = ((int64_t)in << 16) / count + 1;
     int32_t i;
@@ -271,7 +282,7 @@ void li_resize_nearest_neighbor_prepare(li_net *net, const li_node *node)
     const int align = li_option_i8(net, node, LI_SLOT_ResizeNearestNeighborOptions_align_corners, 0) != 0;
     const int half = li_option_i8(net, node, LI_SLOT_ResizeNearestNeighborOptions_half_pixel_centers, 0) != 0;
     li_resize_state *s = li_node_state(net, node);
-    li_resize_point *points = (li_resize_point *)(s + 1);
+    li_blend_point *points = (li_blend_point *)(s + 1);
     li_resize_map rows, columns;
 
     if (li_resize_decode(net, node, s) != LI_OK || li_tensor_elements(li_node_output(net, node, 0)) == 0) return;
@@ -291,7 +302,7 @@ li_status li_resize_nearest_neighbor_run(li_net *net, const li_node *node)
 {
     const li_tensor *input = li_node_input(net, node, 0), *output = li_node_output(net, node, 0);
     const li_resize_state *s = li_node_state_const(net, node);
-    const li_resize_point *rows = (const li_resize_point *)(s + 1), *columns = rows + s->out_h;
+    const li_blend_point *rows = (const li_blend_point *)(s + 1), *columns = rows + s->out_h;
     const char *image = li_tensor_data(input);
     char *out = li_tensor_data(output);
     const size_t pixel = (size_t)s->channels * li_type_bytes(input->type), line = pixel * (size_t)s->in_w;

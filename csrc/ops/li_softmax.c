@@ -187,7 +187,9 @@ li_status li_softmax_run(li_net *net, const li_node *node)
     }
     if (s->row == 0) return LI_OK;
     for (row = 0; row < s->rows; ++row, at += s->row) {
-        if (input->type == LI_INT8) li_softmax_row_s8(s, (int8_t *)out + at, (const int8_t *)x + at);
+        if (input->type == LI_INT8 && s->row >= 8 && li_kernels_of(net)->softmax_s8 != NULL)
+            li_kernels_of(net)->softmax_s8((int8_t *)out + at, (const int8_t *)x + at, s->powers, s->out_scale, s->out_zero, s->row);
+        else if (input->type == LI_INT8) li_softmax_row_s8(s, (int8_t *)out + at, (const int8_t *)x + at);
         else li_softmax_row_f32(s, (float *)out + at, (const float *)x + at);
     }
     return LI_OK;

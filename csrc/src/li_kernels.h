@@ -98,6 +98,13 @@ typedef struct li_layer_kernels_f32 {
                 const li_layer_f32 *layer, int32_t first, int32_t rows);
 } li_layer_kernels_f32;
 
+/* Where a row or column of a resized image lies in the original. */
+typedef struct li_blend_point {
+    int32_t low;                  /* the neighbour before it, or the nearest one */
+    int32_t weight;               /* int8: 2048 times the distance to it, rounded to even; int16: 1024 times */
+    float distance;               /* float32 */
+} li_blend_point;
+
 /* Operations of pair_f32. */
 enum { LI_PAIR_ADD, LI_PAIR_SUB, LI_PAIR_MUL, LI_PAIR_DIV };
 
@@ -176,6 +183,21 @@ typedef struct li_kernels {
     /* Of the corners top left, top right, bottom left, bottom right: top = tl + (tr - tl) * across, bottom likewise,
        out[c] = top + (bottom - top) * down. */
     void (*blend_f32)(float *out, const float *const corners[4], float across, float down, size_t n);
+    /* Pixels of a row between the rows `top` and `bottom`: from the neighbours l = low * channels + c and r = l + apart of
+       each column, above = top[l] * 2048 + (top[r] - top[l]) * weight, below likewise,
+       out = (above * 2048 + (below - above) * down + 2^21) >> 22, rounded down. Weights in [0, 2048]; apart is channels or 0;
+       `out` is neither row. At least one channel. */
+    void (*blend_s8)(int8_t *out, const int8_t *top, const int8_t *bottom, int32_t down, const li_blend_point *columns, size_t pixels,
+                     size_t channels, size_t apart);
+    /* out[i] = clamp(round_even(x[i] * inverse) + zero_point, low, high), and of NaN zero_point between these limits; zero_point, low
+       and high in [-128, 127]. `out` may begin where x does, or below it. */
+    void (*quantize_s8)(int8_t *out, const float *x, float inverse, int32_t zero_point, int32_t low, int32_t high, size_t n);
+    /* out[i] = float(x[i] - zero_point) * scale. */
+    void (*dequantize_s8)(float *out, const int8_t *x, int32_t zero_point, float scale, size_t n);
+    /* Of n >= 8 elements, p[i] = powers[the largest x - x[i]] of 256 powers, none negative: out[i] = clamp(round(p[i] * (1 / (sum *
+       scale))) + zero_point, -128, 127), where sum is that of all p in order from 0, every operation rounded to float32, ties
+       away from 0; -128 of NaN. */
+    void (*softmax_s8)(int8_t *out, const int8_t *x, const float *powers, float scale, int32_t zero_point, size_t n);
 } li_kernels;
 
 extern const li_kernels li_kernels_ref;

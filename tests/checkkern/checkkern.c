@@ -47,6 +47,10 @@ static void check_length(const li_kernels *k, size_t n, uint64_t seed)
             CHECK_NEW(add_s8, check_add_s8, "add_s8");
             CHECK_NEW(max_s8, check_max_s8, "max_s8");
             CHECK_NEW(average_s8, check_average_s8, "average_s8");
+            CHECK_NEW(blend_s8, check_blend_s8, "blend_s8");
+            CHECK_NEW(quantize_s8, check_quantize_s8, "quantize_s8");
+            CHECK_NEW(dequantize_s8, check_dequantize_s8, "dequantize_s8");
+            CHECK_NEW(softmax_s8, check_softmax_s8, "softmax_s8");
             CHECK_NEW(taps_f32, check_taps_f32, "taps_f32");
             CHECK_NEW(dots_f32, check_dots_f32, "dots_f32");
             CHECK_NEW(dots_f32_packed, check_dots_f32_packed, "dots_f32_packed");

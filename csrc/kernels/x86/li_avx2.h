@@ -43,6 +43,12 @@ void li_avx2_average_f32(float *out, const float *x, const li_tap_grid *grid, fl
 void li_avx2_max_f32(float *out, const float *x, const li_tap_grid *grid, float low, float high, size_t n);
 void li_avx2_blend_f32(float *out, const float *const corners[4], float across, float down, size_t n);
 
+void li_avx2_blend_s8(int8_t *out, const int8_t *top, const int8_t *bottom, int32_t down, const li_blend_point *columns, size_t pixels,
+                      size_t channels, size_t apart);
+void li_avx2_quantize_s8(int8_t *out, const float *x, float inverse, int32_t zero_point, int32_t low, int32_t high, size_t n);
+void li_avx2_dequantize_s8(float *out, const int8_t *x, int32_t zero_point, float scale, size_t n);
+void li_avx2_softmax_s8(int8_t *out, const int8_t *x, const float *powers, float scale, int32_t zero_point, size_t n);
+
 extern const li_layer_kernels li_avx2_conv_s8, li_avx2_wide_conv_s8, li_avx2_winograd2_s8, li_avx2_winograd4_s8, li_avx2_depthwise_s8,
                               li_avx2_dense_s8;
 extern const li_layer_kernels_f32 li_avx2_conv_f32;
