@@ -1,6 +1,9 @@
 """Versions of operators: the lowest that says what a node does, so that old runtimes take the file.
 
-The rules are facts of TensorFlow Lite's converter: by element type in ops.toml, by options and shapes here.
+The rules are facts of TensorFlow Lite's converter: by element type in ops.toml, by options and shapes here. Their
+source is GetBuiltinOperatorVersion in TensorFlow's compiler/mlir/lite/tools/versioning/op_version.cc. There int16 is
+version 4 of SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND, another rank than 4 version 3, and int16 version 3 of RELU and
+RELU6; lite/core/kernels/register.cc registers versions 1 to 4 and 1 to 3 of these.
 """
 
 from __future__ import annotations
