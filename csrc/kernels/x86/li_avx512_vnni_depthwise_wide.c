@@ -23,18 +23,18 @@ LI_VNNI static inline __m512i li_vnni_wide_order(__m512i bytes)
 }
 
 /* The lower and the upper halves of lanes of two rows side by side. */
-typedef struct li_vnni_pair {
+typedef struct li_vnni_wide_halves {
     __m512i low, high;
-} li_vnni_pair;
+} li_vnni_wide_halves;
 
-LI_VNNI static inline li_vnni_pair li_vnni_wide_pair(__m512i above, __m512i below)
+LI_VNNI static inline li_vnni_wide_halves li_vnni_wide_pair(__m512i above, __m512i below)
 {
-    const li_vnni_pair pair = { _mm512_unpacklo_epi8(above, below), _mm512_unpackhi_epi8(above, below) };
+    const li_vnni_wide_halves pair = { _mm512_unpacklo_epi8(above, below), _mm512_unpackhi_epi8(above, below) };
     return pair;
 }
 
 /* 64 elements of four rows, element by element. */
-LI_VNNI static inline void li_vnni_wide_store(uint8_t *to, li_vnni_pair above, li_vnni_pair below)
+LI_VNNI static inline void li_vnni_wide_store(uint8_t *to, li_vnni_wide_halves above, li_vnni_wide_halves below)
 {
     _mm512_storeu_si512(to, _mm512_unpacklo_epi16(above.low, below.low));
     _mm512_storeu_si512(to + 64, _mm512_unpackhi_epi16(above.low, below.low));
@@ -85,12 +85,12 @@ LI_VNNI static void li_vnni_wide_slide(const li_depthwise_samples_of *s)
     const __m512i outside = _mm512_set1_epi8((char)(s->zero ^ -128));
     uint8_t *to = (uint8_t *)s->to;
     __m512i last = outside;
-    li_vnni_pair first = { outside, outside }, second = first;
+    li_vnni_wide_halves first = { outside, outside }, second = first;
     int64_t t;
     for (t = s->from; t < s->end + 3; ++t) {
         const int inside = t >= 0 && t < s->length;
         const __m512i next = inside ? li_vnni_wide_order(_mm512_loadu_si512(s->x + (size_t)t * s->step)) : outside;
-        const li_vnni_pair pair = li_vnni_wide_pair(last, next);
+        const li_vnni_wide_halves pair = li_vnni_wide_pair(last, next);
         if (t >= s->from + 3) {
             li_vnni_wide_store(to, first, pair);
             to += LI_WIDE_COLUMN;
