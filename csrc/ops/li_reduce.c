@@ -160,19 +160,24 @@ static int li_reduce_next(uint32_t loops, const int32_t *dims, const int32_t *st
 /* The function of one kind of output: n neighbouring ones from the elements that start at x. */
 typedef void (*li_reduce_block)(const li_reduce_state *s, void *out, const void *x, int32_t n);
 
+static void li_reduced_sums_s8(const li_reduce_state *s, int8_t *out, const int32_t *sums, int32_t n)
+{
+    int32_t i;
+    for (i = 0; i < n; ++i) {
+        const float scaled = (float)(sums[i] + s->count * s->shift) * s->scale;
+        out[i] = (int8_t)(li_quantize(scaled + s->offset, 0, s->shift - 128, s->shift + 127) - s->shift);
+    }
+}
+
 static void li_reduce_block_s8(const li_reduce_state *s, void *out, const void *x, int32_t n)
 {
     const int8_t *from = x;
-    int8_t *to = out;
     int32_t sums[LI_CHANNEL_BLOCK] = { 0 }, index[LI_MAX_RANK] = { 0 }, i;
     size_t at = 0;
     do {
         for (i = 0; i < n; ++i) sums[i] += from[at + (size_t)i];
     } while (li_reduce_next(s->reduced, s->reduced_dims, s->reduced_steps, index, &at));
-    for (i = 0; i < n; ++i) {
-        const float scaled = (float)(sums[i] + s->count * s->shift) * s->scale;
-        to[i] = (int8_t)(li_quantize(scaled + s->offset, 0, s->shift - 128, s->shift + 127) - s->shift);
-    }
+    li_reduced_sums_s8(s, out, sums, n);
 }
 
 static void li_mean_block_s16(const li_reduce_state *s, void *out, const void *x, int32_t n)
@@ -250,15 +255,26 @@ static void li_reduce_run(li_net *net, const li_node *node, li_reduce_block bloc
     } while (li_reduce_next(s->kept, s->kept_dims, s->kept_steps, index, &at));
 }
 
-/* Means over up to two dimensions are pooling windows, one for each run of neighbouring outputs. */
-static void li_mean_run_windows(const li_net *net, const li_node *node, const li_reduce_state *s)
+/* What is reduced over one or two dimensions are windows of the kernels, one for each run of neighbouring outputs. */
+static int li_reduce_has_windows(const li_net *net, const li_node *node, const li_reduce_state *s, int32_t least_run)
 {
-    const li_range_f32 any = li_range_of_f32(LI_ACTIVATION_NONE);
+    return (s->reduced == 1 || s->reduced == 2) && s->run >= least_run && li_tensor_elements(li_node_output(net, node, 0)) != 0;
+}
+
+static li_tap_grid li_reduce_window(const li_reduce_state *s)
+{
     const uint32_t inner = s->reduced - 1, outer = s->reduced - 2;
     const li_tap_grid grid = {
         s->reduced == 2 ? (size_t)s->reduced_dims[outer] : 1, (size_t)s->reduced_dims[inner],
         s->reduced == 2 ? (size_t)s->reduced_steps[outer] : 0, (size_t)s->reduced_steps[inner], 0, 0,
     };
+    return grid;
+}
+
+static void li_mean_run_windows(const li_net *net, const li_node *node, const li_reduce_state *s)
+{
+    const li_range_f32 any = li_range_of_f32(LI_ACTIVATION_NONE);
+    const li_tap_grid grid = li_reduce_window(s);
     const float *x = li_tensor_data(li_node_input(net, node, 0));
     float *out = li_tensor_data(li_node_output(net, node, 0));
     int32_t index[LI_MAX_RANK] = { 0 };
@@ -267,6 +283,32 @@ static void li_mean_run_windows(const li_net *net, const li_node *node, const li
         li_kernels_of(net)->average_f32(out, x + at, &grid, any.low, any.high, (size_t)s->run);
         out += s->run;
     } while (li_reduce_next(s->kept, s->kept_dims, s->kept_steps, index, &at));
+}
+
+/* MEAN and SUM of int8. */
+static void li_reduce_run_windows_s8(const li_net *net, const li_node *node, const li_reduce_state *s)
+{
+    const li_tap_grid grid = li_reduce_window(s);
+    const int8_t *x = li_tensor_data(li_node_input(net, node, 0));
+    int8_t *out = li_tensor_data(li_node_output(net, node, 0));
+    int32_t index[LI_MAX_RANK] = { 0 }, sums[LI_CHANNEL_BLOCK], c, n;
+    size_t at = 0;
+    do {
+        for (c = 0; c < s->run; c += n, out += n) {
+            n = s->run - c < LI_CHANNEL_BLOCK ? s->run - c : LI_CHANNEL_BLOCK;
+            li_kernels_of(net)->sums_s8(sums, x + at + (size_t)c, &grid, (size_t)n);
+            li_reduced_sums_s8(s, out, sums, n);
+        }
+    } while (li_reduce_next(s->kept, s->kept_dims, s->kept_steps, index, &at));
+}
+
+static void li_reduce_run_sum(li_net *net, const li_node *node, li_reduce_block block_s16, li_reduce_block block_f32)
+{
+    const li_reduce_state *s = li_node_state_const(net, node);
+    if (li_node_input(net, node, 0)->type == LI_INT8 && li_kernels_of(net)->sums_s8 != NULL && li_reduce_has_windows(net, node, s, 16))
+        li_reduce_run_windows_s8(net, node, s);
+    else
+        li_reduce_run(net, node, li_reduce_block_s8, block_s16, block_f32);
 }
 
 li_status li_mean_plan(li_net *net, li_node *node)
@@ -283,12 +325,10 @@ void li_mean_prepare(li_net *net, const li_node *node)
 li_status li_mean_run(li_net *net, const li_node *node)
 {
     const li_reduce_state *s = li_node_state_const(net, node);
-    const int windows = s->reduced == 1 || s->reduced == 2;
-    if (li_node_input(net, node, 0)->type == LI_FLOAT32 && windows && s->run >= 4 && li_kernels_of(net)->average_f32 != NULL
-        && li_tensor_elements(li_node_output(net, node, 0)) != 0)
+    if (li_node_input(net, node, 0)->type == LI_FLOAT32 && li_kernels_of(net)->average_f32 != NULL && li_reduce_has_windows(net, node, s, 4))
         li_mean_run_windows(net, node, s);
     else
-        li_reduce_run(net, node, li_reduce_block_s8, li_mean_block_s16, li_mean_block_f32);
+        li_reduce_run_sum(net, node, li_mean_block_s16, li_mean_block_f32);
     return LI_OK;
 }
 
@@ -304,7 +344,7 @@ void li_sum_prepare(li_net *net, const li_node *node)
 
 li_status li_sum_run(li_net *net, const li_node *node)
 {
-    li_reduce_run(net, node, li_reduce_block_s8, NULL, li_sum_block_f32);
+    li_reduce_run_sum(net, node, NULL, li_sum_block_f32);
     return LI_OK;
 }
 

@@ -176,6 +176,8 @@ typedef struct li_kernels {
                      float high, size_t n);
     /* out[i] = limits of x[i]; `out` may be `x`. */
     void (*limit_f32)(float *out, const float *x, float low, float high, size_t n);
+    /* sums[c] = the sum of a grid's taps, as average_s8 takes it. */
+    void (*sums_s8)(int32_t *sums, const int8_t *x, const li_tap_grid *grid, size_t n);
     /* Pooling windows, as max_s8 and average_s8: the sum in order from 0, divided by the number of taps; the first tap, replaced
        by each later one that compares greater. */
     void (*average_f32)(float *out, const float *x, const li_tap_grid *grid, float low, float high, size_t n);

@@ -46,6 +46,7 @@ static void check_length(const li_kernels *k, size_t n, uint64_t seed)
             CHECK_NEW(requantize_s8, check_requantize_s8, "requantize_s8");
             CHECK_NEW(add_s8, check_add_s8, "add_s8");
             CHECK_NEW(max_s8, check_max_s8, "max_s8");
+            CHECK_NEW(sums_s8, check_sums_s8, "sums_s8");
             CHECK_NEW(average_s8, check_average_s8, "average_s8");
             CHECK_NEW(blend_s8, check_blend_s8, "blend_s8");
             CHECK_NEW(quantize_s8, check_quantize_s8, "quantize_s8");

@@ -217,6 +217,22 @@ void check_max_s8(const li_kernels *k, shape s)
     compare(&s, &r);
 }
 
+void check_sums_s8(const li_kernels *k, shape s)
+{
+    int8_t *x;
+    const li_tap_grid g = make_window(s, &x);
+    const result r = make_result(s.n * 4, s.at, 4);
+    for (size_t c = 0; c < s.n; c++) {
+        int32_t sum = 0;
+        for (size_t t = 0; t < g.rows * g.columns; t++) {
+            sum += x[t / g.columns * g.x_row + t % g.columns * g.x_column + c];
+        }
+        memcpy((char *)r.expected + 4 * c, &sum, sizeof sum);
+    }
+    k->sums_s8((int32_t *)(void *)r.got, x, &g, s.n);
+    compare(&s, &r);
+}
+
 void check_average_s8(const li_kernels *k, shape s)
 {
     int8_t *x;

@@ -64,6 +64,7 @@ void check_taps_s8(const li_kernels *k, shape s);
 void check_requantize_s8(const li_kernels *k, shape s);
 void check_add_s8(const li_kernels *k, shape s);
 void check_max_s8(const li_kernels *k, shape s);
+void check_sums_s8(const li_kernels *k, shape s);
 void check_average_s8(const li_kernels *k, shape s);
 void check_blend_s8(const li_kernels *k, shape s);
 void check_quantize_s8(const li_kernels *k, shape s);

@@ -34,6 +34,7 @@ void li_avx2_add_s8(int8_t *out, const int8_t *a, const int8_t *b, const li_sum_
 void li_avx2_dots_s16(int64_t *sums, const int16_t *x, const int8_t *w, size_t stride, size_t n, size_t channels);
 void li_avx2_taps_s16(int64_t *sums, const int16_t *x, const int8_t *w, const li_tap_grid *grid, size_t n);
 void li_avx2_max_s8(int8_t *out, const int8_t *x, const li_tap_grid *grid, int32_t low, int32_t high, size_t n);
+void li_avx2_sums_s8(int32_t *sums, const int8_t *x, const li_tap_grid *grid, size_t n);
 void li_avx2_average_s8(int8_t *out, const int8_t *x, const li_tap_grid *grid, int32_t low, int32_t high, size_t n);
 
 void li_avx2_pair_f32(int32_t operation, float *out, const float *a, size_t step_a, const float *b, size_t step_b, float low,

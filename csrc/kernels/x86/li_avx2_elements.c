@@ -87,28 +87,98 @@ LI_AVX2 static inline __m128i li_avx2_divide4(__m128i dividends, __m256d divisor
     return _mm256_cvttpd_epi32(_mm256_div_pd(_mm256_cvtepi32_pd(dividends), divisor));
 }
 
+/* Eight sums to quotients, halves away from zero, as int16. */
+LI_AVX2 static inline __m128i li_avx2_quotients8(__m256i sums, __m256i half, __m256d divisor)
+{
+    const __m256i zero = _mm256_setzero_si256(), positive = _mm256_cmpgt_epi32(sums, zero);
+    const __m256i dividends = _mm256_add_epi32(sums, _mm256_blendv_epi8(_mm256_sub_epi32(zero, half), half, positive));
+    return _mm_packs_epi32(li_avx2_divide4(_mm256_castsi256_si128(dividends), divisor),
+                           li_avx2_divide4(_mm256_extracti128_si256(dividends, 1), divisor));
+}
+
+/* Sums of at most so many bytes fit int16. */
+enum { LI_AVX2_BYTES_OF_WORD = 255 };
+
+typedef struct li_avx2_sums {
+    __m256i first, last;         /* of eight channels each */
+} li_avx2_sums;
+
+LI_AVX2 static inline li_avx2_sums li_avx2_sums_and(li_avx2_sums sums, __m256i words)
+{
+    sums.first = _mm256_add_epi32(sums.first, _mm256_cvtepi16_epi32(_mm256_castsi256_si128(words)));
+    sums.last = _mm256_add_epi32(sums.last, _mm256_cvtepi16_epi32(_mm256_extracti128_si256(words, 1)));
+    return sums;
+}
+
+/* 16 channels over all taps. */
+LI_AVX2 static inline li_avx2_sums li_avx2_sums16(const int8_t *x, const li_tap_grid *grid)
+{
+    li_avx2_sums sums = { _mm256_setzero_si256(), _mm256_setzero_si256() };
+    __m256i words = _mm256_setzero_si256();
+    size_t room = LI_AVX2_BYTES_OF_WORD, i, j;
+    for (i = 0; i < grid->rows; ++i) {
+        const int8_t *tap = x + i * grid->x_row;
+        for (j = 0; j < grid->columns; ++j, tap += grid->x_column) {
+            words = _mm256_add_epi16(words, _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)tap)));
+            if (--room != 0) continue;
+            room = LI_AVX2_BYTES_OF_WORD;
+            sums = li_avx2_sums_and(sums, words);
+            words = _mm256_setzero_si256();
+        }
+    }
+    return li_avx2_sums_and(sums, words);
+}
+
+/* Fewer than 16 channels. */
+static void li_avx2_sums_rest(int32_t *sums, const int8_t *x, const li_tap_grid *grid, size_t n)
+{
+    size_t i, j, c;
+    for (c = 0; c < n; ++c) sums[c] = 0;
+    for (i = 0; i < grid->rows; ++i)
+        for (j = 0; j < grid->columns; ++j)
+            for (c = 0; c < n; ++c) sums[c] += x[i * grid->x_row + j * grid->x_column + c];
+}
+
+LI_AVX2 void li_avx2_sums_s8(int32_t *sums, const int8_t *x, const li_tap_grid *grid, size_t n)
+{
+    size_t c;
+    for (c = 0; c + 16 <= n; c += 16) {
+        const li_avx2_sums of = li_avx2_sums16(x + c, grid);
+        _mm256_storeu_si256((__m256i *)(void *)(sums + c), of.first);
+        _mm256_storeu_si256((__m256i *)(void *)(sums + c + 8), of.last);
+    }
+    li_avx2_sums_rest(sums + c, x + c, grid, n - c);
+}
+
 LI_AVX2 void li_avx2_average_s8(int8_t *out, const int8_t *x, const li_tap_grid *grid, int32_t low, int32_t high, size_t n)
 {
-    const int32_t taps = (int32_t)(grid->rows * grid->columns);
+    const size_t taps = grid->rows * grid->columns;
     const __m256d divisor = _mm256_set1_pd((double)taps);
-    const __m256i half = _mm256_set1_epi32(taps / 2), zero = _mm256_setzero_si256();
+    const __m256i half = _mm256_set1_epi32((int32_t)taps / 2);
     const __m128i lowest = _mm_set1_epi16((short)low), highest = _mm_set1_epi16((short)high);
-    size_t c = 0, i, j;
-    for (; c + 8 <= n; c += 8) {
-        __m256i sum = zero, positive;
-        __m128i words;
-        for (i = 0; i < grid->rows; ++i)
-            for (j = 0; j < grid->columns; ++j)
-                sum = _mm256_add_epi32(sum, _mm256_cvtepi8_epi32(_mm_loadl_epi64(
-                                                (const __m128i *)(x + i * grid->x_row + j * grid->x_column + c))));
-        positive = _mm256_cmpgt_epi32(sum, zero);
-        sum = _mm256_add_epi32(sum, _mm256_blendv_epi8(_mm256_sub_epi32(zero, half), half, positive));
-        words = _mm_packs_epi32(li_avx2_divide4(_mm256_castsi256_si128(sum), divisor),
-                                li_avx2_divide4(_mm256_extracti128_si256(sum, 1), divisor));
-        words = _mm_min_epi16(_mm_max_epi16(words, lowest), highest);
-        _mm_storel_epi64((__m128i *)(out + c), _mm_packs_epi16(words, words));
+    size_t c, i;
+    for (c = 0; c < n; c += 16) {
+        int8_t some[16];
+        int32_t rest[16] = { 0 };
+        li_avx2_sums sums;
+        __m128i first, last, means;
+        if (n - c >= 16) {
+            sums = li_avx2_sums16(x + c, grid);
+        } else {
+            li_avx2_sums_rest(rest, x + c, grid, n - c);
+            sums.first = _mm256_loadu_si256((const __m256i *)(const void *)rest);
+            sums.last = _mm256_loadu_si256((const __m256i *)(const void *)(rest + 8));
+        }
+        first = _mm_min_epi16(_mm_max_epi16(li_avx2_quotients8(sums.first, half, divisor), lowest), highest);
+        last = _mm_min_epi16(_mm_max_epi16(li_avx2_quotients8(sums.last, half, divisor), lowest), highest);
+        means = _mm_packs_epi16(first, last);
+        if (n - c >= 16) {
+            _mm_storeu_si128((__m128i *)(void *)(out + c), means);
+            continue;
+        }
+        _mm_storeu_si128((__m128i *)(void *)some, means);
+        for (i = 0; i < n - c; ++i) out[c + i] = some[i];
     }
-    if (c < n) li_ref_average_s8(out + c, x + c, grid, low, high, n - c);
 }
 
 #else
