@@ -38,7 +38,8 @@ static void li_place_lifetimes(li_place *place)
         const bool input = (t->flags & LI_TENSOR_INPUT) != 0;
         const bool kept = (t->flags & LI_TENSOR_OUTPUT) != 0 || (net->flags & LI_KEEP_TENSORS) != 0 ||
                           (input && (net->flags & LI_KEEP_INPUTS) != 0);
-        place->root[i] = t->home == LI_HOME_ARENA ? (uint16_t)i : LI_NO_GROUP;
+        /* What is computed at open keeps its place: arenas and stored plans are the same for every kernel set. */
+        place->root[i] = t->home == LI_HOME_ARENA || t->home == LI_HOME_PACKED ? (uint16_t)i : LI_NO_GROUP;
         place->first[i] = 0;
         place->last[i] = kept ? end : 0;
     }
