@@ -5,8 +5,8 @@
 3 rank the units by gain over cost (`ranking.py`) and raise the best 1, then 2, 4, 8, ... more, ranked anew and the task
   measured each time, until the budget is met. Where four rounds are not enough and int16 throughout helps, float32 is
   added to that instead;
-4 halve the last step's number while the budget stays met, then lower what is not needed, least useful first, in blocks
-  that halve where too much was taken.
+4 halve the last step's number while the budget stays met, then lower what is not needed: first the dearest operators
+  one by one, then all, least useful first, in blocks that halve where too much was taken.
 
 Measured in steps 2 to 4 are sketches: the ranges and weights that the whole conversion chose, with biases corrected
 anew. The mixture is then converted with every step of the effort asked for and measured again; where that
@@ -34,6 +34,8 @@ LEAST_RANKED = 48
 #: Mixtures that step 4 tries, for each precision that it lowers to; and single operators that may prove needed.
 MOST_LOWERED = 14
 MOST_NEEDED = 3
+#: Operators that step 4 tries by themselves, since one of many weights may cost more than all others.
+MOST_DEAREST = 4
 #: int16 throughout is built upon where it leaves at most this part of what int8 may lose.
 WORTHWHILE_SHARE = 0.8
 
@@ -215,9 +217,26 @@ class _Search:
                 low = middle
         able = {key_of(n): self._shop.precisions(n) for n in found.quantized.floats.nodes if n.outputs}
         lowest = {key_of(node) for node in self._base.quantized.int16_nodes}  # as the options have it
+        found = self._lower_dearest(found, lowest)
         floats = {name for name, precision in found.mixture.items() if precision == "float32"}
         found = self._lower(found, {name for name in floats - lowest if "int16" in able[name]}, "int16")
         return self._lower(found, set(found.mixture), None)
+
+    def _lower_dearest(self, found: Candidate, lowest: set[str]) -> Candidate:
+        """The operators whose precision costs most, each as at first or else in int16 where the budget stays met."""
+        costs = Costs(found.quantized.floats)
+        nodes = {key_of(node): node for node in found.quantized.floats.nodes if node.outputs}
+        prices = {name: costs(nodes[name], "int8", precision) for name, precision in found.mixture.items()}
+        for name in sorted(prices, key=lambda name: (-prices[name], name))[:MOST_DEAREST]:
+            others = {other: precision for other, precision in found.mixture.items() if other != name}
+            is_float = found.mixture[name] == "float32" and name not in lowest
+            wide = is_float and "int16" in self._shop.precisions(nodes[name])
+            for less in (others, {**others, name: "int16"}) if wide else (others,):
+                tried = self._sketch(less)
+                if self._wanted(tried):
+                    found = tried
+                    break
+        return found
 
     def _lower(self, found: Candidate, names: set[str], to: str | None) -> Candidate:
         """Blocks of operators, the least useful first, in a lower precision (None: int8) while the budget is met."""

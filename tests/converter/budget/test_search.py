@@ -183,6 +183,17 @@ def test_int16_is_taken_where_it_does_and_float32_only_where_it_must() -> None:
     assert found.best.met and found.best.mixture == guilty
 
 
+def test_a_dear_operator_that_is_not_needed_goes_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is ranked best, so blocks of the least useful do not reach it."""
+    monkeypatch.setattr("converter.budget.search.MOST_LOWERED", 0)
+    graph = small_cnn()
+    dear, guilty = key_of(graph.nodes[0]), key_of(graph.nodes[1])
+    shop = planted_shop(graph, {guilty: "int16"})
+    found = search(replace(shop, gains=lambda _, raises: [100.0 * (dear in raised.mixture) for raised in raises]))
+    assert any(dear in trial.mixture for trial in found.trials)
+    assert found.best.met and guilty in found.best.mixture and dear not in found.best.mixture
+
+
 def test_without_int16_forms_there_is_float32() -> None:
     graph = small_cnn()
     guilty = {key_of(graph.nodes[2]): "float32"}
