@@ -129,7 +129,20 @@ LI_AVX2 static inline li_avx2_sums li_avx2_sums16(const int8_t *x, const li_tap_
     return li_avx2_sums_and(sums, words);
 }
 
-/* Fewer than 16 channels. */
+/* Eight channels. */
+LI_AVX2 static inline __m256i li_avx2_sums8(const int8_t *x, const li_tap_grid *grid)
+{
+    __m256i sums = _mm256_setzero_si256();
+    size_t i, j;
+    for (i = 0; i < grid->rows; ++i) {
+        const int8_t *tap = x + i * grid->x_row;
+        for (j = 0; j < grid->columns; ++j, tap += grid->x_column)
+            sums = _mm256_add_epi32(sums, _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)tap)));
+    }
+    return sums;
+}
+
+/* Fewer than eight. */
 static void li_avx2_sums_rest(int32_t *sums, const int8_t *x, const li_tap_grid *grid, size_t n)
 {
     size_t i, j, c;
@@ -147,6 +160,10 @@ LI_AVX2 void li_avx2_sums_s8(int32_t *sums, const int8_t *x, const li_tap_grid *
         _mm256_storeu_si256((__m256i *)(void *)(sums + c), of.first);
         _mm256_storeu_si256((__m256i *)(void *)(sums + c + 8), of.last);
     }
+    if (c + 8 <= n) {
+        _mm256_storeu_si256((__m256i *)(void *)(sums + c), li_avx2_sums8(x + c, grid));
+        c += 8;
+    }
     li_avx2_sums_rest(sums + c, x + c, grid, n - c);
 }
 
@@ -156,29 +173,19 @@ LI_AVX2 void li_avx2_average_s8(int8_t *out, const int8_t *x, const li_tap_grid 
     const __m256d divisor = _mm256_set1_pd((double)taps);
     const __m256i half = _mm256_set1_epi32((int32_t)taps / 2);
     const __m128i lowest = _mm_set1_epi16((short)low), highest = _mm_set1_epi16((short)high);
-    size_t c, i;
-    for (c = 0; c < n; c += 16) {
-        int8_t some[16];
-        int32_t rest[16] = { 0 };
-        li_avx2_sums sums;
-        __m128i first, last, means;
-        if (n - c >= 16) {
-            sums = li_avx2_sums16(x + c, grid);
-        } else {
-            li_avx2_sums_rest(rest, x + c, grid, n - c);
-            sums.first = _mm256_loadu_si256((const __m256i *)(const void *)rest);
-            sums.last = _mm256_loadu_si256((const __m256i *)(const void *)(rest + 8));
-        }
-        first = _mm_min_epi16(_mm_max_epi16(li_avx2_quotients8(sums.first, half, divisor), lowest), highest);
-        last = _mm_min_epi16(_mm_max_epi16(li_avx2_quotients8(sums.last, half, divisor), lowest), highest);
-        means = _mm_packs_epi16(first, last);
-        if (n - c >= 16) {
-            _mm_storeu_si128((__m128i *)(void *)(out + c), means);
-            continue;
-        }
-        _mm_storeu_si128((__m128i *)(void *)some, means);
-        for (i = 0; i < n - c; ++i) out[c + i] = some[i];
+    size_t c;
+    for (c = 0; c + 16 <= n; c += 16) {
+        const li_avx2_sums sums = li_avx2_sums16(x + c, grid);
+        const __m128i first = li_avx2_quotients8(sums.first, half, divisor), last = li_avx2_quotients8(sums.last, half, divisor);
+        _mm_storeu_si128((__m128i *)(void *)(out + c), _mm_packs_epi16(_mm_min_epi16(_mm_max_epi16(first, lowest), highest),
+                                                                       _mm_min_epi16(_mm_max_epi16(last, lowest), highest)));
     }
+    if (c + 8 <= n) {
+        const __m128i means = _mm_min_epi16(_mm_max_epi16(li_avx2_quotients8(li_avx2_sums8(x + c, grid), half, divisor), lowest), highest);
+        _mm_storel_epi64((__m128i *)(void *)(out + c), _mm_packs_epi16(means, means));
+        c += 8;
+    }
+    if (c < n) li_ref_average_s8(out + c, x + c, grid, low, high, n - c);
 }
 
 #else
