@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The pool: host code beside the core. A job is a function and a number of tasks; whoever is free claims the next one, so
- * a thread that the system has put aside holds nobody up unless it has begun a task.
+ * The pool: host code beside the core. Thread t of n runs the tasks t, t + n, ... of a job, so that a band of an operator's
+ * rows is read where the same thread wrote it. What the caller writes, what a worker writes and what both claim lie on
+ * lines of their own: a hand-over is one line that travels to the worker and one that travels back.
  *
- * One word holds everything that a claim depends on, [job number 32][next task 16][tasks 16]. A compare-and-swap of it
- * succeeds only while the job that the claimant read is still the current one, and a job with a claimed task is not
- * replaced before that task is done.
+ * A worker's jobs are numbered. Whoever raises `claimed` from the last number to the posted one runs the job: the worker,
+ * or the caller where the worker has not begun when the caller has nothing else to do. So a thread that the system has put
+ * aside holds nobody up unless it has begun, and a wake that comes too late costs time, never progress.
  */
 #include "liteinterp_threads.h"
 
@@ -15,19 +16,29 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { LI_POOL_THREADS = 256, LI_POOL_LOOKS = 4000, LI_POOL_TASKS = 0xffff };
+/* Looks of a waiting thread: at full speed, since a pause is 60 nanoseconds on some processors, then with pauses between;
+   and the caller's before it takes a job back. */
+enum { LI_POOL_THREADS = 256, LI_POOL_FAST_LOOKS = 4000, LI_POOL_LOOKS = 8000, LI_POOL_PATIENCE = 4500 };
+
+typedef struct li_pool_worker {
+    _Alignas(64) _Atomic uint32_t posted;      /* the job's number, written behind the rest of it */
+    int32_t step, count;                       /* tasks number, number + step, ... below count */
+    li_task_fn fn;
+    void *context;
+    _Alignas(64) struct li_pool *pool;
+    pthread_t thread;
+    int32_t number;
+    _Alignas(64) _Atomic uint32_t done;        /* the last job that the worker has done */
+    _Alignas(64) _Atomic uint32_t claimed;     /* the last job that anybody has begun */
+} li_pool_worker;
 
 typedef struct li_pool {
-    _Alignas(64) _Atomic uint64_t word;        /* read by all the time, so on a line of its own */
-    _Alignas(64) _Atomic(li_task_fn) fn;
-    _Atomic(void *) context;
-    _Alignas(64) _Atomic uint32_t done;        /* tasks of the job */
     _Alignas(64) _Atomic uint32_t sleeping;
     _Atomic uint32_t closing;
     pthread_mutex_t lock;
     pthread_cond_t wake;
     int32_t started;
-    pthread_t threads[];
+    li_pool_worker workers[];
 } li_pool;
 
 static void li_pool_pause(void)
@@ -39,42 +50,40 @@ static void li_pool_pause(void)
 #endif
 }
 
-static uint32_t li_pool_next(uint64_t word) { return (uint32_t)(word >> 16) & 0xffffu; }
-static uint32_t li_pool_tasks(uint64_t word) { return (uint32_t)word & 0xffffu; }
-
-/* Claims and runs tasks until the current job has none left. */
-static void li_pool_work(li_pool *pool)
+static void li_pool_tasks(li_task_fn fn, void *context, int32_t first, int32_t step, int32_t count)
 {
-    uint64_t word = atomic_load_explicit(&pool->word, memory_order_acquire);
-    while (li_pool_next(word) < li_pool_tasks(word)) {
-        const li_task_fn fn = atomic_load_explicit(&pool->fn, memory_order_relaxed);
-        void *const context = atomic_load_explicit(&pool->context, memory_order_relaxed);
-        if (atomic_compare_exchange_weak_explicit(&pool->word, &word, word + 0x10000u, memory_order_acq_rel, memory_order_acquire)) {
-            fn(context, (int32_t)li_pool_next(word));
-            atomic_fetch_add_explicit(&pool->done, 1, memory_order_release);
-            word = atomic_load_explicit(&pool->word, memory_order_acquire);
-        }
+    for (; first < count; first += step) {
+        fn(context, first);
     }
 }
 
-static int li_pool_has_work(li_pool *pool)
+/* One winner for each job. */
+static int li_pool_claim(li_pool_worker *worker, uint32_t job)
 {
-    const uint64_t word = atomic_load(&pool->word);
-    return li_pool_next(word) < li_pool_tasks(word) || atomic_load(&pool->closing) != 0;
+    uint32_t last = job - 1;
+    return atomic_compare_exchange_strong(&worker->claimed, &last, job);
+}
+
+static int li_pool_has_news(li_pool_worker *worker, uint32_t seen)
+{
+    return atomic_load(&worker->posted) != seen || atomic_load(&worker->pool->closing) != 0;
 }
 
 /* Looks for some microseconds, since the next operator follows soon, then sleeps. */
-static void li_pool_wait(li_pool *pool)
+static void li_pool_wait(li_pool_worker *worker, uint32_t seen)
 {
+    li_pool *pool = worker->pool;
     for (int32_t i = 0; i < LI_POOL_LOOKS; i++) {
-        if (li_pool_has_work(pool)) {
+        if (li_pool_has_news(worker, seen)) {
             return;
         }
-        li_pool_pause();
+        if (i >= LI_POOL_FAST_LOOKS) {
+            li_pool_pause();
+        }
     }
     pthread_mutex_lock(&pool->lock);
-    atomic_fetch_add(&pool->sleeping, 1);      /* before the last look: li_pool_run looks here after it posts */
-    while (!li_pool_has_work(pool)) {
+    atomic_fetch_add(&pool->sleeping, 1);
+    while (!li_pool_has_news(worker, seen)) {
         pthread_cond_wait(&pool->wake, &pool->lock);
     }
     atomic_fetch_sub(&pool->sleeping, 1);
@@ -83,31 +92,53 @@ static void li_pool_wait(li_pool *pool)
 
 static void *li_pool_thread(void *argument)
 {
-    li_pool *pool = argument;
-    while (atomic_load(&pool->closing) == 0) {
-        li_pool_work(pool);
-        li_pool_wait(pool);
+    li_pool_worker *worker = argument;
+    uint32_t seen = 0;
+    for (;;) {
+        li_pool_wait(worker, seen);
+        if (atomic_load(&worker->pool->closing) != 0) {
+            return NULL;
+        }
+        seen = atomic_load_explicit(&worker->posted, memory_order_acquire);
+        if (li_pool_claim(worker, seen)) {     /* from here on the caller leaves the job as it is */
+            li_pool_tasks(worker->fn, worker->context, worker->number, worker->step, worker->count);
+            atomic_store_explicit(&worker->done, seen, memory_order_release);
+        }
     }
-    return NULL;
 }
 
+/* The wake may miss a worker that is just falling asleep: then the caller takes the job back, and the next one wakes it. */
 static void li_pool_wake(li_pool *pool)
 {
-    if (atomic_load(&pool->sleeping) != 0) {
-        pthread_mutex_lock(&pool->lock);
-        pthread_cond_broadcast(&pool->wake);
-        pthread_mutex_unlock(&pool->lock);
-    }
+    pthread_mutex_lock(&pool->lock);
+    pthread_cond_broadcast(&pool->wake);
+    pthread_mutex_unlock(&pool->lock);
 }
 
-/* Waits for tasks that others have begun. */
-static void li_pool_join(li_pool *pool, uint32_t count)
+static void li_pool_post(li_pool_worker *worker, li_task_fn fn, void *context, int32_t step, int32_t count)
 {
-    for (uint32_t looks = 0; atomic_load_explicit(&pool->done, memory_order_acquire) != count; looks++) {
-        if (looks < LI_POOL_LOOKS) {
-            li_pool_pause();
-        } else {
+    const uint32_t job = atomic_load_explicit(&worker->posted, memory_order_relaxed) + 1;
+    worker->fn = fn;
+    worker->context = context;
+    worker->step = step;
+    worker->count = count;
+    atomic_store_explicit(&worker->posted, job, memory_order_release);
+}
+
+/* Until the worker has done its job, or, where it has not begun, the caller has. */
+static void li_pool_join(li_pool_worker *worker)
+{
+    const uint32_t job = atomic_load_explicit(&worker->posted, memory_order_relaxed);
+    for (uint32_t looks = 0; atomic_load_explicit(&worker->done, memory_order_acquire) != job; looks++) {
+        if (looks == LI_POOL_PATIENCE && li_pool_claim(worker, job)) {
+            li_pool_tasks(worker->fn, worker->context, worker->number, worker->step, worker->count);
+            atomic_store_explicit(&worker->done, job, memory_order_relaxed);
+            return;
+        }
+        if (looks > LI_POOL_LOOKS) {
             sched_yield();
+        } else if (looks > LI_POOL_FAST_LOOKS) {
+            li_pool_pause();
         }
     }
 }
@@ -117,7 +148,7 @@ size_t li_pool_bytes(int32_t threads)
     if (threads < 1 || threads > LI_POOL_THREADS) {
         return 0;
     }
-    return (sizeof(li_pool) + ((size_t)threads - 1) * sizeof(pthread_t) + 63) / 64 * 64;
+    return sizeof(li_pool) + ((size_t)threads - 1) * sizeof(li_pool_worker);
 }
 
 li_status li_pool_open(void *memory, int32_t threads)
@@ -138,7 +169,10 @@ li_status li_pool_open(void *memory, int32_t threads)
         return LI_NO_MEMORY;
     }
     for (; pool->started < threads - 1; pool->started++) {
-        if (pthread_create(&pool->threads[pool->started], NULL, li_pool_thread, pool) != 0) {
+        li_pool_worker *worker = &pool->workers[pool->started];
+        worker->pool = pool;
+        worker->number = pool->started + 1;
+        if (pthread_create(&worker->thread, NULL, li_pool_thread, worker) != 0) {
             li_pool_close(pool);
             return LI_NO_MEMORY;
         }
@@ -149,31 +183,26 @@ li_status li_pool_open(void *memory, int32_t threads)
 void li_pool_run(void *memory, li_task_fn fn, void *context, int32_t count)
 {
     li_pool *pool = memory;
-    if (pool->started == 0 || count < 2 || count > LI_POOL_TASKS) {
-        for (int32_t i = 0; i < count; i++) {
-            fn(context, i);
-        }
-        return;
+    const int32_t helpers = count - 1 < pool->started ? count - 1 : pool->started;
+    for (int32_t i = 0; i < helpers; i++) {
+        li_pool_post(&pool->workers[i], fn, context, helpers + 1, count);
     }
-    const uint64_t job = (atomic_load_explicit(&pool->word, memory_order_relaxed) >> 32) + 1;
-    atomic_store_explicit(&pool->done, 0, memory_order_relaxed);
-    atomic_store_explicit(&pool->fn, fn, memory_order_relaxed);
-    atomic_store_explicit(&pool->context, context, memory_order_relaxed);
-    atomic_store(&pool->word, job << 32 | (uint32_t)count);
-    li_pool_wake(pool);
-    li_pool_work(pool);
-    li_pool_join(pool, (uint32_t)count);
+    if (helpers > 0 && atomic_load_explicit(&pool->sleeping, memory_order_relaxed) != 0) {
+        li_pool_wake(pool);
+    }
+    li_pool_tasks(fn, context, 0, helpers > 0 ? helpers + 1 : 1, count);
+    for (int32_t i = 0; i < helpers; i++) {
+        li_pool_join(&pool->workers[i]);
+    }
 }
 
 void li_pool_close(void *memory)
 {
     li_pool *pool = memory;
     atomic_store(&pool->closing, 1);
-    pthread_mutex_lock(&pool->lock);
-    pthread_cond_broadcast(&pool->wake);
-    pthread_mutex_unlock(&pool->lock);
+    li_pool_wake(pool);
     for (int32_t i = 0; i < pool->started; i++) {
-        pthread_join(pool->threads[i], NULL);
+        pthread_join(pool->workers[i].thread, NULL);
     }
     pthread_cond_destroy(&pool->wake);
     pthread_mutex_destroy(&pool->lock);
