@@ -144,7 +144,10 @@ def bench(
         progress("measure")
         times = [statistics(each) for each in interleaved([contender.invoke for contender in contenders], budget)]
         progress("profile")
-        operators = profile(net, file, drawn, budget, peaks[0]) if with_profile else None
+        operators = None
+        if with_profile:
+            profiled = _open(model_bytes, file, kernel_sets[0], packed_limit, threads) if threads > 1 else net
+            operators = profile(profiled, file, drawn, budget, peaks[0], threads)
     work = sum(macs(file, operator) for operator in file.operators)
     least_us = [peak.least_us(file) for peak in peaks]  # this runtime's rows are the first
     least_us += [None] * (len(contenders) - len(peaks))
@@ -178,8 +181,10 @@ def _read(path: Path) -> tuple[ModelBytes, ModelFile]:
     return model, file
 
 
-def _open(model: ModelBytes, file: ModelFile, isa: str | None, packed_limit: int | None = None) -> Net:
-    return Net(model, Request(KEEP_INPUTS, isa, input_dims=said_open_dims(file), packed_limit=packed_limit))
+def _open(
+    model: ModelBytes, file: ModelFile, isa: str | None, packed_limit: int | None = None, threads: int = 1
+) -> Net:
+    return Net(model, Request(KEEP_INPUTS, isa, threads, input_dims=said_open_dims(file), packed_limit=packed_limit))
 
 
 def _peak(model: ModelBytes, file: ModelFile, isa: str | None) -> Peak:

@@ -53,8 +53,8 @@ class Profile:
     operators: tuple[OperatorTime, ...]
 
 
-def profile(net: Net, file: ModelFile, drawn: Drawn, budget: Budget, most: Peak) -> Profile:
-    """Step through the model until the budget is spent; `most` is the peak of the net's kernels."""
+def profile(net: Net, file: ModelFile, drawn: Drawn, budget: Budget, most: Peak, threads: int = 1) -> Profile:
+    """Step through the model until the budget is spent; `most` is the peak of one core with the net's kernels."""
     for index, array in zip(net.inputs, drawn.stored, strict=True):
         net.view(index)[...] = array
     clock = time.perf_counter_ns
@@ -76,7 +76,7 @@ def profile(net: Net, file: ModelFile, drawn: Drawn, budget: Budget, most: Peak)
         work, least = macs(file, operator), float(minima[i])
         speed = work / least / 1e3 if work and least else None
         bound = most.of(file, operator)
-        share = speed / bound if speed and bound else None
+        share = speed / bound / threads if speed and bound else None
         time_us = (least, float(medians[i]), least / total)
         rows.append(OperatorTime(i, name, operator.name, net.operator_loop(i), *time_us, work, speed, share))
     return Profile(net.kernels, most, len(passes), overhead / 1e3, tuple(rows))

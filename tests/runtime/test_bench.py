@@ -170,6 +170,19 @@ def test_without_memory_for_weights_no_layer_is_packed(small: Path) -> None:
     assert found is not None and not any(row.loop for row in found.operators)
 
 
+def test_profile_steps_with_the_threads_that_were_asked_for(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def counted(self: Net, model: ModelBytes, request: Request | None = None) -> None:
+        asked.append(request.threads if request else 1)
+        opened(self, model, request)
+
+    opened = Net.__init__
+    monkeypatch.setattr(Net, "__init__", counted)
+    liteinterp.bench(small, threads=2, runs=2, with_profile=True)
+    assert asked.count(2) == 2  # the interpreter that is timed, and the net that is profiled
+
+
 def test_profile_adds_up_and_names_sources(small: Path) -> None:
     found = liteinterp.bench(small, runs=20, with_profile=True).profile
     assert found is not None and found.passes == 20
