@@ -194,10 +194,8 @@ li_status li_fully_connected_run(li_net *net, const li_node *node)
     size_t row;
 
     if (packed != NULL && input->type == LI_INT8) {
-        const li_rescale_s8 rescale = { s->end.in_zero, s->end.out_zero, s->end.low, s->end.high };
         const li_conv_shape shape = li_dense_shape(s);
-        const li_layer_kernels *kernels = li_kernels_of(net)->dense_s8;
-        kernels->run(kernels->loops, out, x, filter, packed, li_scratch(net), &shape, &rescale, 0, 1);
+        li_run_layer_s8(net, node, li_kernels_of(net)->dense_s8, &shape, &s->end, 1);
         return LI_OK;
     }
     bias = li_optional_data(net, node, 2);

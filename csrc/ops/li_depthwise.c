@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DEPTHWISE_CONV_2D: filter [1, h, w, input channels * multiplier]; output channel = input channel * multiplier + m. */
+#include "li_bands.h"
 #include "li_layers.h"
 #include "li_wide.h"
 #include "li_window.h"
@@ -216,21 +217,37 @@ static void li_depthwise_pixel_f32(const li_kernels *kernels, const li_depthwise
     }
 }
 
-/* Image by image through the kernels of whole float layers. */
-static void li_depthwise_run_f32(const li_net *net, const li_node *node, const li_depthwise_state *s)
+/* One image; its rows are divided. */
+typedef struct li_depthwise_job {
+    li_bands bands;
+    const li_kernels *kernels;
+    const float *x, *filter, *bias;
+    float *out;
+    li_layer_f32 layer;
+} li_depthwise_job;
+
+static void li_depthwise_band_f32(const li_bands *bands, int32_t first, int32_t rows, int32_t band)
+{
+    const li_depthwise_job *job = (const li_depthwise_job *)bands;
+    (void)band;
+    job->kernels->depthwise_f32(job->out, job->x, job->filter, job->bias, &job->layer, first, rows);
+}
+
+LI_NOT_INLINE static void li_depthwise_run_f32(const li_net *net, const li_node *node, const li_depthwise_state *s)
 {
     const li_window *w = &s->window;
-    const li_layer_f32 layer = { w->in_h, w->in_w, s->in_c, w->out_h, w->out_w, s->out_c, w->filter_h, w->filter_w, w->stride_h,
-                                 w->stride_w, w->dilation_h, w->dilation_w, w->pad_top, w->pad_left, s->in_c,
-                                 (net->flags & LI_EXACT) != 0, 0, s->end.low_f32, s->end.high_f32 };
     const size_t in_floats = (size_t)w->in_h * (size_t)w->in_w * (size_t)s->in_c;
     const size_t out_floats = (size_t)w->out_h * (size_t)w->out_w * (size_t)s->out_c;
-    const float *x = li_tensor_data(li_node_input(net, node, 0)), *filter = li_tensor_data(li_node_input(net, node, 1));
-    float *out = li_tensor_data(li_node_output(net, node, 0));
+    const uint64_t work = li_size_mul(out_floats, (uint64_t)w->filter_h * (uint64_t)w->filter_w * LI_BAND_DEPTHWISE);
+    li_depthwise_job job = {
+        { .band = li_depthwise_band_f32, .units = w->out_h }, li_kernels_of(net), li_tensor_data(li_node_input(net, node, 0)),
+        li_tensor_data(li_node_input(net, node, 1)), li_optional_data(net, node, 2), li_tensor_data(li_node_output(net, node, 0)),
+        { w->in_h, w->in_w, s->in_c, w->out_h, w->out_w, s->out_c, w->filter_h, w->filter_w, w->stride_h, w->stride_w, w->dilation_h,
+          w->dilation_w, w->pad_top, w->pad_left, s->in_c, (net->flags & LI_EXACT) != 0, 0, s->end.low_f32, s->end.high_f32 },
+    };
     int32_t b;
 
-    for (b = 0; b < w->batches; ++b, x += in_floats, out += out_floats)
-        li_kernels_of(net)->depthwise_f32(out, x, filter, li_optional_data(net, node, 2), &layer, 0, w->out_h);
+    for (b = 0; b < w->batches; ++b, job.x += in_floats, job.out += out_floats) li_bands_run(net, &job.bands, work);
 }
 
 li_status li_depthwise_conv_2d_run(li_net *net, const li_node *node)
@@ -255,7 +272,7 @@ li_status li_depthwise_conv_2d_run(li_net *net, const li_node *node)
         if (layer != NULL) li_run_layer_s8(net, node, li_weights_layer(net, node, layer), &shape, &s->end, w->batches);
         return LI_OK;
     }
-    if (input->type == LI_FLOAT32 && !hybrid && s->multiplier == 1 && kernels->depthwise_f32 != NULL) {
+    if (LI_PACKS && input->type == LI_FLOAT32 && !hybrid && s->multiplier == 1 && kernels->depthwise_f32 != NULL) {
         li_depthwise_run_f32(net, node, s);
         return LI_OK;
     }

@@ -1,47 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "li_layers.h"
+#include "li_bands.h"
 
 #if LI_PACKS
 
-/* Products of a band at least: fewer are done sooner than another thread begins. */
-enum { LI_BAND_WORK = 64 * 1024 };
-
 /* One image of one layer, int8 where `layer` is given. */
 typedef struct li_layer_job {
+    li_bands bands;
     const li_net *net;
     const li_node *node;
     const li_layer_kernels *layer;
     const li_layer_kernels_f32 *layer_f32;
-    const li_conv_shape *shape_s8;
-    const li_rescale_s8 *rescale;
-    const li_layer_f32 *shape_f32;
     const void *packed, *x;
     void *scratch, *out;         /* scratch of the first band */
-    int32_t rows, bands;
+    union {
+        struct {
+            li_conv_shape s8;
+            li_rescale_s8 rescale;
+        };
+        li_layer_f32 f32;
+    } shape;
 } li_layer_job;
 
-/* Band i, in the scratch of that number. */
-static void li_layer_band(void *context, int32_t i)
+static void li_layer_band(const li_bands *bands, int32_t first, int32_t rows, int32_t band)
 {
-    const li_layer_job *job = context;
+    const li_layer_job *job = (const li_layer_job *)bands;
     const li_net *net = job->net;
-    const int32_t first = (int32_t)((int64_t)job->rows * i / job->bands);
-    const int32_t rows = (int32_t)((int64_t)job->rows * (i + 1) / job->bands) - first;
-    void *scratch = (char *)job->scratch + (size_t)net->scratch_bytes * (size_t)i;
+    void *scratch = (char *)job->scratch + (size_t)net->scratch_bytes * (size_t)band;
     if (job->layer != NULL)
-        job->layer->run(job->layer->loops, job->out, job->x, li_tensor_data(li_node_input(net, job->node, 1)), job->packed, scratch, job->shape_s8,
-                        job->rescale, first, rows);
+        job->layer->run(job->layer->loops, job->out, job->x, li_tensor_data(li_node_input(net, job->node, 1)), job->packed, scratch,
+                        &job->shape.s8, &job->shape.rescale, first, rows);
     else
         job->layer_f32->run(job->layer_f32->loops, job->out, job->x, li_optional_data(net, job->node, 2), job->packed, scratch,
-                            job->shape_f32, first, rows);
-}
-
-/* Bands of a layer of `work` products: as many as threads, unless rows or work are too few. */
-static int32_t li_layer_bands(const li_net *net, int32_t rows, uint64_t work)
-{
-    const uint64_t most = work / LI_BAND_WORK;
-    const int32_t bands = net->threads < rows ? net->threads : rows;
-    return (uint64_t)bands <= most ? bands : most > 1 ? (int32_t)most : 1;
+                            &job->shape.f32, first, rows);
 }
 
 static void li_layer_images(li_layer_job *job, int32_t images, size_t in_bytes, size_t out_bytes, uint64_t work)
@@ -50,12 +41,10 @@ static void li_layer_images(li_layer_job *job, int32_t images, size_t in_bytes, 
     const char *x = li_tensor_data(li_node_input(net, job->node, 0));
     char *out = li_tensor_data(li_node_output(net, job->node, 0));
     int32_t b;
-    job->bands = li_layer_bands(net, job->rows, work);
     for (b = 0; b < images; ++b, x += in_bytes, out += out_bytes) {
         job->x = x;
         job->out = out;
-        if (job->bands < 2) li_layer_band(job, 0);
-        else net->parallel.parallel(net->pool.pointer, li_layer_band, job, job->bands);
+        li_bands_run(net, &job->bands, work);
     }
 }
 
@@ -68,12 +57,13 @@ static uint64_t li_layer_work(uint64_t outputs, int32_t filter_h, int32_t filter
 void li_run_layer_s8(const li_net *net, const li_node *node, const li_layer_kernels *layer, const li_conv_shape *s,
                      const li_epilogue *end, int32_t images)
 {
-    const li_rescale_s8 rescale = { end->in_zero, end->out_zero, end->low, end->high };
     const size_t in_bytes = (size_t)s->in_h * (size_t)s->in_w * (size_t)s->in_c;
     const size_t out_bytes = (size_t)s->out_h * (size_t)s->out_w * (size_t)s->out_c;
-    /* A depthwise layer sums few products, each of which takes about as long as eight of others. */
-    const int32_t channels = layer == li_kernels_of(net)->depthwise_s8 ? 8 : s->in_c;
-    li_layer_job job = { net, node, layer, NULL, s, &rescale, NULL, li_node_packed(net, node), NULL, li_scratch(net), NULL, s->out_h, 1 };
+    const int32_t units = layer == li_kernels_of(net)->dense_s8 ? li_dense_units(s) : s->out_h;
+    const int32_t channels = layer == li_kernels_of(net)->depthwise_s8 ? LI_BAND_DEPTHWISE : s->in_c;
+    const li_rescale_s8 rescale = { end->in_zero, end->out_zero, end->low, end->high };
+    li_layer_job job = { { .band = li_layer_band, .units = units }, net, node, layer, NULL, li_node_packed(net, node), NULL, li_scratch(net), NULL,
+                         { .s8 = *s, .rescale = rescale } };
     li_layer_images(&job, images, in_bytes, out_bytes, li_layer_work(out_bytes, s->filter_h, s->filter_w, channels));
 }
 
@@ -95,7 +85,8 @@ void li_run_layer_f32(const li_net *net, const li_node *node, const li_layer_f32
     const size_t out_floats = (size_t)s->out_h * (size_t)s->out_w * (size_t)s->out_c;
     void *scratch;
     const void *packed = li_layer_packed_f32(net, node, s, &scratch);
-    li_layer_job job = { net, node, NULL, li_kernels_of(net)->conv_f32, NULL, NULL, s, packed, NULL, scratch, NULL, s->out_h, 1 };
+    li_layer_job job = { { .band = li_layer_band, .units = s->out_h }, net, node, NULL, li_kernels_of(net)->conv_f32, packed, NULL, scratch, NULL,
+                         { .f32 = *s } };
     li_layer_images(&job, images, in_floats * sizeof(float), out_floats * sizeof(float),
                     li_layer_work(out_floats, s->filter_h, s->filter_w, s->in_c / s->groups));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PAD with zeros (in int8 and uint8 the zero point) and PADV2 with a number that an operand holds. */
+#include "li_bands.h"
 #include "li_view.h"
 
 typedef struct li_pad_state {
@@ -69,41 +70,66 @@ void li_pad_prepare(li_net *net, const li_node *node)
     }
 }
 
-/* As many of one element as fit. */
-static void li_pad_fill(char *out, size_t bytes, const char *value, size_t element)
+/* One run of the operator; units of its bands are runs of the input. */
+typedef struct li_pad_job {
+    li_bands bands;
+    const li_pad_state *state;
+    const char *x, *value;       /* value: PADV2's, of one element */
+    char *out;
+    size_t run, out_bytes;       /* bytes of a run of the input, and of the output */
+} li_pad_job;
+
+/* Bytes [from, to) of the output, elements of padding. */
+static void li_pad_fill(const li_pad_job *job, size_t from, size_t to)
 {
+    const size_t element = job->state->element;
     size_t done = element;
-    if (bytes == 0) return;
-    li_copy(out, value, element);
-    for (; done < bytes; done *= 2) li_copy(out + done, out, done < bytes - done ? done : bytes - done);
+    if (from == to) return;
+    if (job->value == NULL) {
+        li_fill(job->out + from, job->state->fill, to - from);
+        return;
+    }
+    li_copy(job->out + from, job->value, element);
+    for (; from + done < to; done *= 2) li_copy(job->out + from + done, job->out + from, done < to - from - done ? done : to - from - done);
+}
+
+/* Where run `i` of the input goes, in bytes. */
+static size_t li_pad_place(const li_pad_state *s, int32_t i)
+{
+    size_t at = s->start;
+    uint32_t d;
+    for (d = s->rank == 0 ? 0 : s->rank - 1; d-- > 0; i /= s->dims[d]) at += (size_t)(i % s->dims[d]) * (size_t)s->steps[d];
+    return at * s->element;
+}
+
+/* Runs in order, and the padding in front of each; behind the last one too. */
+static void li_pad_band(const li_bands *bands, int32_t first, int32_t count, int32_t band)
+{
+    const li_pad_job *job = (const li_pad_job *)bands;
+    size_t done = first == 0 ? 0 : li_pad_place(job->state, first - 1) + job->run;
+    int32_t i;
+    (void)band;
+    for (i = first; i < first + count; ++i) {
+        const size_t at = li_pad_place(job->state, i);
+        li_pad_fill(job, done, at);
+        li_copy(job->out + at, job->x + (size_t)i * job->run, job->run);
+        done = at + job->run;
+    }
+    if (i == bands->units) li_pad_fill(job, done, job->out_bytes);
 }
 
 static li_status li_pad_around(li_net *net, const li_node *node, const char *value)
 {
     const li_pad_state *s = li_node_state_const(net, node);
     const li_tensor *input = li_node_input(net, node, 0), *output = li_node_output(net, node, 0);
-    const char *x = li_tensor_data(input);
-    char *out = li_tensor_data(output);
-    const uint32_t last = s->rank - 1;
-    int32_t index[LI_MAX_RANK] = { 0 };
-    size_t at = s->start, run;
-    uint32_t d;
+    const size_t in_bytes = li_tensor_bytes(input), out_bytes = li_tensor_bytes(output);
+    const size_t run = s->rank == 0 ? s->element : (size_t)s->dims[s->rank - 1] * s->element;
+    li_pad_job job = { { .band = li_pad_band, .units = 0 }, s, li_tensor_data(input), value, li_tensor_data(output), run, out_bytes };
 
-    if (value != NULL) li_pad_fill(out, li_tensor_bytes(output), value, s->element);
-    else if (li_tensor_bytes(output) != 0) li_fill(out, s->fill, li_tensor_bytes(output));
-    if (li_tensor_bytes(input) == 0) return LI_OK;
-    run = s->rank == 0 ? s->element : (size_t)s->dims[last] * s->element;
-    for (;;) {
-        li_copy(out + at * s->element, x, run);
-        x += run;
-        for (d = s->rank == 0 ? 0 : last; d-- > 0;) {
-            at += (size_t)s->steps[d];
-            if (++index[d] < s->dims[d]) break;
-            at -= (size_t)s->steps[d] * (size_t)s->dims[d];
-            index[d] = 0;
-        }
-        if (d == UINT32_MAX) return LI_OK;
-    }
+    if (in_bytes != 0) job.bands.units = (int32_t)(in_bytes / run);
+    if (job.bands.units != 0) li_bands_run(net, &job.bands, li_size_mul(out_bytes, LI_BAND_COPY));
+    else li_pad_fill(&job, 0, out_bytes);
+    return LI_OK;
 }
 
 li_status li_pad_run(li_net *net, const li_node *node)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "li_pair.h"
+#include "li_bands.h"
 
 /* Joins neighbouring dimensions and drops those of size 1; at least one dimension stays. */
 static void li_pair_walk(const li_tensor *a, const li_tensor *b, const li_tensor *out, li_pair_state *s)
@@ -119,19 +120,46 @@ void li_pair_run_to(li_net *net, const li_node *node, size_t element, size_t out
     } while (li_pair_next(s, index, &at_a, &at_b));
 }
 
+/* Runs along the innermost dimension; one that holds all is divided, and its units are blocks of a line of the cache. */
+typedef struct li_pair_job {
+    li_bands bands;
+    const li_kernels *kernels;
+    const float *a, *b;
+    float *out;
+    size_t n, step_a, step_b;
+    int32_t operation;
+    float low, high;
+} li_pair_job;
+
+enum { LI_PAIR_BLOCK = 16 };
+
+static void li_pair_band(const li_bands *bands, int32_t first, int32_t count, int32_t band)
+{
+    const li_pair_job *job = (const li_pair_job *)bands;
+    const size_t from = (size_t)first * LI_PAIR_BLOCK, end = (size_t)(first + count) * LI_PAIR_BLOCK;
+    (void)band;
+    job->kernels->pair_f32(job->operation, job->out + from, job->a + from * job->step_a, job->step_a, job->b + from * job->step_b,
+                           job->step_b, job->low, job->high, (end < job->n ? end : job->n) - from);
+}
+
 /* Apart, so that its frame does not lie below the other walk's. */
 LI_NOT_INLINE static void li_pair_run_kernel(li_net *net, const li_node *node, int32_t operation)
 {
     const li_pair_state *s = li_node_state_const(net, node);
     const float *a = li_tensor_data(li_node_input(net, node, 0)), *b = li_tensor_data(li_node_input(net, node, 1));
-    float *out = li_tensor_data(li_node_output(net, node, 0));
-    const size_t n = (size_t)s->dims[s->rank - 1], step_a = (size_t)s->step_a[s->rank - 1], step_b = (size_t)s->step_b[s->rank - 1];
+    const uint32_t last = s->rank - 1;
+    const size_t n = (size_t)s->dims[last];
+    li_pair_job job = { { .band = li_pair_band, .units = (int32_t)((n + LI_PAIR_BLOCK - 1) / LI_PAIR_BLOCK) }, li_kernels_of(net), a, b,
+                        li_tensor_data(li_node_output(net, node, 0)), n, (size_t)s->step_a[last], (size_t)s->step_b[last], operation,
+                        s->low_f32, s->high_f32 };
     int32_t index[LI_MAX_RANK] = { 0 };
     size_t at_a = 0, at_b = 0;
 
     do {
-        li_kernels_of(net)->pair_f32(operation, out, a + at_a, step_a, b + at_b, step_b, s->low_f32, s->high_f32, n);
-        out += n;
+        job.a = a + at_a;
+        job.b = b + at_b;
+        li_bands_run(net, &job.bands, (uint64_t)n * LI_BAND_ELEMENT);
+        job.out += n;
     } while (li_pair_next(s, index, &at_a, &at_b));
 }
 
@@ -139,7 +167,7 @@ void li_pair_run_f32(li_net *net, const li_node *node, int32_t operation, li_pai
 {
     const li_pair_state *s = li_node_state_const(net, node);
     if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return;      /* then there is no walk either */
-    if (li_kernels_of(net)->pair_f32 == NULL || s->step_a[s->rank - 1] > 1 || s->step_b[s->rank - 1] > 1)
+    if (!LI_PACKS || li_kernels_of(net)->pair_f32 == NULL || s->step_a[s->rank - 1] > 1 || s->step_b[s->rank - 1] > 1)
         li_pair_run(net, node, sizeof(float), line);
     else
         li_pair_run_kernel(net, node, operation);

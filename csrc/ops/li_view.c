@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copying elements in another order: li_view.h. */
 #include "li_view.h"
+#include "li_bands.h"
 
 void li_view_make(li_view *view, uint32_t rank, const int32_t *dims, const int32_t *steps, uint32_t start, uint32_t element)
 {
@@ -70,33 +71,53 @@ static void li_view_pixels3(char *out, const char *x, ptrdiff_t pixels, ptrdiff_
     }
 }
 
-void li_view_copy(void *to, const void *from, const li_view *view)
-{
-    char *out = to;
-    const char *x = from;
-    const uint32_t last = view->rank - 1;
-    const ptrdiff_t element = (ptrdiff_t)view->element, n = view->dims[last], step = view->steps[last];
-    const int is_pixels = element == 1 && n == 3 && last != 0 && view->steps[last - 1] == 1;
-    const uint32_t outer = is_pixels ? last - 1 : last;
-    const ptrdiff_t taken = is_pixels ? n * view->dims[last - 1] : n;
-    int32_t index[LI_MAX_RANK] = { 0 };
-    ptrdiff_t at = (ptrdiff_t)view->start;
-    uint32_t d;
+/* Units are those of the view's first dimension. */
+typedef struct li_view_job {
+    li_bands bands;
+    const li_view *view;
+    const char *x;
+    char *out;
+    size_t unit_bytes;           /* of the output */
+} li_view_job;
 
-    for (d = 0; d < view->rank; ++d)
-        if (view->dims[d] == 0) return;
+static void li_view_band(const li_bands *bands, int32_t first, int32_t units, int32_t band)
+{
+    const li_view_job *job = (const li_view_job *)bands;
+    const li_view *view = job->view;
+    char *out = job->out + (size_t)first * job->unit_bytes;
+    const char *x = job->x;
+    const uint32_t last = view->rank - 1;
+    const ptrdiff_t element = (ptrdiff_t)view->element, step = view->steps[last];
+    const int is_pixels = element == 1 && view->dims[last] == 3 && last != 0 && view->steps[last - 1] == 1;
+    const uint32_t outer = is_pixels ? last - 1 : last;
+    const ptrdiff_t n = outer == 0 ? units : view->dims[outer], taken = is_pixels ? 3 * n : n;
+    int32_t index[LI_MAX_RANK] = { 0 };
+    ptrdiff_t at = (ptrdiff_t)view->start + (ptrdiff_t)first * view->steps[0];
+    uint32_t d;
+    (void)band;
+
     for (;;) {
-        if (is_pixels) li_view_pixels3(out, x + at, view->dims[last - 1], step);
-        else li_view_row(out, x + at * element, n, step, element);
+        if (is_pixels) li_view_pixels3(out, x + at, taken / 3, step);
+        else li_view_row(out, x + at * element, taken, step, element);
         out += taken * element;
         for (d = outer; d-- > 0;) {
+            const int32_t size = d == 0 ? units : view->dims[d];
             at += view->steps[d];
-            if (++index[d] < view->dims[d]) break;
-            at -= (ptrdiff_t)view->steps[d] * view->dims[d];
+            if (++index[d] < size) break;
+            at -= (ptrdiff_t)view->steps[d] * size;
             index[d] = 0;
         }
         if (d == UINT32_MAX) return;
     }
+}
+
+void li_view_copy(const li_net *net, void *out, const void *x, const li_view *view)
+{
+    li_view_job job = { { .band = li_view_band, .units = view->dims[0] }, view, x, out, view->element };
+    uint32_t d;
+    for (d = 1; d < view->rank; ++d) job.unit_bytes *= (size_t)view->dims[d];
+    if (job.unit_bytes == 0 || view->dims[0] == 0) return;
+    li_bands_run(net, &job.bands, li_size_mul(li_size_mul(job.unit_bytes, (uint64_t)view->dims[0]), LI_BAND_MOVE));
 }
 
 li_status li_need_moved(li_net *net, const li_node *node, const li_tensor *input, const li_tensor *output)

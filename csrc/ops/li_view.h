@@ -22,8 +22,9 @@ void li_view_make(li_view *view, uint32_t rank, const int32_t *dims, const int32
 /* Elements between neighbours of each dimension of a tensor. */
 void li_view_steps(const li_tensor *t, int32_t *steps);
 
-/* Copies the view of `x` to `out`, which must not overlap. A view without elements reads and writes nothing. */
-void li_view_copy(void *out, const void *x, const li_view *view);
+/* Copies the view of `x` to `out`, which must not overlap, on the net's threads. A view without elements reads and writes
+   nothing. */
+void li_view_copy(const li_net *net, void *out, const void *x, const li_view *view);
 
 /* Input and output are int8 and share scale and zero point, or are of a type whose bytes need no meaning to be moved. */
 li_status li_need_moved(li_net *net, const li_node *node, const li_tensor *input, const li_tensor *output);

@@ -113,12 +113,12 @@ static char rescaled(const layer *l, int32_t sum, int32_t channel)
     return (char)((int32_t)(value < low ? low : value > high ? high : value) + r->out_zero);
 }
 
-/* In two calls over bands of rows, on weights packed between their pages. */
-static void run_layer(const li_layer_kernels *kernels, const layer *l, shape s, const result *r)
+/* In two calls over bands of units, mostly rows, on weights packed between their pages. */
+static void run_layer(const li_layer_kernels *kernels, const layer *l, shape s, const result *r, int32_t units)
 {
     const size_t packed_bytes = kernels->packed_bytes(kernels->loops, &l->shape);
     const size_t scratch_bytes = kernels->scratch_bytes(kernels->loops, &l->shape);
-    const int32_t split = (int32_t)below((size_t)l->shape.out_h + 1);
+    const int32_t split = (int32_t)below((size_t)units + 1);
     char *packed = place(4, packed_bytes, s.at < 0 ? -1 : s.at % 2 * 16, 1), *scratch = place(5, (scratch_bytes + 15) / 16 * 16, -1, 1);
     if (packed_bytes == 0 || packed_bytes % 64 != 0) {
         fail(&s, "packed bytes are no multiple of 64\n");
@@ -128,7 +128,7 @@ static void run_layer(const li_layer_kernels *kernels, const layer *l, shape s, 
     memset(scratch, 0xff, scratch_bytes);
     kernels->pack(kernels->loops, packed, &l->shape, l->w, l->bias, l->multipliers, l->rescale.in_zero);
     kernels->run(kernels->loops, (int8_t *)r->got, l->x, l->w, packed, scratch, &l->shape, &l->rescale, 0, split);
-    kernels->run(kernels->loops, (int8_t *)r->got, l->x, l->w, packed, scratch, &l->shape, &l->rescale, split, l->shape.out_h - split);
+    kernels->run(kernels->loops, (int8_t *)r->got, l->x, l->w, packed, scratch, &l->shape, &l->rescale, split, units - split);
     compare(&s, r);
 }
 
@@ -166,7 +166,7 @@ static void check_direct_s8(const li_layer_kernels *kernels, shape s)
     const result r = make_result(l.out_bytes, s.at, 1);
     s.channels = (size_t)c.out_c;
     convolve(&l, &r);
-    run_layer(kernels, &l, s, &r);
+    run_layer(kernels, &l, s, &r, l.shape.out_h);
 }
 
 /* In every form that takes any weights; check_winograd_s8 has the others. */
@@ -219,7 +219,7 @@ void check_winograd_s8(const li_kernels *k, shape s)
         s.channels = (size_t)c.out_c;
         lower_weights(&l, taps, kernels->weights_below);
         convolve(&l, &r);
-        run_layer(kernels, &l, s, &r);
+        run_layer(kernels, &l, s, &r, l.shape.out_h);
     }
 }
 
@@ -261,7 +261,7 @@ void check_depthwise_s8(const li_kernels *k, shape s)
             }
         }
     }
-    run_layer(k->depthwise_s8, &l, s, &r);
+    run_layer(k->depthwise_s8, &l, s, &r, l.shape.out_h);
 }
 
 void check_dense_s8(const li_kernels *k, shape s)
@@ -281,5 +281,5 @@ void check_dense_s8(const li_kernels *k, shape s)
             r.expected[at++] = rescaled(&l, sum, n);
         }
     }
-    run_layer(k->dense_s8, &l, s, &r);
+    run_layer(k->dense_s8, &l, s, &r, li_dense_units(&d));
 }

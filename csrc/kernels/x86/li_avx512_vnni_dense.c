@@ -93,8 +93,9 @@ LI_VNNI static void li_vnni_dense_run(const void *loops, int8_t *out, const int8
     const size_t n = (size_t)s->in_c, groups = (n + 3) / 4, channels = (size_t)s->out_c;
     uint8_t *const spread = (uint8_t *)scratch + (64 - (uintptr_t)scratch % 64) % 64;
     const size_t panel = li_vnni_dense_panel_bytes(64, groups);
-    const int8_t *from = packed;
-    size_t c, width;
+    const int8_t *from = (const int8_t *)packed + (size_t)first * panel;      /* units are panels of 64 channels */
+    const size_t last = (size_t)(first + rows) * LI_DENSE_UNIT, end = last < channels ? last : channels;
+    size_t c = (size_t)first * LI_DENSE_UNIT, width;
     if (rows < 1) return;
     if (s->in_w != 1) {          /* a tile of rows reads each weight once */
         li_x86_conv_run(loops, out, x, w, packed, scratch, s, rescale, first, rows);
@@ -102,11 +103,11 @@ LI_VNNI static void li_vnni_dense_run(const void *loops, int8_t *out, const int8
     }
     li_vnni_spread(spread, x, n);
     li_fill(spread + n, 0, groups * 4 - n);
-    for (c = 0; c + 128 <= channels; c += 128) {
+    for (; c + 128 <= end; c += 128) {
         li_vnni_pair(spread, groups, from, panel, out + c, li_vnni_end_of(rescale));
         from += 2 * panel;
     }
-    for (; c < channels; c += width) {
+    for (; c < end; c += width) {
         width = li_vnni_tiles.width(channels - c);
         const li_x86_panel one = {
             .image = spread, .offsets = &offset, .pixels = 1, .segments = 1, .groups = groups,

@@ -38,18 +38,18 @@ void li_x86_dense_pack(const void *given, void *packed, const li_conv_shape *s, 
     li_copy(to + channels, multipliers, channels * sizeof *multipliers);
 }
 
-/* One row of x, as the set holds it. */
+/* Channels [first, last) of one row of x, as the set holds it. */
 static void li_dense_row(const li_dense_loops *loops, int8_t *out, const void *x, const int8_t *w, const void *packed,
-                         const li_conv_shape *s, const li_rescale_s8 *r)
+                         const li_conv_shape *s, const li_rescale_s8 *r, size_t first, size_t last)
 {
     const size_t channels = (size_t)s->out_c, n = (size_t)s->in_c;
     const int32_t *bias = packed;
     const float *multipliers = (const float *)packed + channels;
     const int8_t *end = w + channels * n;
     int32_t sums[LI_DENSE_BLOCK];
-    size_t first, count, c;
-    for (first = 0; first < channels; first += count) {
-        count = channels - first < LI_DENSE_BLOCK ? channels - first : LI_DENSE_BLOCK;
+    size_t count, c;
+    for (; first < last; first += count) {
+        count = last - first < LI_DENSE_BLOCK ? last - first : LI_DENSE_BLOCK;
         for (c = 0; c < count; c += 8) loops->eight(sums + c, x, w + (first + c) * n, n, count - c < 8 ? count - c : 8, end);
         for (c = 0; c < count; ++c) sums[c] = (int32_t)((uint32_t)sums[c] + (uint32_t)bias[first + c]);
         loops->requantize(out + first, sums, multipliers + first, r->out_zero, r->low, r->high, count);
@@ -61,12 +61,13 @@ void li_x86_dense_run(const void *given, int8_t *out, const int8_t *x, const int
 {
     const li_dense_loops *const loops = given;
     const size_t n = (size_t)s->in_c, elements = li_dense_row_elements(loops, n);
+    const size_t channels = (size_t)s->out_c, begin = (size_t)first * LI_DENSE_UNIT;
+    const size_t end = s->in_w == 1 ? (size_t)(first + rows) * LI_DENSE_UNIT : channels;
     size_t row;
-    (void)first;
     for (row = 0; rows != 0 && row < (size_t)s->in_w; ++row) {
         loops->spread(scratch, x + row * n, n);
         li_fill((char *)scratch + n * loops->element_bytes, 0, (elements - n) * loops->element_bytes);
-        li_dense_row(loops, out + row * (size_t)s->out_c, scratch, w, packed, s, rescale);
+        li_dense_row(loops, out + row * (size_t)s->out_c, scratch, w, packed, s, rescale, begin, end < channels ? end : channels);
     }
 }
 

@@ -10,7 +10,7 @@
 #include "../../src/li_port.h"
 
 enum {
-    LI_DENSE_BLOCK = 64,         /* channels whose sums wait for requantization */
+    LI_DENSE_BLOCK = LI_DENSE_UNIT,         /* channels whose sums wait for requantization */
     LI_DENSE_AHEAD = 512         /* rows at least so long have the next eight fetched ahead: they come from far memory */
 };
 

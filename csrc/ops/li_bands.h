@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Divides an operator among the net's threads: band i of n is the same share of every operator's rows, so that a thread
+ * mostly reads what it wrote itself. Bands don't depend on each other, so neither do results on the number of threads.
+ *
+ * A job begins with a li_bands and holds by value whatever a band needs: its lines travel to the other core at once, while
+ * every pointer to the caller's stack would be another journey.
+ */
+#ifndef LI_BANDS_H
+#define LI_BANDS_H
+
+#include "../src/li_internal.h"
+
+typedef struct li_bands li_bands;
+/* Units [first, first + count) of `job`, which is band `band`. */
+typedef void (*li_band_fn)(const li_bands *job, int32_t first, int32_t count, int32_t band);
+
+struct li_bands {
+    li_band_fn band;
+    int32_t units, count;        /* of rows or the like; of bands */
+};
+
+/* Work of a band at least: one unit takes about as long as a product of int8 convolutions. Fewer are done sooner than
+   another thread begins. */
+enum { LI_BAND_WORK = 64 * 1024 };
+/* What takes as long as so many products: one of a depthwise layer, which sums few of them; an element of an elementwise
+   operator; a byte that is copied, and one that is copied by itself. */
+enum { LI_BAND_DEPTHWISE = 8, LI_BAND_ELEMENT = 16, LI_BAND_COPY = 4, LI_BAND_MOVE = 16 };
+
+/* Runs `job` in as many bands as threads, unless units or work are too few. Its `count` is set here. */
+#if LI_PACKS
+void li_bands_run(const li_net *net, li_bands *job, uint64_t work);
+#else
+static inline void li_bands_run(const li_net *net, li_bands *job, uint64_t work)
+{
+    (void)net, (void)work;
+    job->band(job, 0, job->units, 0);
+}
+#endif
+
+#endif
