@@ -78,6 +78,7 @@ build/checkkern-aarch64: $(CHECKKERN)
 bench: $(READY) ## time the zoo's networks, here and in the engines that are installed: build/bench and docs/PERFORMANCE.md
 	$(BIN)/python tests/bench/memory.py --docs docs/PERFORMANCE.md
 	$(BIN)/python tests/bench/start.py --docs docs/PERFORMANCE.md
+	$(BIN)/python tests/bench/threads.py --docs docs/PERFORMANCE.md
 	$(BIN)/python tests/bench/networks.py --out build/bench --docs docs/PERFORMANCE.md $(ARGS)
 
 quality: $(READY) ## int8 accuracy beside ai-edge-quantizer and ONNX Runtime: build/quality and docs/QUANTIZATION.md
