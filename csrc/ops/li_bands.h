@@ -27,9 +27,28 @@ enum { LI_BAND_WORK = 64 * 1024 };
    operator; a byte that is copied, and one that is copied by itself. */
 enum { LI_BAND_DEPTHWISE = 8, LI_BAND_ELEMENT = 16, LI_BAND_COPY = 4, LI_BAND_MOVE = 16 };
 
-/* Runs `job` in as many bands as threads, unless units or work are too few. Its `count` is set here. */
+/* Runs `job` in as many bands as threads, unless units or work are too few. Its `count` is set here. A copy for each operator,
+   so that tests/c/stack.py sees which bands belong to which. */
 #if LI_PACKS
-void li_bands_run(const li_net *net, li_bands *job, uint64_t work);
+LI_NOT_INLINE static void li_bands_task(void *context, int32_t i)
+{
+    const li_bands *job = context;
+    const int32_t first = (int32_t)((int64_t)job->units * i / job->count);
+    const int32_t end = (int32_t)((int64_t)job->units * (i + 1) / job->count);
+    job->band(job, first, end - first, i);
+}
+
+static inline void li_bands_run(const li_net *net, li_bands *job, uint64_t work)
+{
+    const uint64_t most = work / LI_BAND_WORK;
+    const int32_t bands = net->threads < job->units ? net->threads : job->units;
+    job->count = (uint64_t)bands <= most ? bands : (int32_t)most;
+    if (job->count < 2) {
+        job->count = 1;
+        li_bands_task(job, 0);
+    } else
+        net->parallel.parallel(net->pool.pointer, li_bands_task, job, job->count);
+}
 #else
 static inline void li_bands_run(const li_net *net, li_bands *job, uint64_t work)
 {

@@ -36,6 +36,8 @@ EXTERNAL = 64
 MEMBER = re.compile(r"->(\w+)")
 MEMBER_CALL = re.compile(r"->(\w+)\(")
 MEMBER_VALUE = re.compile(r"[.>](\w+)\s*=\s*&?(li_\w+)\s*(?:[,;}]|$)", re.MULTILINE)
+#: A job of li_bands.h is made in the file that runs it.
+BAND_CALL = re.compile(r"->band\(")
 TABLE_CALL = re.compile(r"\.(plan|prepare|run)\(")
 KNOWN_CALL = re.compile(r"\b(prepare|run)_known\(")
 KNOWN_OPERATOR = re.compile(r"case LI_OP_(\w+):")
@@ -171,6 +173,9 @@ class Graph:
             return [f.name for f in self.free if f.file == function.file and f.plain in choice.groups()]
         if CALLERS_OWN.search(text):
             return []
+        if BAND_CALL.search(text):
+            above = self._files_above(function)
+            return [f.name for f in self.free if f.plain in self._members["band"] and f.file in above]
         if member := MEMBER_CALL.search(text):
             values = self._members.get(member[1], set())
             return [f.name for f in self.free if f.plain in values]
