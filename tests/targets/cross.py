@@ -14,9 +14,13 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -24,9 +28,19 @@ sys.path.insert(0, str(HERE.parent))
 
 from one_operator import one_operator_models  # noqa: E402
 
+import liteinterp  # noqa: E402
+
 ZOO = Path(os.environ.get("LITEINTERP_ZOO", ROOT.parent / "shared" / "zoo")).absolute()
 GOLDEN = HERE / "golden.txt"
 DIGITS = HERE / "digits_mlp.tflite"
+DEMO = ROOT / "liteinterp" / "demo"
+#: The demo's network as `convert` writes it with these arguments.
+CONVERTED: Mapping[str, Mapping[str, Any]] = {
+    "digits_int8": {"io": "int8"},
+    "digits_int16x8": {"quantize": "int16x8", "io": "int16"},
+    "digits_dynamic": {"quantize": "dynamic"},
+    "digits_mixed": {"keep_int16": ["relu2"], "keep_float": ["logits"]},
+}
 
 #: Models of the zoo and on how many inputs they run: 20 up to 20 million MACs, 2 above.
 MICRO = {f"mlperf_{name}_int8_ref": 20 for name in ("kws", "ad01", "ic_resnet8", "vww_96")}
@@ -114,13 +128,23 @@ TARGETS = (
 Lines = dict[str, str]
 
 
+def convert_demo(folder: Path) -> list[Path]:
+    paths = []
+    with np.load(DEMO / "digits.npz") as data:
+        samples = {"image": data["calibration"]}
+    for name, arguments in CONVERTED.items():
+        paths.append(folder / f"{name}.tflite")
+        liteinterp.convert(DEMO / "digits.onnx", calib=samples, effort=0, **arguments).save(paths[-1])
+    return paths
+
+
 def write_models(folder: Path) -> dict[str, list[str]]:
     """Writes the one-operator models and the lists; answers the models of each list, in order."""
     folder.mkdir(parents=True, exist_ok=True)
     small = [(2, folder / f"{name.replace(' ', '_')}.tflite", make) for name, make in one_operator_models().items()]
     for _, path, make in small:
         path.write_bytes(make.bytes())
-    own = [(20, DIGITS), *((runs, path) for runs, path, _ in small)]
+    own = [(20, DIGITS), *((20, path) for path in convert_demo(folder)), *((runs, path) for runs, path, _ in small)]
     models = ZOO / "models"
     micro = [(runs, models / f"{name}.tflite") for name, runs in MICRO.items()]
     larger = [(runs, models / f"{name}.tflite") for name, runs in LARGER.items()]
@@ -244,7 +268,8 @@ def main() -> int:
 
     expected = results.get(REFERENCE.name, {})
     lasting = [model for model in lists["all"] if not (out / "models" / model).exists()]
-    small = [model for model in lists["all"] if model not in lasting]
+    converted = [f"{name}.tflite" for name in CONVERTED]
+    small = [model for model in lists["all"] if model not in lasting and model not in converted]
     golden = read_golden()
     if arguments.write_golden:
         golden |= {model: rest for model, rest in hashes(expected).items() if model in lasting}
@@ -257,7 +282,7 @@ def main() -> int:
             wrong = differences(expected, results[one.name], lists[one.models])
             faults += [f"{one.name}: {m}: {results[one.name].get(m)} instead of {expected.get(m)}" for m in wrong]
     if expected:
-        print_table(results, runs, lasting, small)
+        print_table(results, runs, [*lasting, *converted], small)
     for name, missing in lacking.items():
         print(f"cross: {name} left out: it needs {', '.join(missing)}")
         if os.environ.get("CI"):

@@ -10,7 +10,8 @@
  * Inputs: x = 1 at the start of a model, and for every element of every input of every run
  *     x ^= x << 13; x ^= x >> 17; x ^= x << 5                    (32 bits)
  *     int8, uint8:  the highest 8 bits of x        float32:  (x >> 8) / 2^23 - 1        bool:  the highest bit
- *     float16:  the highest 16 bits                int16, int32, int64:  the highest 2 bits, so that an index often is in range.
+ *     float16, int16 with a scale:  the highest 16 bits
+ *     other int16, int32, int64:  the highest 2 bits, so that an index often is in range.
  * Hash: 64-bit FNV-1a over the bytes; a float that is no number counts as 0x7fc00000, since which one it is differs between
  * processors. A run that ends with an error counts with its status.
  */
@@ -43,6 +44,7 @@ static int fill_input(li_tensor *input, uint32_t *x)
 {
     void *data = li_tensor_data(input);
     const size_t bytes = li_tensor_bytes(input);
+    const int shift = li_tensor_scales(input, NULL, 0) != 0 ? 16 : 30;
     size_t i;
     switch (li_tensor_type(input)) {
     case LI_INT8:
@@ -59,7 +61,7 @@ static int fill_input(li_tensor *input, uint32_t *x)
         for (i = 0; i < bytes / 2; i++) ((uint16_t *)data)[i] = (uint16_t)(next_word(x) >> 16);
         return 1;
     case LI_INT16:
-        for (i = 0; i < bytes / 2; i++) ((int16_t *)data)[i] = (int16_t)(next_word(x) >> 30);
+        for (i = 0; i < bytes / 2; i++) ((uint16_t *)data)[i] = (uint16_t)(next_word(x) >> shift);
         return 1;
     case LI_INT32:
         for (i = 0; i < bytes / 4; i++) ((int32_t *)data)[i] = (int32_t)(next_word(x) >> 30);

@@ -153,6 +153,7 @@ def per_channel_dense() -> Node:
         (plain_node("DEPTHWISE_CONV_2D", DType.FLOAT32, dilation_w_factor=2), 2),
         (plain_node("DEPTHWISE_CONV_2D", DType.INT8, dilation_w_factor=2), 3),
         (plain_node("DEQUANTIZE", DType.UINT8), 1),
+        (plain_node("RELU", DType.UINT8), 2),
         (plain_node("RESHAPE", DType.INT64), 1),
         (per_channel_dense(), 12),
         (plain_node("CONV_2D", DType.INT8, rank=4), 3),
