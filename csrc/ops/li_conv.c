@@ -79,7 +79,7 @@ static int li_conv_shape_of(const li_conv_state *s, li_conv_shape *shape)
 {
     const li_window *w = &s->window;
     const li_conv_shape found = { w->in_h, w->in_w, s->in_c, w->out_h, w->out_w, s->out_c, w->filter_h, w->filter_w,
-                                  w->stride_h, w->stride_w, w->dilation_h, w->pad_top, w->pad_left, 0 };
+                                  w->stride_h, w->stride_w, w->dilation_h, w->pad_top, w->pad_left, 0, 1 };
     *shape = found;
     if (li_conv_is_pointwise(s) && (uint64_t)w->out_h * (uint64_t)w->out_w <= INT32_MAX) {
         shape->in_h = shape->out_h = w->out_h * w->out_w;        /* pixels as rows: bands of any size */

@@ -42,15 +42,16 @@ static li_status li_depthwise_decode(li_net *net, const li_node *node, li_depthw
 }
 
 /* As the kernels of whole int8 layers see it, where they can: one output channel for each input channel, or one input
-   channel, which makes it a convolution; no dilation along a row. NULL where they can't. */
+   channel, which makes it a convolution without dilation along a row. NULL where they can't. */
 static const li_layer_kernels *li_depthwise_layer(const li_kernels *kernels, const li_depthwise_state *s, li_conv_shape *shape)
 {
     const int plain = s->in_c == 1;
     const li_window *w = &s->window;
     const li_conv_shape found = { w->in_h, w->in_w, s->in_c, w->out_h, w->out_w, s->out_c, w->filter_h, w->filter_w,
-                                  w->stride_h, w->stride_w, w->filter_h > 1 ? w->dilation_h : 1, w->pad_top, w->pad_left, plain };
+                                  w->stride_h, w->stride_w, w->filter_h > 1 ? w->dilation_h : 1, w->pad_top, w->pad_left, plain,
+                                  w->filter_w > 1 ? w->dilation_w : 1 };
     *shape = found;
-    if (w->dilation_w != 1 && w->filter_w != 1) return NULL;
+    if (plain && shape->dilation_w != 1) return NULL;
     return plain ? kernels->conv_s8 : s->multiplier == 1 ? kernels->depthwise_s8 : NULL;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Times every form of int8 convolutions, in turns, beside what the table of csrc/kernels/x86/li_x86_costs.c expects. Reads one layer
- * a line, the fields of li_conv_shape in order; writes for each set and form a line
+ * a line, the fields of li_conv_shape in order up to w_last; writes for each set and form a line
  *
  *     SET LAYER LOOP COST BYTES NANOSECONDS
  *
@@ -94,7 +94,7 @@ static void measure(const li_kernels *k, const li_conv_shape *s, int layer)
 int main(void)
 {
     static const int32_t sets[] = { LI_ISA_AVX2, LI_ISA_AVX_VNNI, LI_ISA_AVX512_VNNI };
-    li_conv_shape s;
+    li_conv_shape s = { .dilation_w = 1 };
     for (int layer = 0;
          scanf("%" SCNd32 "%" SCNd32 "%" SCNd32 "%" SCNd32 "%" SCNd32 "%" SCNd32 "%" SCNd32 "%" SCNd32 "%" SCNd32 "%" SCNd32 "%" SCNd32 "%" SCNd32 "%" SCNd32 "%" SCNd32,
                &s.in_h, &s.in_w, &s.in_c, &s.out_h, &s.out_w, &s.out_c, &s.filter_h, &s.filter_w, &s.stride_h, &s.stride_w, &s.dilation_h,

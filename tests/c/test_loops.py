@@ -29,7 +29,11 @@ def convolution(weights: npt.NDArray[np.int8], side: int, stride: int = 1) -> Mo
 
 
 def depthwise(
-    shape: tuple[int, int, int], filters: tuple[int, int], strides: tuple[int, int], same: bool = True
+    shape: tuple[int, int, int],
+    filters: tuple[int, int],
+    strides: tuple[int, int],
+    same: bool = True,
+    dilations: tuple[int, int] = (1, 1),
 ) -> ModelBytes:
     """One int8 DEPTHWISE_CONV_2D on [1, height, width, channels], zero point 3."""
     height, width, channels = shape
@@ -43,7 +47,13 @@ def depthwise(
     w = maker.tensor(weights.shape, INT8, weights, 0.01)
     b = maker.tensor((channels,), INT32, np.arange(channels) - 5, 0.0005)
     y = maker.tensor((1, *outputs, channels), INT8, None, 0.5, 3)
-    options = tflite.DepthwiseConv2DOptions(padding=int(not same), stride_h=strides[0], stride_w=strides[1])
+    options = tflite.DepthwiseConv2DOptions(
+        padding=int(not same),
+        stride_h=strides[0],
+        stride_w=strides[1],
+        dilation_h_factor=dilations[0],
+        dilation_w_factor=dilations[1],
+    )
     maker.op("DEPTHWISE_CONV_2D", [x, w, b], [y], options, 3)
     return ModelBytes(maker.ends([x], [y]).bytes())
 
@@ -162,6 +172,18 @@ def test_few_channels_are_computed_alike(isa: str, channels: int, side: int) -> 
     net, reference = opened(model, isa), Net(model, Request(isa="ref"))
     x = np.random.default_rng(6).integers(-128, 128, net.view(net.inputs[0]).shape).astype(np.int8)
     np.testing.assert_array_equal(result(net, x), result(reference, x))
+
+
+@pytest.mark.parametrize("isa", ["sse41", "avx2", "avxvnni", "avx512vnni"])
+@pytest.mark.parametrize("dilations", [(2, 2), (4, 4), (1, 3), (5, 1)])
+@pytest.mark.parametrize("channels", [20, 144])
+def test_dilated_depthwise_layers_are_computed_by_phases(isa: str, dilations: tuple[int, int], channels: int) -> None:
+    """On sides that no dilation divides; in whole blocks of channels and a rest."""
+    model = depthwise((21, 23, channels), (3, 3), (1, 1), dilations=dilations)
+    net, reference = opened(model, isa), Net(model, Request(isa="ref"))
+    assert net.operator_loop(0) == "depthwise"
+    x = np.random.default_rng(4).integers(-128, 128, (1, 21, 23, channels)).astype(np.int8)
+    assert np.array_equal(result(net, x), result(reference, x))
 
 
 def test_a_limit_by_environment_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ static int32_t up_to(size_t limit)
 /* Geometry as SAME and VALID padding and odd ones in between give it; every window touches the image. */
 static li_conv_shape draw_shape(size_t channels, size_t most_out)
 {
-    li_conv_shape s = { up_to(12), up_to(12), (int32_t)channels, 0, 0, up_to(most_out), up_to(4), up_to(4), up_to(3), up_to(3), up_to(2), 0, 0, 0 };
+    li_conv_shape s = { up_to(12), up_to(12), (int32_t)channels, 0, 0, up_to(most_out), up_to(4), up_to(4), up_to(3), up_to(3), up_to(2), 0, 0, 0, 1 };
     if (below(3) == 0) {
         s.filter_h = s.filter_w = s.stride_h = s.stride_w = s.dilation_h = 1;
     }
@@ -42,8 +42,8 @@ static void draw_signal(li_conv_shape *s)
 {
     const int32_t filter = up_to(17), pad = (int32_t)below((size_t)filter), length = filter + (int32_t)below(60), stride = up_to(4);
     const int32_t out = (length + pad + (int32_t)below((size_t)pad + 1) - filter) / stride + 1;
-    const li_conv_shape down = { length, 1, s->in_c, out, 1, s->in_c, filter, 1, stride, up_to(3), 1, pad, 0, 0 };
-    const li_conv_shape along = { 1, length, s->in_c, 1, out, s->in_c, 1, filter, up_to(3), stride, 1, 0, pad, 0 };
+    const li_conv_shape down = { length, 1, s->in_c, out, 1, s->in_c, filter, 1, stride, up_to(3), 1, pad, 0, 0, 1 };
+    const li_conv_shape along = { 1, length, s->in_c, 1, out, s->in_c, 1, filter, up_to(3), stride, 1, 0, pad, 0, 1 };
     *s = below(2) != 0 ? down : along;
 }
 
@@ -70,6 +70,21 @@ static void draw_flat(li_conv_shape *s)
     s->in_w = across + up_to(below(3) == 0 ? 150 : 30);
     s->pad_left = (int32_t)below((size_t)across / 2 + 1);
     s->out_w = s->in_w + s->pad_left + (int32_t)below((size_t)s->pad_left + 1) - across;
+}
+
+/* Any dilation both ways, padding up to a window's reach, down to images that some phases do not have. */
+static void draw_dilated(li_conv_shape *s)
+{
+    s->stride_h = s->stride_w = 1;
+    s->dilation_h = up_to(5);
+    s->dilation_w = up_to(5);
+    const int32_t reach_h = (s->filter_h - 1) * s->dilation_h, reach_w = (s->filter_w - 1) * s->dilation_w;
+    s->pad_top = (int32_t)below((size_t)reach_h + 1);
+    s->pad_left = (int32_t)below((size_t)reach_w + 1);
+    s->in_h = up_to(30);
+    s->in_w = up_to(below(3) == 0 ? 150 : 30);
+    s->out_h = s->in_h + s->pad_top;
+    s->out_w = s->in_w + s->pad_left;
 }
 
 static layer make_layer(const shape *s, li_conv_shape shape, size_t taps)
@@ -208,7 +223,7 @@ void check_winograd_s8(const li_kernels *k, shape s)
         }
         const int edge = s.n == 0, wide = !edge && below(8) == 0;
         const int32_t in_c = edge ? (int32_t)(kernels->weights_below / (9 * 128)) + 1 : (int32_t)s.n;
-        li_conv_shape c = { up_to(edge ? 3 : 20), up_to(edge ? 3 : wide ? 120 : 20), in_c, 0, 0, up_to(edge ? 3 : wide ? 5 : 40), 3, 3, 1, 1, 1, 0, 0, 0 };
+        li_conv_shape c = { up_to(edge ? 3 : 20), up_to(edge ? 3 : wide ? 120 : 20), in_c, 0, 0, up_to(edge ? 3 : wide ? 5 : 40), 3, 3, 1, 1, 1, 0, 0, 0, 1 };
         c.pad_top = c.in_h < 3 || below(2) != 0;
         c.pad_left = c.in_w < 3 || below(2) != 0;
         c.out_h = c.in_h + c.pad_top + (c.in_h < 3 || below(2) != 0) - 2;
@@ -234,16 +249,20 @@ void check_depthwise_s8(const li_kernels *k, shape s)
         draw_signal(&d);
     } else if (kind < 6) {
         draw_flat(&d);
-    } else if (kind == 6) {
-        d.in_c += 64 * up_to(2);
+    } else if (kind < 10) {
+        d.in_c += below(3) == 0 ? 64 * up_to(2) : 0;
+        if (kind > 6) {
+            draw_dilated(&d);
+        }
     }
     d.out_c = d.in_c;
     const layer l = make_layer(&s, d, (size_t)d.filter_h * (size_t)d.filter_w);
     const result r = make_result(l.out_bytes, s.at, 1);
     size_t at = 0;
     s.channels = (size_t)d.out_c;
-    if (k->depthwise_s8->packed_bytes(k->depthwise_s8->loops, &d) == 0) {    /* dilated, or an odd stride both ways: the set leaves it to taps_s8 */
-        if (d.dilation_h == 1 && (d.stride_h != 3 || d.stride_w != 3)) {
+    if (k->depthwise_s8->packed_bytes(k->depthwise_s8->loops, &d) == 0) {    /* the set leaves it to taps_s8: an odd stride both ways, a stride beside dilation, few outputs of each phase */
+        if ((d.dilation_h == 1 || (d.stride_h == 1 && 4 * d.dilation_h <= d.out_h)) && (d.dilation_w == 1 || (d.stride_w == 1 && 4 * d.dilation_w <= d.out_w))
+            && (d.stride_h != 3 || d.stride_w != 3)) {
             fail(&s, "is not taken\n");
         }
         return;
@@ -254,7 +273,7 @@ void check_depthwise_s8(const li_kernels *k, shape s)
                 int32_t sum = l.bias != NULL ? l.bias[n] : 0;
                 for (int32_t t = 0; t < d.filter_h * d.filter_w; t++) {
                     const int32_t i = t / d.filter_w, j = t % d.filter_w;
-                    sum += (element(&l, y * d.stride_h - d.pad_top + i, x * d.stride_w - d.pad_left + j, n) - l.rescale.in_zero)
+                    sum += (element(&l, y * d.stride_h - d.pad_top + i * d.dilation_h, x * d.stride_w - d.pad_left + j * d.dilation_w, n) - l.rescale.in_zero)
                          * l.w[(size_t)t * (size_t)d.out_c + (size_t)n];
                 }
                 r.expected[at++] = rescaled(&l, sum, n);
@@ -268,7 +287,7 @@ void check_dense_s8(const li_kernels *k, shape s)
 {
     const int32_t rows = up_to(3), in_c = s.n == 0 ? 1 : (int32_t)s.n;
     const int32_t out_c = (s.channels == 0 ? 1 : (int32_t)s.channels) + (int32_t)below(3) * 128;     /* more than the widest panels */
-    const li_conv_shape d = { 1, rows, in_c, 1, rows, out_c, 1, 1, 1, 1, 1, 0, 0, 0 };
+    const li_conv_shape d = { 1, rows, in_c, 1, rows, out_c, 1, 1, 1, 1, 1, 0, 0, 0, 1 };
     const layer l = make_layer(&s, d, (size_t)in_c);
     const result r = make_result(l.out_bytes, s.at, 1);
     size_t at = 0;

@@ -14,22 +14,21 @@ enum {
 #define LI_DEPTHWISE_LIMIT ((uint64_t)1 << 28)
 
 /* Groups of input rows that two output rows (stride 1) or one take. */
-static size_t li_depthwise_groups(const li_depthwise_tiles *tiles, int32_t filter, int32_t stride)
+static size_t li_depthwise_groups(const li_depthwise_tiles *tiles, size_t filter, size_t stride)
 {
-    return ((size_t)filter + (stride == 1 ? 1 : 0) + tiles->tall - 1) / tiles->tall;
+    return (filter + (stride == 1 ? 1 : 0) + tiles->tall - 1) / tiles->tall;
 }
 
 /* What two output rows take beside their tiles, and a group of input rows beside its pixels, in steps. */
 enum { LI_DEPTHWISE_ROWS_COST = 16 };
 
-/* Steps of a layer whose rows are these and whose columns those. */
-static uint64_t li_depthwise_cost(const li_depthwise_tiles *tiles, int32_t rows, int32_t filter_h, int32_t stride_h, int32_t columns,
-                                  int32_t filter_w)
+/* Steps of a layer, or of the largest phase of a dilated one. */
+static uint64_t li_depthwise_cost(const li_depthwise_tiles *tiles, const li_depthwise_walk *w)
 {
-    const uint64_t of_tile = li_size_mul((uint64_t)filter_w, li_depthwise_groups(tiles, filter_h, stride_h));
-    const uint64_t of_rows = li_size_add(li_size_mul(((size_t)columns + 3) / 4, of_tile), LI_DEPTHWISE_ROWS_COST);
-    const uint64_t spread = li_size_mul(((uint64_t)rows * (uint64_t)stride_h + (uint64_t)filter_h) / 2, LI_DEPTHWISE_ROWS_COST);
-    return li_size_add(li_size_mul(((size_t)rows + 1) / 2, of_rows), spread);
+    const uint64_t of_tile = li_size_mul(w->filter_w, li_depthwise_groups(tiles, w->filter_h, w->stride_h));
+    const uint64_t of_rows = li_size_add(li_size_mul((w->out_w + 3) / 4, of_tile), LI_DEPTHWISE_ROWS_COST);
+    const uint64_t spread = li_size_mul(((uint64_t)w->out_h * w->stride_h + w->filter_h) / 2, LI_DEPTHWISE_ROWS_COST);
+    return li_size_add(li_size_mul((w->out_h + 1) / 2, of_rows), spread);
 }
 
 static size_t li_depthwise_span(const li_depthwise_tiles *tiles)
@@ -37,7 +36,7 @@ static size_t li_depthwise_span(const li_depthwise_tiles *tiles)
     return tiles->lanes > LI_DEPTHWISE_SPAN ? tiles->lanes : LI_DEPTHWISE_SPAN;
 }
 
-static int li_depthwise_takes(int32_t stride)
+static int li_depthwise_takes(size_t stride)
 {
     return stride == 1 || stride % 2 == 0;
 }
@@ -49,16 +48,15 @@ static uint64_t li_depthwise_band_groups(const li_depthwise_walk *w, uint64_t ro
     return w->paired ? (rows + 1) / 2 - 1 + own : (rows - 1) * (w->stride_h / 2) + own;
 }
 
-/* The layer as an image, or with its axes exchanged. */
-static li_depthwise_walk li_depthwise_axes(const li_conv_shape *s, int exchanged)
+/* A phase of the layer as an image, or with its axes exchanged. */
+static li_depthwise_walk li_depthwise_axes(const li_conv_shape *s, const li_depthwise_axis *v, const li_depthwise_axis *h, int exchanged)
 {
-    const size_t c = (size_t)s->in_c;
-    const li_depthwise_walk image = { (size_t)s->in_h, (size_t)s->in_w, (size_t)s->out_h, (size_t)s->out_w,
-        (size_t)s->filter_h, (size_t)s->filter_w, (size_t)s->stride_h, (size_t)s->stride_w, s->pad_top, s->pad_left,
-        (size_t)s->in_w * c, c, (size_t)s->out_w * c, c, 0, s->stride_h == 1, 0, 0, 0, 0, 0, 0 };
-    const li_depthwise_walk turned = { (size_t)s->in_w, (size_t)s->in_h, (size_t)s->out_w, (size_t)s->out_h,
-        (size_t)s->filter_w, (size_t)s->filter_h, (size_t)s->stride_w, (size_t)s->stride_h, s->pad_left, s->pad_top,
-        c, (size_t)s->in_w * c, c, (size_t)s->out_w * c, 1, s->stride_w == 1, 0, 0, 0, 0, 0, 0 };
+    const size_t in_pixel = (size_t)s->in_c * (size_t)s->dilation_w, in_row = (size_t)s->in_w * (size_t)s->in_c * (size_t)s->dilation_h;
+    const size_t out_row = (size_t)s->out_w * (size_t)s->in_c * (size_t)s->dilation_h;
+    const li_depthwise_walk image = { v->in, h->in, v->out, h->out, (size_t)s->filter_h, (size_t)s->filter_w, (size_t)s->stride_h,
+        (size_t)s->stride_w, v->pad, h->pad, in_row, in_pixel, out_row, in_pixel, 0, s->stride_h == 1, 0, 0, 0, 0, 0, 0 };
+    const li_depthwise_walk turned = { h->in, v->in, h->out, v->out, (size_t)s->filter_w, (size_t)s->filter_h, (size_t)s->stride_w,
+        (size_t)s->stride_h, h->pad, v->pad, in_pixel, in_row, in_pixel, out_row, 1, s->stride_w == 1, 0, 0, 0, 0, 0, 0 };
     return exchanged ? turned : image;
 }
 
@@ -70,13 +68,13 @@ static int li_depthwise_is_signal(const li_depthwise_tiles *tiles, const li_dept
 /* Which axis is walked as rows: a signal's own one, or that which costs less. */
 static li_depthwise_walk li_depthwise_orient(const li_depthwise_tiles *tiles, const li_conv_shape *s)
 {
-    const li_depthwise_walk image = li_depthwise_axes(s, 0), turned = li_depthwise_axes(s, 1);
+    const li_depthwise_axis v = li_depthwise_axis_of(s->in_h, s->out_h, s->pad_top, s->dilation_h, 0);
+    const li_depthwise_axis h = li_depthwise_axis_of(s->in_w, s->out_w, s->pad_left, s->dilation_w, 0);
+    const li_depthwise_walk image = li_depthwise_axes(s, &v, &h, 0), turned = li_depthwise_axes(s, &v, &h, 1);
     if (li_depthwise_is_signal(tiles, &image)) return image;
     if (li_depthwise_is_signal(tiles, &turned)) return turned;
-    return !li_depthwise_takes(s->stride_h)
-                   || (li_depthwise_takes(s->stride_w)
-                       && li_depthwise_cost(tiles, s->out_w, s->filter_w, s->stride_w, s->out_h, s->filter_h)
-                        < li_depthwise_cost(tiles, s->out_h, s->filter_h, s->stride_h, s->out_w, s->filter_w))
+    return !li_depthwise_takes(image.stride_h)
+                   || (li_depthwise_takes(turned.stride_h) && li_depthwise_cost(tiles, &turned) < li_depthwise_cost(tiles, &image))
                ? turned : image;
 }
 
@@ -109,7 +107,13 @@ static int li_depthwise_signal_bands(const li_depthwise_tiles *tiles, li_depthwi
 /* Whether a layer of fewer channels than a block has can take whole blocks of its rows as they lie. */
 static int li_depthwise_is_flat(const li_depthwise_tiles *tiles, const li_depthwise_walk *w, size_t channels)
 {
-    return !w->exchanged && w->stride_w == 1 && tiles->lanes % channels == 0 && li_size_mul(w->out_w, channels) >= tiles->lanes;
+    return !w->exchanged && w->stride_w == 1 && w->in_pixel == channels && tiles->lanes % channels == 0 && li_size_mul(w->out_w, channels) >= tiles->lanes;
+}
+
+/* Whether phases have so many outputs that tiles gain on single windows, as measured with 3x3 filters on 33x33x192. */
+static int li_depthwise_dilates(const li_depthwise_tiles *tiles, int32_t out, int32_t stride, int32_t dilation)
+{
+    return dilation == 1 || (stride == 1 && out / dilation >= (tiles->lanes >= 64 ? 1 : tiles->lanes >= 16 ? 2 : 4));
 }
 
 /* False when the layer is not taken. */
@@ -118,7 +122,8 @@ static int li_depthwise_walk_of(const li_depthwise_tiles *tiles, const li_conv_s
     const size_t c = (size_t)s->in_c;
     uint64_t padded, row, band;
     int is_signal;
-    if (s->dilation_h != 1 || s->out_h < 1 || s->out_w < 1 || s->in_c != s->out_c) return 0;
+    if (s->out_h < 1 || s->out_w < 1 || s->in_c != s->out_c || !li_depthwise_dilates(tiles, s->out_h, s->stride_h, s->dilation_h)
+        || !li_depthwise_dilates(tiles, s->out_w, s->stride_w, s->dilation_w)) return 0;
     *w = li_depthwise_orient(tiles, s);
     is_signal = li_depthwise_is_signal(tiles, w);
     if (tiles->lanes > LI_DEPTHWISE_SPAN && c < tiles->lanes) {
@@ -126,7 +131,7 @@ static int li_depthwise_walk_of(const li_depthwise_tiles *tiles, const li_conv_s
         w->flat = c;
     }
     if (is_signal) return li_depthwise_signal_bands(tiles, w) && li_size_mul(w->groups, 64 * (uint64_t)((c + 7) / 8)) <= LI_DEPTHWISE_LIMIT;
-    if (!li_depthwise_takes((int32_t)w->stride_h)) return 0;
+    if (!li_depthwise_takes(w->stride_h)) return 0;
     w->groups = (w->filter_h + (w->paired ? 1 : 0) + tiles->tall - 1) / tiles->tall;
     w->apart = tiles->tall / 2;
     padded = li_size_add(li_size_mul((uint64_t)w->out_w + 2, w->stride_w), w->filter_w);
@@ -354,17 +359,40 @@ static void li_depthwise_run_part(const li_depthwise_part *part, int8_t *out, co
     }
 }
 
+/* Outputs of every dilation-th row from p on, and column from q on: a layer without dilation is its only phase. */
+static void li_depthwise_run_phase(li_depthwise_part *parts, size_t n, const li_conv_shape *s, int8_t *out, const int8_t *x, const char *packed,
+                                   int16_t *spread, const li_rescale_s8 *rescale, int32_t p, int32_t q, size_t first, size_t rows)
+{
+    const li_depthwise_axis v = li_depthwise_axis_of(s->in_h, s->out_h, s->pad_top, s->dilation_h, p);
+    const li_depthwise_axis h = li_depthwise_axis_of(s->in_w, s->out_w, s->pad_left, s->dilation_w, q);
+    const int void_of_image = v.in == 0 || h.in == 0;        /* then the zero point is all that its windows see */
+    const size_t c = (size_t)s->in_c, to = ((size_t)p * (size_t)s->out_w + (size_t)q) * c, from = void_of_image ? 0 : (v.first * (size_t)s->in_w + h.first) * c;
+    for (; n != 0; --n, ++parts) {
+        li_depthwise_walk *const w = &parts->walk;
+        const li_depthwise_walk now = li_depthwise_axes(s, &v, &h, w->exchanged);
+        w->in_h = void_of_image ? 0 : now.in_h;
+        w->in_w = void_of_image ? 0 : now.in_w;
+        w->out_h = now.out_h;
+        w->out_w = now.out_w;
+        w->pad_top = now.pad_top;
+        w->pad_left = now.pad_left;
+        li_depthwise_run_part(parts, out + to + parts->first, x + from + parts->first, packed + parts->packed, spread, rescale, first, rows);
+    }
+}
+
 void li_x86_depthwise_run(const void *loops, int8_t *out, const int8_t *x, const int8_t *weights, const void *packed, void *scratch,
                           const li_conv_shape *s, const li_rescale_s8 *rescale, int32_t first, int32_t rows)
 {
     int16_t *const spread = (int16_t *)(void *)((char *)scratch + (64 - (uintptr_t)scratch % 64) % 64);
     li_depthwise_part parts[LI_DEPTHWISE_PARTS];
     const size_t n = rows < 1 ? 0 : li_depthwise_divide(loops, s, parts);
-    size_t i;
+    int32_t p, q;
     (void)weights;
-    for (i = 0; i < n; ++i)
-        li_depthwise_run_part(&parts[i], out + parts[i].first, x + parts[i].first, (const char *)packed + parts[i].packed, spread,
-                              rescale, (size_t)first, (size_t)rows);
+    for (p = 0; p < s->dilation_h; ++p) {
+        const size_t begin = li_depthwise_every(first, p, s->dilation_h), count = li_depthwise_every(first + rows, p, s->dilation_h) - begin;
+        for (q = 0; n != 0 && count != 0 && q < s->dilation_w; ++q)
+            li_depthwise_run_phase(parts, n, s, out, x, packed, spread, rescale, p, q, begin, count);
+    }
 }
 
 #else

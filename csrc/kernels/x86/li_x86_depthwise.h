@@ -13,6 +13,9 @@
  * A signal, an image whose rows are one pixel, has its taps along itself: every sample is spread with those that follow it,
  * so a step sums as many taps as a group is tall, and two halves of the output are what two rows of an image are.
  *
+ * A dilated layer is as many layers without dilation as there are phases, dilation_h times dilation_w: each takes every
+ * dilation-th pixel of the image and writes every dilation-th one of the output, on the same packed weights.
+ *
  * A set may have a second pair of loops for blocks of 64 channels, which the walk gives as many channels as fill such
  * blocks, and layers whose rows it may take as they lie, pixel behind pixel.
  */
@@ -49,6 +52,25 @@ typedef struct li_depthwise_rows {
 static inline size_t li_depthwise_start(size_t x, size_t first, size_t end, size_t n)
 {
     return x + n <= end ? x : end >= first + n ? end - n : first;
+}
+
+/* One axis of a phase of a dilated layer: every dilation-th output from `phase` on takes every dilation-th input from `first`. */
+typedef struct li_depthwise_axis {
+    size_t in, out, first;
+    int64_t pad;
+} li_depthwise_axis;
+
+static inline size_t li_depthwise_every(int32_t size, int32_t phase, int32_t dilation)
+{
+    return size > phase ? (size_t)((size - phase - 1) / dilation) + 1 : 0;
+}
+
+static inline li_depthwise_axis li_depthwise_axis_of(int32_t in, int32_t out, int32_t pad, int32_t dilation, int32_t phase)
+{
+    const int32_t over = (pad - phase) % dilation, first = over > 0 ? dilation - over : -over;
+    const li_depthwise_axis axis = { li_depthwise_every(in, first, dilation), li_depthwise_every(out, phase, dilation),
+                                     (size_t)first, (pad - phase + first) / dilation };
+    return axis;
 }
 
 /* Channels of a spread pixel. */
