@@ -59,9 +59,11 @@ LI_AVX2 void li_avx2_add_s8(int8_t *out, const int8_t *a, const int8_t *b, const
 
 /* ---- pooling ---- */
 
+/* Whole vectors of channels, then narrower ones, the last of which begins early: its first channels are written twice, the same. */
 LI_AVX2 void li_avx2_max_s8(int8_t *out, const int8_t *x, const li_tap_grid *grid, int32_t low, int32_t high, size_t n)
 {
     const __m256i lowest = _mm256_set1_epi8((char)low), highest = _mm256_set1_epi8((char)high);
+    const __m128i least = _mm256_castsi256_si128(lowest), greatest = _mm256_castsi256_si128(highest);
     size_t c = 0, i, j;
     for (; c + 32 <= n; c += 32) {
         __m256i most = lowest;
@@ -70,12 +72,24 @@ LI_AVX2 void li_avx2_max_s8(int8_t *out, const int8_t *x, const li_tap_grid *gri
                 most = _mm256_max_epi8(most, _mm256_loadu_si256((const __m256i *)(x + i * grid->x_row + j * grid->x_column + c)));
         _mm256_storeu_si256((__m256i *)(out + c), _mm256_min_epi8(most, highest));
     }
-    for (; c + 8 <= n; c += 8) {
-        __m128i most = _mm256_castsi256_si128(lowest);
+    if (n >= 16) {
+        for (; c < n; c += 16) {
+            __m128i most = least;
+            if (c + 16 > n) c = n - 16;
+            for (i = 0; i < grid->rows; ++i)
+                for (j = 0; j < grid->columns; ++j)
+                    most = _mm_max_epi8(most, _mm_loadu_si128((const __m128i *)(x + i * grid->x_row + j * grid->x_column + c)));
+            _mm_storeu_si128((__m128i *)(out + c), _mm_min_epi8(most, greatest));
+        }
+        return;
+    }
+    for (; n >= 8 && c < n; c += 8) {
+        __m128i most = least;
+        if (c + 8 > n) c = n - 8;
         for (i = 0; i < grid->rows; ++i)
             for (j = 0; j < grid->columns; ++j)
                 most = _mm_max_epi8(most, _mm_loadl_epi64((const __m128i *)(x + i * grid->x_row + j * grid->x_column + c)));
-        _mm_storel_epi64((__m128i *)(out + c), _mm_min_epi8(most, _mm256_castsi256_si128(highest)));
+        _mm_storel_epi64((__m128i *)(out + c), _mm_min_epi8(most, greatest));
     }
     if (c < n) li_ref_max_s8(out + c, x + c, grid, low, high, n - c);
 }

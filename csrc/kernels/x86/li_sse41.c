@@ -123,8 +123,9 @@ LI_SSE41 static void li_sse41_max_s8(int8_t *out, const int8_t *x, const li_tap_
 {
     const __m128i lowest = _mm_set1_epi8((char)low), highest = _mm_set1_epi8((char)high);
     size_t c = 0, i, j;
-    for (; c + 16 <= n; c += 16) {
+    for (; n >= 16 && c < n; c += 16) {
         __m128i most = lowest;
+        if (c + 16 > n) c = n - 16;             /* the last sixteen begin early */
         for (i = 0; i < grid->rows; ++i)
             for (j = 0; j < grid->columns; ++j) most = _mm_max_epi8(most, LI_XMM_LOAD(x + i * grid->x_row + j * grid->x_column + c));
         _mm_storeu_si128((__m128i *)(void *)(out + c), _mm_min_epi8(most, highest));
