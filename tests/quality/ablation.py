@@ -33,7 +33,7 @@ from liteinterp.metrics import sqnr_db  # noqa: E402
 
 BEGIN, END = "<!-- ablation: written by tests/quality/ablation.py -->", "<!-- ablation: end -->"
 #: Those that every network takes; rewrites that only some have a place for are told by the ledger.
-REWRITES = ("mask constants", "means of images", "separate outputs")
+REWRITES = ("mask constants", "separate outputs")
 STEPS = tuple(name for names in EFFORT_STEPS for name in names if name not in REWRITES)
 NETWORKS = ("kws", "resnet8", "ad", "vww", "mobilenet_v1")
 
