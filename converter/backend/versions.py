@@ -3,7 +3,8 @@
 The rules are facts of TensorFlow Lite's converter: by element type in ops.toml, by options and shapes here. Their
 source is GetBuiltinOperatorVersion in TensorFlow's compiler/mlir/lite/tools/versioning/op_version.cc. There int16 is
 version 4 of SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND, another rank than 4 version 3, and int16 version 3 of RELU and
-RELU6; lite/core/kernels/register.cc registers versions 1 to 4 and 1 to 3 of these.
+RELU6; lite/core/kernels/register.cc registers versions 1 to 4 and 1 to 3 of these. uint8 is version 2 of RELU and
+version 1 of RELU6, LOGISTIC, SOFTMAX and TANH.
 """
 
 from __future__ import annotations

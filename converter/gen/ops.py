@@ -958,7 +958,7 @@ OPS: Mapping[str, OpSpec] = {
         quantize="table", fixed=None, channel_axis=None,
         activation=False, in_place=(0,), alias=False, shrink=False,
         broadcast=False, unsigned=True,
-        versions=(("float32", 1), ("int16", 3), ("*", 2)), max_version=3,
+        versions=(("float32", 1), ("int16", 3), ("uint8", 2), ("int8", 2)), max_version=3,
         litert="1.0", tflm="yes",
         doc="max(x, 0)",
     ),
