@@ -27,6 +27,15 @@ enum { LI_BAND_WORK = 64 * 1024 };
    operator; a byte that is copied, and one that is copied by itself. */
 enum { LI_BAND_DEPTHWISE = 8, LI_BAND_ELEMENT = 16, LI_BAND_COPY = 4, LI_BAND_MOVE = 16 };
 
+/* Elements of a unit of elementwise operators: whole lines of the cache. Units of n, and the end of those before `unit`. */
+enum { LI_BAND_ELEMENTS = 64 };
+static inline int32_t li_bands_of_elements(size_t n) { return (int32_t)((n + LI_BAND_ELEMENTS - 1) / LI_BAND_ELEMENTS); }
+static inline size_t li_bands_elements(int32_t unit, size_t n)
+{
+    const size_t end = (size_t)unit * LI_BAND_ELEMENTS;
+    return end < n ? end : n;
+}
+
 /* Runs `job` in as many bands as threads, unless units or work are too few. Its `count` is set here. A copy for each operator,
    so that tests/c/stack.py sees which bands belong to which. */
 #if LI_PACKS

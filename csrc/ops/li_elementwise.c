@@ -116,8 +116,7 @@ static int32_t li_sum_fixed(const li_pair_state *s, int32_t x, int32_t y)
 LI_PAIR_LINE_S8(li_sum_line_fixed, li_sum_fixed(s, *x, *y))
 LI_PAIR_LINE_S16(li_sum_line_s16, li_sum_fixed(s, *x, *y))
 
-/* Two tensors of one shape, which the walk has joined to one line: the usual case. A band's units are blocks of a line of
-   the cache. */
+/* Two tensors of one shape, which the walk has joined to one line: the usual case. */
 typedef struct li_sum_job {
     li_bands bands;
     const li_kernels *kernels;
@@ -127,21 +126,19 @@ typedef struct li_sum_job {
     li_sum_s8 sum;
 } li_sum_job;
 
-enum { LI_SUM_BLOCK = 64 };
-
 static void li_sum_band(const li_bands *bands, int32_t first, int32_t count, int32_t band)
 {
     const li_sum_job *job = (const li_sum_job *)bands;
-    const size_t from = (size_t)first * LI_SUM_BLOCK, end = (size_t)(first + count) * LI_SUM_BLOCK;
+    const size_t from = li_bands_elements(first, job->n), n = li_bands_elements(first + count, job->n) - from;
     (void)band;
-    job->kernels->add_s8(job->out + from, job->a + from, job->b + from, &job->sum, (end < job->n ? end : job->n) - from);
+    job->kernels->add_s8(job->out + from, job->a + from, job->b + from, &job->sum, n);
 }
 
 LI_NOT_INLINE static void li_sum_run_whole(li_net *net, const li_node *node, const li_pair_state *s)
 {
     const size_t n = li_tensor_elements(li_node_output(net, node, 0));
     li_sum_job job = {
-        { .band = li_sum_band, .units = (int32_t)((n + LI_SUM_BLOCK - 1) / LI_SUM_BLOCK) }, li_kernels_of(net), li_tensor_data(li_node_input(net, node, 0)),
+        { .band = li_sum_band, .units = li_bands_of_elements(n) }, li_kernels_of(net), li_tensor_data(li_node_input(net, node, 0)),
         li_tensor_data(li_node_input(net, node, 1)), li_tensor_data(li_node_output(net, node, 0)), n,
         { s->factor_a, s->factor_b, s->bias, s->shift, s->zero_out, s->low, s->high },
     };

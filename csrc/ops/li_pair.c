@@ -120,7 +120,7 @@ void li_pair_run_to(li_net *net, const li_node *node, size_t element, size_t out
     } while (li_pair_next(s, index, &at_a, &at_b));
 }
 
-/* Runs along the innermost dimension; one that holds all is divided, and its units are blocks of a line of the cache. */
+/* Runs along the innermost dimension; long ones are divided. */
 typedef struct li_pair_job {
     li_bands bands;
     const li_kernels *kernels;
@@ -131,15 +131,13 @@ typedef struct li_pair_job {
     float low, high;
 } li_pair_job;
 
-enum { LI_PAIR_BLOCK = 16 };
-
 static void li_pair_band(const li_bands *bands, int32_t first, int32_t count, int32_t band)
 {
     const li_pair_job *job = (const li_pair_job *)bands;
-    const size_t from = (size_t)first * LI_PAIR_BLOCK, end = (size_t)(first + count) * LI_PAIR_BLOCK;
+    const size_t from = li_bands_elements(first, job->n), n = li_bands_elements(first + count, job->n) - from;
     (void)band;
     job->kernels->pair_f32(job->operation, job->out + from, job->a + from * job->step_a, job->step_a, job->b + from * job->step_b,
-                           job->step_b, job->low, job->high, (end < job->n ? end : job->n) - from);
+                           job->step_b, job->low, job->high, n);
 }
 
 /* Apart, so that its frame does not lie below the other walk's. */
@@ -149,7 +147,7 @@ LI_NOT_INLINE static void li_pair_run_kernel(li_net *net, const li_node *node, i
     const float *a = li_tensor_data(li_node_input(net, node, 0)), *b = li_tensor_data(li_node_input(net, node, 1));
     const uint32_t last = s->rank - 1;
     const size_t n = (size_t)s->dims[last];
-    li_pair_job job = { { .band = li_pair_band, .units = (int32_t)((n + LI_PAIR_BLOCK - 1) / LI_PAIR_BLOCK) }, li_kernels_of(net), a, b,
+    li_pair_job job = { { .band = li_pair_band, .units = li_bands_of_elements(n) }, li_kernels_of(net), a, b,
                         li_tensor_data(li_node_output(net, node, 0)), n, (size_t)s->step_a[last], (size_t)s->step_b[last], operation,
                         s->low_f32, s->high_f32 };
     int32_t index[LI_MAX_RANK] = { 0 };
