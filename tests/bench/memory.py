@@ -5,16 +5,14 @@ python tests/bench/memory.py --docs docs/PERFORMANCE.md
 
 from __future__ import annotations
 
-import argparse
-import os
 from pathlib import Path
 
 from pages import write_between
+from zoo_arguments import parse, parser
 
 from liteinterp.memory_parts import state_parts
 from liteinterp.net import ModelBytes, Net, Request, plan
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 BEGIN, END = "<!-- memory: written by `make bench` -->", "<!-- memory: end -->"
 NETWORKS = (
     "mlperf_kws_int8_ref",
@@ -47,14 +45,9 @@ def table(zoo: Path, isa: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    default = os.environ.get("LITEINTERP_ZOO", str(REPOSITORY.parent / "shared" / "zoo"))
-    parser.add_argument("--zoo", type=Path, default=Path(default))
-    parser.add_argument("--docs", type=Path, help="page whose table is written anew")
-    parser.add_argument("--isa", default="best", help="kernels whose packed weights and scratch are shown")
-    arguments = parser.parse_args()
-    if not (arguments.zoo / "models").is_dir():
-        raise SystemExit(f"the zoo of real models is absent from {arguments.zoo}; set LITEINTERP_ZOO to its directory")
+    made = parser(__doc__)
+    made.add_argument("--isa", default="best", help="kernels whose packed weights and scratch are shown")
+    arguments = parse(made)
     first = ModelBytes((arguments.zoo / "models" / f"{NETWORKS[0]}.tflite").read_bytes())
     text = table(arguments.zoo, Net(first, Request(isa=arguments.isa)).kernels)
     print(text)

@@ -7,9 +7,7 @@ Engines that are not installed leave their columns empty, and are said.
 
 from __future__ import annotations
 
-import argparse
 import math
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -17,7 +15,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from pages import write_between
+from pages import microseconds, write_between
+from zoo_arguments import parse, parser
 
 from liteinterp import Benchmark, bench
 from liteinterp.contenders import PEERS
@@ -90,11 +89,11 @@ def row(network: Network, found: Benchmark) -> str:
     """A line of the table: least microseconds, and our best over each peer."""
     own = [line for line in found.engines if line.engine not in PEERS]
     peers = {line.engine: line for line in found.engines if line.engine in PEERS}
-    cells = [network.model, *(_microseconds(line.time.minimum_us) for line in reversed(own))]
+    cells = [network.model, *(microseconds(line.time.minimum_us) for line in reversed(own))]
     cells += [f"{own[0].gmacs_per_second:.1f}", _percent(own[0].share_of_peak)]
     for engine in PEERS:
         line = peers.get(engine)
-        cells += ["", ""] if line is None else [_microseconds(line.time.minimum_us), f"{line.ratio_minimum:.2f}"]
+        cells += ["", ""] if line is None else [microseconds(line.time.minimum_us), f"{line.ratio_minimum:.2f}"]
     return f"| {' | '.join(cells)} |"
 
 
@@ -124,9 +123,9 @@ def float_row(network: Network, found: Benchmark) -> str:
     """A line of the float table: least microseconds, share of the peak, our best over the fastest peer."""
     own = [line for line in found.engines if line.engine not in PEERS]
     peers = {line.engine: line for line in found.engines if line.engine in PEERS}
-    cells = [network.model, *(_microseconds(line.time.minimum_us) for line in reversed(own))]
+    cells = [network.model, *(microseconds(line.time.minimum_us) for line in reversed(own))]
     cells += [f"{2 * own[0].gmacs_per_second:.0f}", _percent(own[0].share_of_peak)]
-    cells += [_microseconds(peers[engine].time.minimum_us) if engine in peers else "" for engine in PEERS]
+    cells += [microseconds(peers[engine].time.minimum_us) if engine in peers else "" for engine in PEERS]
     return f"| {' | '.join((*cells, f'{_fastest(found):.2f}'))} |"
 
 
@@ -152,17 +151,12 @@ def _fastest(found: Benchmark) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    default = os.environ.get("LITEINTERP_ZOO", str(REPOSITORY.parent / "shared" / "zoo"))
-    parser.add_argument("--zoo", type=Path, default=Path(default))
-    parser.add_argument("--out", type=Path, default=REPOSITORY / "build" / "bench", help="folder for JSON files")
-    parser.add_argument("--docs", type=Path, help="page whose table is written anew")
-    parser.add_argument("--seconds", type=float, default=4.0, help="for each engine on each network")
-    parser.add_argument("--only", default="", help="networks whose names hold this")
-    parser.add_argument("--floats", action="store_true", help="only float networks")
-    arguments = parser.parse_args()
-    if not (arguments.zoo / "models").is_dir():
-        raise SystemExit(f"the zoo of real models is absent from {arguments.zoo}; set LITEINTERP_ZOO to its directory")
+    made = parser(__doc__)
+    made.add_argument("--out", type=Path, default=REPOSITORY / "build" / "bench", help="folder for JSON files")
+    made.add_argument("--seconds", type=float, default=4.0, help="for each engine on each network")
+    made.add_argument("--only", default="", help="networks whose names hold this")
+    made.add_argument("--floats", action="store_true", help="only float networks")
+    arguments = parse(made)
     engines = [engine for engine, (_, module) in PEERS.items() if find_spec(module) is not None]
     for engine in PEERS.keys() - set(engines):
         print(f"{engine} is not installed (pip install {PEERS[engine][0]}): its columns stay empty", file=sys.stderr)
@@ -197,10 +191,6 @@ def _tables(results: Sequence[tuple[Network, Benchmark]]) -> Iterator[tuple[tupl
 
 def _percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:.0f} %"
-
-
-def _microseconds(time: float) -> str:
-    return f"{time:,.0f}" if time >= 100 else f"{time:.1f}"
 
 
 if __name__ == "__main__":

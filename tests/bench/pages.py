@@ -12,3 +12,8 @@ def write_between(path: Path, begin: str, end: str, text: str) -> None:
     if not found or not closed:
         raise SystemExit(f"{path} lacks the lines {begin!r} and {end!r}")
     path.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", "utf-8")
+
+
+def microseconds(time: float) -> str:
+    """Three digits or more."""
+    return f"{time:,.0f}" if time >= 100 else f"{time:.1f}"

@@ -8,7 +8,6 @@ counts. Modules are compiled before, as an install does.
 
 from __future__ import annotations
 
-import argparse
 import math
 import os
 import subprocess
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pages import write_between
+from zoo_arguments import parse, parser
 
 from converter.execute import with_packed
 from liteinterp.files import map_model
@@ -110,14 +110,9 @@ def rows(path: Path, runs: int) -> Iterator[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    default = os.environ.get("LITEINTERP_ZOO", str(REPOSITORY.parent / "shared" / "zoo"))
-    parser.add_argument("--zoo", type=Path, default=Path(default))
-    parser.add_argument("--docs", type=Path, help="page whose table is written anew")
-    parser.add_argument("--runs", type=int, default=25, help="processes of each kind")
-    arguments = parser.parse_args()
-    if not (arguments.zoo / "models").is_dir():
-        raise SystemExit(f"the zoo of real models is absent from {arguments.zoo}; set LITEINTERP_ZOO to its directory")
+    made = parser(__doc__)
+    made.add_argument("--runs", type=int, default=25, help="processes of each kind")
+    arguments = parse(made)
     head = ("model", "start, ms", "of these opening", "bytes resident", "file", "packed weights", "the rest", "private")
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     for name in NETWORKS:

@@ -7,16 +7,17 @@ Turns of both, least of all calls; the processor must have two cores that nobody
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from pages import write_between
+from pages import microseconds, write_between
+from zoo_arguments import parse, parser
 
 from liteinterp import bench
+from liteinterp.net import ModelBytes, Net, Request
+from liteinterp.timing import machine
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 BEGIN, END = "<!-- threads: written by `make bench` -->", "<!-- threads: end -->"
 #: Networks of at least 5 million products, and keyword spotting, which has half of that.
 NETWORKS = (
@@ -34,47 +35,51 @@ NETWORKS = (
 )
 
 
-def least_us(path: Path, isa: str | None, seconds: float, turns: int) -> tuple[float, float, str]:
-    """Microseconds of one thread and of two, and what the processor calls itself."""
-    least, processor = [float("inf")] * 2, ""
-    for _ in range(turns):
-        for threads in (1, 2):
-            found = bench(path, isa=isa, threads=threads, seconds=seconds / turns)
-            least[threads - 1] = min(least[threads - 1], found.engines[0].time.minimum_us)
-            processor = found.machine.processor
-    return least[0], least[1], processor
+TURNS = 4
+
+
+def least_us(path: Path, isa: str, seconds: float) -> tuple[float, float]:
+    """Microseconds of one thread and of two."""
+    least = {1: float("inf"), 2: float("inf")}
+    for _ in range(TURNS):
+        for threads in least:
+            found = bench(path, isa=isa, threads=threads, seconds=seconds / TURNS)
+            least[threads] = min(least[threads], found.engines[0].time.minimum_us)
+    return least[1], least[2]
+
+
+def row(path: Path, sets: Sequence[str], seconds: float) -> str:
+    """A line of the table."""
+    cells = [path.stem]
+    for isa in sets:
+        one, two = least_us(path, isa, seconds)
+        cells += [f"{microseconds(one)} → {microseconds(two)}", f"{one / two:.2f}"]
+    return f"| {' | '.join(cells)} |"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    default = os.environ.get("LITEINTERP_ZOO", str(REPOSITORY.parent / "shared" / "zoo"))
-    parser.add_argument("--zoo", type=Path, default=Path(default))
-    parser.add_argument("--docs", type=Path, help="page whose table is written anew")
-    parser.add_argument("--seconds", type=float, default=2.0, help="for each number of threads on each network")
-    parser.add_argument("--isa", default="avx2,best", help="kernel sets")
-    parser.add_argument("--only", default="", help="networks whose names hold this")
-    arguments = parser.parse_args()
-    sets = arguments.isa.split(",")
-    lines, processor = [], ""
-    for name in NETWORKS:
-        if arguments.only not in name:
-            continue
-        cells = [name]
-        for isa in sets:
-            path = arguments.zoo / "models" / f"{name}.tflite"
-            one, two, processor = least_us(path, isa, arguments.seconds, 4)
-            cells += [f"{_microseconds(one)} → {_microseconds(two)}", f"{one / two:.2f}"]
-        lines.append(f"| {' | '.join(cells)} |")
+    made = parser(__doc__)
+    made.add_argument("--seconds", type=float, default=2.0, help="for each number of threads on each network")
+    made.add_argument("--isa", default="avx2,best", help="kernel sets")
+    made.add_argument("--only", default="", help="networks whose names hold this")
+    arguments = parse(made)
+    paths = [arguments.zoo / "models" / f"{name}.tflite" for name in NETWORKS if arguments.only in name]
+    first = ModelBytes(paths[0].read_bytes())
+    sets = [Net(first, Request(isa=name)).kernels for name in arguments.isa.split(",")]
+    head = ["model", *(cell for name in sets for cell in (f"`{name}`", "times"))]
+    lines = [
+        f"{machine().processor}, {machine().cores} cores.",
+        "",
+        f"| {' | '.join(head)} |",
+        f"|{'---|' * len(head)}",
+    ]
+    for path in paths:
+        lines.append(row(path, sets, arguments.seconds))
         print(lines[-1], file=sys.stderr, flush=True)
-    head = ["model", *(cell for isa in sets for cell in (f"`{isa}`", "times"))]
-    text = "\n".join([f"{processor}.", "", f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *lines])
+    text = "\n".join(lines)
     print(text)
     if arguments.docs:
         write_between(arguments.docs, BEGIN, END, text)
-
-
-def _microseconds(time: float) -> str:
-    return f"{time:,.0f}" if time >= 100 else f"{time:.1f}"
 
 
 if __name__ == "__main__":
