@@ -53,9 +53,12 @@ def correct_bias(
     assert quantization is not None and filter_int8 is not None and source_filter is not None
     assert bias is not None and bias.data is not None
     arrays = runner.held(source_of(node))
-    seen = sum(tap_sums(node, array.astype(np.float64) - quantization.zero_point) for array in arrays)
+    total = np.zeros(source_of(node).shape, np.int64)  # taps see sums, so the samples are added up first
+    for array in arrays:
+        total += array
+    seen = tap_sums(node, (total - len(arrays) * quantization.zero_point).astype(np.float64))
     windows = len(arrays) * positions(node)
-    accumulated = tap_products(node, filter_int8.astype(np.int64), np.asarray(seen).astype(np.int64)).sum(axis=1)
+    accumulated = tap_products(node, filter_int8.astype(np.int64), seen.astype(np.int64)).sum(axis=1)
     is_mean = accumulated.astype(np.float64) / windows
     wanted = output_means(layer.source, source_filter.astype(np.float64), float_taps)
     if source_bias is not None and source_bias.data is not None:

@@ -8,6 +8,8 @@ per input channel, with the multiplier's outputs as rows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -60,20 +62,22 @@ def spread_positions(total: int, wanted: int) -> npt.NDArray[np.int64]:
     return edges[:-1] + (within * np.diff(edges)).astype(np.int64)
 
 
-def layer_windows(node: Node, array: npt.NDArray[np.float64], wanted: int) -> npt.NDArray[np.float64]:
-    """What up to `wanted` windows of one run see, as [groups, positions, taps]; padding holds 0."""
+def layer_windows(node: Node, runs: Sequence[Array], wanted: int) -> Array:
+    """What up to `wanted` windows of each run see, as [groups, positions of all runs, taps]; padding holds 0."""
     if node.op == "FULLY_CONNECTED":
-        rows = array.reshape(-1, filter_of(node).shape[1])
-        return rows[spread_positions(len(rows), wanted)][np.newaxis]
-    images, _, _, channels = array.shape
+        rows = np.stack([array.reshape(-1, filter_of(node).shape[1]) for array in runs])
+        return rows[:, spread_positions(rows.shape[1], wanted)].reshape(1, -1, rows.shape[2])
+    array = np.concatenate(runs)
+    images, channels = runs[0].shape[0], array.shape[3]
     _, kernel_height, kernel_width, _ = filter_of(node).shape
     _, out_height, out_width, _ = node.output.shape
     if node.op == "TRANSPOSE_CONV":
         view, step_h, step_w = _spread_view(node, array), 1, 1
     else:
         view, step_h, step_w = _view(node, array), _stride(node, "h"), _stride(node, "w")
-    chosen = spread_positions(images * out_height * out_width, wanted)
-    image, row, column = np.unravel_index(chosen, (images, out_height, out_width))
+    positions = images * out_height * out_width
+    chosen = (np.arange(len(runs))[:, np.newaxis] * positions + spread_positions(positions, wanted)).reshape(-1)
+    image, row, column = np.unravel_index(chosen, (len(array), out_height, out_width))
     seen = view[image, row * step_h, column * step_w]  # [positions, channels, kernel height, kernel width]
     if node.op == "DEPTHWISE_CONV_2D":
         return np.ascontiguousarray(seen.reshape(len(chosen), channels, -1).transpose(1, 0, 2))

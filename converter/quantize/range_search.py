@@ -18,7 +18,7 @@ from ..ir.graph import Graph, Node, Value
 from ..ir.judged import judged_values
 from ..ir.ranges import Range, Ranges
 from ..ir.statistics import Arrays, Calibration, Histogram
-from ..ir.types import DType
+from ..ir.types import DType, Quantization
 from .activations import activation_quantization, representable
 from .scheme import Scheme
 
@@ -30,6 +30,7 @@ ENDS = tuple(1.0 - 0.04 * i for i in range(20))
 WORTHWHILE = 0.97
 #: Errors are counted in steps of 2^-16 of the largest element, as integers: their sums are exact.
 ERROR_STEPS = 65536.0
+EXACT_SQUARES = 1 << 18
 
 Progress = Callable[[int, int | None], None]
 
@@ -40,6 +41,7 @@ class _Tensor:
 
     value: Value
     candidates: tuple[Range, ...]
+    quantizations: tuple[Quantization, ...]
     readers: tuple[int, ...]
     errors: list[float] = field(default_factory=list)
 
@@ -113,7 +115,7 @@ def _tensors(graph: Graph, scheme: Scheme, calibration: Calibration) -> Iterable
             continue  # prescribed, or shared with others
         candidates = candidates_of(histogram, found)
         if len(candidates) > 1:
-            yield _Tensor(value, candidates, tuple(nodes))
+            yield _Tensor(value, candidates, tuple(map(activation_quantization, candidates)), tuple(nodes))
 
 
 def _add_errors(session: Session, graph: Graph, tensors: Sequence[_Tensor], sample: Arrays) -> None:
@@ -122,8 +124,8 @@ def _add_errors(session: Session, graph: Graph, tensors: Sequence[_Tensor], samp
         real = session.read(tensor.value)
         answers = {value: session.read(value) for i in tensor.readers for value in _outputs(graph.nodes[i])}
         errors = []
-        for candidate in tensor.candidates:
-            session.write(tensor.value, through_int8(real, candidate))
+        for quantization in tensor.quantizations:
+            session.write(tensor.value, through_int8(real, quantization))
             for i in tensor.readers:
                 session.run_nodes(i, i + 1)
             errors.append(sum(relative_error(session.read(value), answer) for value, answer in answers.items()))
@@ -133,9 +135,8 @@ def _add_errors(session: Session, graph: Graph, tensors: Sequence[_Tensor], samp
             session.write(value, answer)
 
 
-def through_int8(real: npt.NDArray[np.float32], chosen: Range) -> npt.NDArray[np.float32]:
-    """What int8 makes of an array under the quantization of a range."""
-    quantization = activation_quantization(chosen)
+def through_int8(real: npt.NDArray[np.float32], quantization: Quantization) -> npt.NDArray[np.float32]:
+    """What int8 makes of an array."""
     reach, scale = representable(quantization), np.float32(quantization.scale)
     clipped = np.clip(real, np.float32(reach.low), np.float32(reach.high))
     rounded: npt.NDArray[np.float32] = np.rint(clipped / scale) * scale
@@ -148,14 +149,17 @@ def relative_error(got: npt.NDArray[np.float32], wanted: npt.NDArray[np.float32]
     if largest == 0.0:
         return 0.0
     steps = np.float32(ERROR_STEPS / largest)
-    noise = int(_squares(np.rint((got - wanted) * steps)))
-    signal = int(_squares(np.rint(wanted * steps)))
+    noise = _squares(np.rint((got - wanted) * steps))
+    signal = _squares(np.rint(wanted * steps))
     return noise / max(signal, 1)
 
 
-def _squares(steps: npt.NDArray[np.float32]) -> np.int64:
-    integers = steps.astype(np.int64)
-    total: np.int64 = (integers * integers).sum()
+def _squares(steps: npt.NDArray[np.float32]) -> int:
+    """Of integers up to 2^17: sums of 2^19 squares are exact in float64, whatever the order."""
+    flat, total = steps.reshape(-1), 0
+    for start in range(0, flat.size, EXACT_SQUARES):
+        integers = flat[start : start + EXACT_SQUARES].astype(np.float64)
+        total += int(integers @ integers)
     return total
 
 

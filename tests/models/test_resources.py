@@ -17,6 +17,8 @@ from zoo_tasks import TASKS, Split
 from liteinterp.net import KEEP_INPUTS, ModelBytes, Request, plan
 
 SECONDS, MEGABYTES = 3.0, 200.0
+#: The least counts: a host whose clock stands at one of two levels stretches a run by 1.4.
+TURNS = 2
 
 #: A process starts out with the peak memory of the one that forked it, so a small one stands between pytest and the
 #: command. It prints the command's peak in KiB and its processor time in seconds.
@@ -50,11 +52,14 @@ def test_kws_converts_in_little_time_and_memory(zoo: Path, split_of: Callable[..
     np.savez(tmp_path / "calib.npz", **{input_name(path): split_of(kws).calibration})
     command = [sys.executable, "-m", "liteinterp", "convert", str(path), "-o", str(tmp_path / "kws.tflite")]
     command += ["--calib", str(tmp_path / "calib.npz")]
-    before = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", MEASURE, *command], stdout=subprocess.PIPE, text=True)
-    seconds = time.perf_counter() - before
-    assert done.returncode == 0
-    peak_kib, processor_seconds = map(float, done.stdout.split())
-    assert peak_kib / 1024 < MEGABYTES
-    # Other processes on the machine stretch the wall clock, not the time that the command itself computes.
-    assert min(seconds, processor_seconds) < SECONDS
+    seconds = []
+    for _ in range(TURNS):
+        before = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", MEASURE, *command], stdout=subprocess.PIPE, text=True)
+        elapsed = time.perf_counter() - before
+        assert done.returncode == 0
+        peak_kib, processor_seconds = map(float, done.stdout.split())
+        assert peak_kib / 1024 < MEGABYTES
+        # Other processes on the machine stretch the wall clock, not the time that the command itself computes.
+        seconds.append(min(elapsed, processor_seconds))
+    assert min(seconds) < SECONDS

@@ -142,10 +142,25 @@ def test_windows_times_weights_is_the_convolution(data: st.DataObject) -> None:
     wanted = evaluate(CExecutor(), graph, {"x": x})[0].reshape(-1, value.shape[3])
     (node,) = graph.nodes
     stack = weight_stack(node, constant(filter_of(node)).astype(np.float64))
-    seen = layer_windows(node, x.astype(np.float64), 1 << 20)
+    seen = layer_windows(node, [x.astype(np.float64)], 1 << 20)
     found = np.concatenate(list(seen @ stack.transpose(0, 2, 1)), axis=1)
     assert found == pytest.approx(wanted, abs=1e-4)
     assert (unstack(node, stack) == constant(filter_of(node))).all()
+
+
+@pytest.mark.parametrize("kind", ["dense", "plain", "depthwise"])
+def test_windows_of_several_runs_are_those_of_each(kind: str) -> None:
+    make = GraphMaker((3, 7, 5, 4) if kind != "dense" else (9, 4))
+    if kind == "dense":
+        node = make.op("FULLY_CONNECTED", [make.x, make.weights(5, 4)], DENSE)
+    elif kind == "plain":
+        node = make.op("CONV_2D", [make.x, make.weights(6, 3, 3, 4)], CONV)
+    else:
+        node = make.op("DEPTHWISE_CONV_2D", [make.x, make.weights(1, 3, 3, 4)], {**CONV, "depth_multiplier": 1})
+    (layer,) = make.graph(node).nodes
+    runs = [make.random.normal(0, 1, make.x.shape) for _ in range(4)]
+    together = layer_windows(layer, runs, 5)
+    assert (together == np.concatenate([layer_windows(layer, [run], 5) for run in runs], axis=1)).all()
 
 
 def transposed(make: GraphMaker, kernel: tuple[int, int], options: dict[str, OptionValue]) -> Value:

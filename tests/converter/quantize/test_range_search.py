@@ -14,6 +14,7 @@ from converter.execute import CExecutor
 from converter.ir.graph import Graph
 from converter.ir.ranges import Range
 from converter.ir.statistics import Arrays
+from converter.quantize.activations import activation_quantization
 from converter.quantize.range_search import candidates_of, relative_error, search_ranges, through_int8
 from converter.quantize.scheme import decide
 
@@ -81,4 +82,4 @@ def test_candidates_are_never_wider_than_what_was_seen(values: list[float]) -> N
 def test_error_of_an_array_with_itself_is_none() -> None:
     array: npt.NDArray[np.float32] = np.linspace(-3, 5, 100, dtype=np.float32)
     assert relative_error(array, array) == 0
-    assert 0 < relative_error(through_int8(array, Range(-3.0, 5.0)), array) < 1e-4
+    assert 0 < relative_error(through_int8(array, activation_quantization(Range(-3.0, 5.0))), array) < 1e-4
