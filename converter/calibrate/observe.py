@@ -148,9 +148,7 @@ def _is_measured(value: Value) -> bool:
 
 
 def _union(before: ChannelRange | None, now: ChannelRange) -> ChannelRange:
-    if before is None:
-        return now
-    return ChannelRange(np.minimum(before.low, now.low), np.maximum(before.high, now.high))
+    return now if before is None else before.union(now)
 
 
 def _extremes(channels: ChannelRange, array: npt.NDArray[Any], value: Value, sample: int) -> tuple[float, float]:

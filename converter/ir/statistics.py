@@ -50,6 +50,9 @@ class ChannelRange:
     low: npt.NDArray[np.float32]
     high: npt.NDArray[np.float32]
 
+    def union(self, other: ChannelRange) -> ChannelRange:
+        return ChannelRange(np.minimum(self.low, other.low), np.maximum(self.high, other.high))
+
 
 @dataclass(frozen=True)
 class TapMeans:

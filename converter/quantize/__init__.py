@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -27,6 +28,7 @@ from .range_search import search_ranges
 from .rounded import with_rounded_weights
 from .roundings import Rounding
 from .scheme import KeptFloat, Scheme, decide, why_not
+from .seen import without_held_out
 from .stored_fit import fit_stored
 from .stored_weights import WEIGHT_TYPES, KeptConstant, StoredWeights, WeightType, store_weights
 from .tables import merge_tables
@@ -58,10 +60,8 @@ Task = Callable[[Graph], float]
 WORSE_DB = 0.5
 #: Fitted layers have to gain this: less is chance on 20 samples, and cost keyword spotting 0.1 points over ten draws.
 WORTHWHILE_DB = 0.3
-#: Rescaled channels fill the range that calibration saw, held-out samples among it, so unseen samples clip more often.
-#: Gains of 0.8 and 1.3 dB cost ResNet8 and EfficientNet-Lite0 0.7 and 6 dB on test samples; those of 3 dB and more
-#: carried over (portrait, keyword spotting).
-EQUALIZATION_DB = 2.0
+#: What equalization has to gain on held-out samples with the ranges of the others (`seen.py`).
+EQUALIZATION_DB = 1.5
 
 #: The steps behind min-max ranges, in order, by the effort from which on they are tried.
 EFFORT_STEPS: tuple[tuple[str, ...], ...] = (
@@ -161,6 +161,15 @@ def quantize(
         made = adopt_weights(apply(graph, scheme), fitted)
         return made, correct_biases(made, calibration, executor, progress) if corrected else 0
 
+    def unseen_gain(graph: Graph, calibration: Calibration) -> float:
+        """Of equalization, in dB on held-out samples, had they been no part of the calibration."""
+        seen = without_held_out(graph, calibration, executor)
+        scheme = chosen(graph, seen.ranges)
+        before, _ = applied(graph, scheme, seen)
+        equal, seen, _ = equalize(graph, scheme, seen, executor)
+        after, _ = applied(equal, chosen(equal, seen.ranges), seen)
+        return ledger.gain_db(before, after)
+
     if "mask constants" in steps:
         clamped, statistics, changed = clamp_mask_constants(graph, calibration)
         if changed:
@@ -187,11 +196,13 @@ def quantize(
             chosen, scheme = separated, tried
     if "equalization" in steps:
         equal, statistics, changed = equalize(graph, scheme, calibration, executor)
-        rescaled = chosen(equal, statistics.ranges)
-        made, _ = applied(equal, rescaled, statistics)
-        what = f"channels of {changed} tensors rescaled"
-        if changed and ledger.offer("equalization", what, made, -EQUALIZATION_DB):
-            graph, calibration, scheme, ranges = equal, statistics, rescaled, statistics.ranges
+        if changed:
+            rescaled = chosen(equal, statistics.ranges)
+            made, _ = applied(equal, rescaled, statistics)
+            gain = unseen_gain(graph, calibration)
+            what = f"channels of {changed} tensors rescaled; {gain:+.1f} dB where ranges have not seen these samples"
+            if ledger.offer("equalization", what, made, 0.0 if gain >= EQUALIZATION_DB else -math.inf):
+                graph, calibration, scheme, ranges = equal, statistics, rescaled, statistics.ranges
     if "searched ranges" in steps:
         narrowed, changed = search_ranges(graph, scheme, calibration, executor, progress)
         searched = chosen(graph, narrowed)
@@ -308,3 +319,8 @@ class _Ledger:
         if accepted:
             self._best, self._best_db = made, after
         return accepted
+
+    def gain_db(self, before: QuantizedGraph, after: QuantizedGraph) -> float:
+        """Of one graph over another, on held-out samples; 0 without any."""
+        found = [output_sqnr_db(made, self._calibration.held_out, self._executor) for made in (before, after)]
+        return 0.0 if found[0] is None or found[1] is None else found[1] - found[0]
