@@ -20,8 +20,7 @@ from ..quantize import Quantized, quantize, why_not
 from .evaluation import Evaluator, Judgement
 from .ranking import Ranking
 from .search import Candidate, Found, Workshop, search
-from .splice import Raise
-from .units import PRECISIONS, Mixture, key_of, quantized_nodes
+from .units import PRECISIONS, Mixture, Raise, key_of, quantized_nodes
 
 #: Steps of a mixture that is only tried. Ranges and weights, however they were rounded, are those of the first
 #: conversion. Fitting weights again for each trial found MobileNetV1 the same mixture in half as much time again, and

@@ -18,9 +18,10 @@ from ..ir.executor import Executor
 from ..ir.graph import Graph, Value
 from ..ir.judged import judged_by_output
 from ..ir.types import DType
+from ..ledger import Answers, Splicer
 from ..quantize import Quantized
 from .evaluation import Evaluator, Outputs, Row, named_outputs
-from .splice import Answers, Raise, Splicer
+from .units import Raise
 
 #: Errors are scaled by these, or by few where there is much to compare: then the metric counts many positions.
 SCALES = tuple(2.0 ** (k / 2) for k in range(-4, 3))

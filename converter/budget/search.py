@@ -23,8 +23,7 @@ from ..ir.graph import Node
 from ..ir.weighted import WEIGHTED
 from ..quantize import Quantized
 from .evaluation import Judgement
-from .splice import Raise
-from .units import PRECISIONS, Costs, Mixture, Unit, key_of, quantized_nodes, units_of
+from .units import PRECISIONS, Costs, Mixture, Raise, Unit, key_of, quantized_nodes, units_of
 
 MOST_ROUNDS = 12
 #: Rounds that may find a few units to be enough, before int16 throughout is built upon.

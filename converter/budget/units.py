@@ -39,6 +39,20 @@ class Unit:
     nodes: tuple[Node, ...]
 
 
+@dataclass(frozen=True)
+class Raise:
+    """A unit with the new precision of those of its operators that change, and what that costs."""
+
+    unit: Unit
+    precision: str
+    mixture: Mixture
+    cost: float
+
+    @property
+    def nodes(self) -> list[Node]:
+        return [node for node in self.unit.nodes if key_of(node) in self.mixture]
+
+
 def key_of(node: Node) -> str:
     """The name of an operator in a mixture."""
     return node.outputs[0].name

@@ -2,5 +2,6 @@
 
 from .causes import ROUNDED
 from .layers import LayerError, measure_layers
+from .splice import Answers, Raised, Splicer
 
-__all__ = ["ROUNDED", "LayerError", "measure_layers"]
+__all__ = ["ROUNDED", "Answers", "LayerError", "Raised", "Splicer", "measure_layers"]

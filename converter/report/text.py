@@ -63,7 +63,8 @@ def _layer_lines(report: Report) -> Iterator[str]:
     if worst:
         yield "  worst layers  SQNR by itself, and with all before it in int8; the JSON report has every layer"
     for row in worst:
-        remedy = f"; {_short(row.flag)}" if row.flag else ""
+        gain = "" if row.flag_gain_db is None else f" ({row.flag_gain_db:+.1f} dB)"
+        remedy = f"; {_short(row.flag)}{gain}" if row.flag else ""
         figures = f"{row.alone_db:.1f} dB, {row.cumulated_db:.1f} dB"
         of = f", {row.weights_share:.0%} of it of weights" if row.cause in ROUNDED and row.weights_share else ""
         yield f"    {row.op} {_short(row.name)!r}: {figures}: {row.cause}{of}{remedy}"

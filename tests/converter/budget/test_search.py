@@ -14,13 +14,13 @@ from converter.budget.evaluation import Outputs
 from converter.budget.outcome import precisions
 from converter.budget.ranking import Ranking
 from converter.budget.search import Candidate, Workshop, search
-from converter.budget.splice import Answers, Raise, Splicer
-from converter.budget.units import Costs, key_of, units_of
+from converter.budget.units import Costs, Raise, key_of, units_of
 from converter.calibrate import collect
 from converter.execute import CExecutor
 from converter.ir.graph import Graph, Node, Value
 from converter.ir.statistics import Arrays, Calibration
 from converter.ir.types import DType
+from converter.ledger import Answers, Splicer
 from converter.options import Options
 from converter.quantize import Quantized, quantize
 from converter.quantize.evaluate import output_sqnr_db

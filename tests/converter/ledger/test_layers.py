@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_graphs import GraphMaker, small_cnn
+from small_graphs import CONV, PLAIN, GraphMaker, small_cnn
 
 from converter.calibrate import collect
 from converter.execute import CExecutor
@@ -121,3 +121,31 @@ def test_bias() -> None:
     bias.data = bias.data + np.int32(2000)
     rows = measure_layers(made, calibration, OPTIONS, CExecutor())
     assert rows[0].cause == "bias" and rows[0].bias_share > 0.9 and rows[0].flag == "more calibration samples"
+
+
+def test_a_flag_gains_what_it_says() -> None:
+    """Int16 around the first layer, by the trial and by a conversion with it."""
+    graph, executor, options = two_layers(), CExecutor(), Options(effort=1)
+    calibration = calibrated(graph)
+    made = quantize(graph, calibration, options, executor, only=())
+    row = measure_layers(made, calibration, options, executor)[0]
+    assert row.flag == "--keep-int16 conv_2d_0 --keep-int16 conv_2d_1" and row.flag_gain_db is not None
+    followed = replace(options, keep_int16=("conv_2d_0", "conv_2d_1"))
+    wide = quantize(graph, calibration, followed, executor, only=())
+    assert made.output_db is not None and wide.output_db is not None
+    assert row.flag_gain_db > 3 and abs(wide.output_db - made.output_db - row.flag_gain_db) < 1
+
+
+def test_a_flag_that_gains_nothing_is_not_given() -> None:
+    """The layer is rounded like others, but nearly nothing of it reaches the output."""
+    make = GraphMaker((1, 6, 6, 4))
+    first = make.conv(make.x, 6)
+    faint = make.constant(np.full((6, 1, 1, 6), 1e-6, np.float32))
+    hidden = make.op("CONV_2D", [first, faint], CONV)
+    graph = make.graph(make.op("ADD", [hidden, make.conv(make.x, 6)], PLAIN))
+    calibration, options = calibrated(graph), Options(effort=1)
+    made = quantize(graph, calibration, options, CExecutor(), only=())
+    rows = measure_layers(made, calibration, options, CExecutor())
+    assert rows[0].cause == "rounding" and rows[0].flag == ""
+    assert rows[0].flag_gain_db is not None and abs(rows[0].flag_gain_db) < 0.01
+    assert rows[2].flag_gain_db is not None and rows[2].flag_gain_db > 1 and rows[2].flag

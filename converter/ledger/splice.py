@@ -1,17 +1,16 @@
-"""Leave-one-out: what the network answers when one unit computes in a higher precision and all else stays as it is.
+"""Leave-one-out: what the network answers when a few operators compute in a higher precision and all else stays.
 
 No graph is built for it. The quantized graph and a float graph are open side by side; the quantized one runs, and where
-an operator of the unit comes, the float one computes it, from the values that the quantized graph holds or, inside the
-unit, from its own. A unit in int16 is the same on a float graph whose weights are the int8 codes' numbers: its
-activations are as good as exact. Units are taken from the last to the first, so that what lies ahead of each is still
-as it was.
+one of these operators comes, the float one computes it, from the values that the quantized graph holds or, between two
+of them, from its own. In int16 it is the same on a float graph whose weights are the int8 codes' numbers: activations
+are as good as exact. What is raised last in the graph is taken first, so that what lies ahead of each is still as it
+was.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy.typing as npt
 
@@ -19,33 +18,28 @@ from ..ir.executor import Executor
 from ..ir.graph import Node, Value
 from ..ir.held import codes, reals
 from ..quantize import Quantized, with_rounded_weights
-from .units import Mixture, Unit, key_of
 
 Answers = Mapping[Value, npt.NDArray[Any]]
 
 
-@dataclass(frozen=True)
-class Raise:
-    """A unit with the new precision of those of its operators that change, and what that costs."""
-
-    unit: Unit
-    precision: str
-    mixture: Mixture
-    cost: float
+class Raised(Protocol):
+    """Operators of the float graph, and the precision that they get: int16 or float32."""
 
     @property
-    def nodes(self) -> list[Node]:
-        return [node for node in self.unit.nodes if key_of(node) in self.mixture]
+    def nodes(self) -> Sequence[Node]: ...
+
+    @property
+    def precision(self) -> str: ...
 
 
 class Splicer:
-    """A quantized graph in which units can be raised, one at a time. Use as a context manager."""
+    """A quantized graph in which operators can be raised, some at a time. Use as a context manager."""
 
     def __init__(self, quantized: Quantized, executor: Executor) -> None:
         self._floats, self._graph = quantized.floats, quantized.unmerged.graph
         rounded, values = with_rounded_weights(self._floats, quantized.unmerged.layers)
         self._session = executor.open(self._graph)
-        #: By precision: the graph that computes a raised unit, open, and its values by those of the float graph.
+        #: By precision: the graph that computes what is raised, open, and its values by those of the float graph.
         self._exact = {
             "float32": (executor.open(self._floats), {value: value for value in self._floats.values()}),
             "int16": (executor.open(rounded), values),
@@ -76,7 +70,7 @@ class Splicer:
             session.__exit__(*exc)
 
     def run(
-        self, inputs: Mapping[str, npt.NDArray[Any]], raises: Sequence[Raise], wanted: Sequence[Value]
+        self, inputs: Mapping[str, npt.NDArray[Any]], raises: Sequence[Raised], wanted: Sequence[Value]
     ) -> Iterator[tuple[int | None, Answers]]:
         """What the values of the float graph in `wanted` are: as the quantized graph stands (None), then with each of
         `raises` (its index), in an order of their own."""
@@ -85,13 +79,13 @@ class Splicer:
         for i in sorted(range(len(raises)), key=lambda i: self._first(raises[i]), reverse=True):
             yield i, self._read(wanted, self._splice(raises[i]))
 
-    def _first(self, raised: Raise) -> int:
-        """Where in the quantized graph a unit begins."""
+    def _first(self, raised: Raised) -> int:
+        """Where in the quantized graph the first of them stands."""
         members = set(raised.nodes)
         return next((i for i, twin in enumerate(self._twins) if twin in members), len(self._twins))
 
-    def _splice(self, raised: Raise) -> Answers:
-        """Run from the unit's first operator to the end; what it computes, by the float graph's values."""
+    def _splice(self, raised: Raised) -> Answers:
+        """Run from the first raised operator to the end; what it computes, by the float graph's values."""
         floats, own = self._exact[raised.precision]
         members, exact = set(raised.nodes), dict[Value, npt.NDArray[Any]]()
         for j in range(self._first(raised), len(self._twins)):
