@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from models_support import input_name
+from resources import measured
 from zoo_tasks import TASKS, Split
 
 from liteinterp.net import KEEP_INPUTS, ModelBytes, Request, plan
@@ -19,17 +17,6 @@ from liteinterp.net import KEEP_INPUTS, ModelBytes, Request, plan
 SECONDS, MEGABYTES = 3.0, 200.0
 #: The least counts: a host whose clock stands at one of two levels stretches a run by 1.4.
 TURNS = 2
-
-#: A process starts out with the peak memory of the one that forked it, so a small one stands between pytest and the
-#: command. It prints the command's peak in KiB and its processor time in seconds.
-MEASURE = """
-import resource, subprocess, sys
-status = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL)
-usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(usage.ru_maxrss, usage.ru_utime + usage.ru_stime)
-sys.exit(status)
-"""
-
 
 #: Of MobileNetV2's first inference, beyond numpy, the model itself and its packed weights.
 START_BYTES = 15_000_000
@@ -50,16 +37,7 @@ def test_kws_converts_in_little_time_and_memory(zoo: Path, split_of: Callable[..
     kws = TASKS[0]
     path = zoo / "models" / kws.file
     np.savez(tmp_path / "calib.npz", **{input_name(path): split_of(kws).calibration})
-    command = [sys.executable, "-m", "liteinterp", "convert", str(path), "-o", str(tmp_path / "kws.tflite")]
-    command += ["--calib", str(tmp_path / "calib.npz")]
-    seconds = []
-    for _ in range(TURNS):
-        before = time.perf_counter()
-        done = subprocess.run([sys.executable, "-c", MEASURE, *command], stdout=subprocess.PIPE, text=True)
-        elapsed = time.perf_counter() - before
-        assert done.returncode == 0
-        peak_kib, processor_seconds = map(float, done.stdout.split())
-        assert peak_kib / 1024 < MEGABYTES
-        # Other processes on the machine stretch the wall clock, not the time that the command itself computes.
-        seconds.append(min(elapsed, processor_seconds))
-    assert min(seconds) < SECONDS
+    arguments = ["convert", str(path), "-o", str(tmp_path / "kws.tflite"), "--calib", str(tmp_path / "calib.npz")]
+    costs = [measured(*arguments) for _ in range(TURNS)]
+    assert max(cost.peak_bytes for cost in costs) < MEGABYTES * (1 << 20)
+    assert min(cost.seconds for cost in costs) < SECONDS
