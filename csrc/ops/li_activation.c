@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Activations as operators of their own. In int8 each is a table of 256 entries: docs/NUMERICS.md, "Tables". */
+#include "li_bands.h"
 #include "li_range.h"
 #include "li_wide_activation.h"
 
@@ -128,25 +129,43 @@ static void li_limit_prepare(li_net *net, const li_node *node, int32_t activatio
         s->entries[q + 128] = (int8_t)li_clamp(li_fixed_multiply(q - zero, factor) + out_zero, range.low, range.high);
 }
 
-static void li_limit_run(li_net *net, const li_node *node, int32_t activation)
+typedef struct li_limit_job {
+    li_bands bands;
+    const li_kernels *kernels;
+    const float *x;
+    float *out;
+    size_t n;
+    li_range_f32 range;
+} li_limit_job;
+
+static void li_limit_band(const li_bands *bands, int32_t first, int32_t count, int32_t band)
+{
+    const li_limit_job *job = (const li_limit_job *)bands;
+    const size_t from = li_bands_elements(first, job->n), end = li_bands_elements(first + count, job->n);
+    size_t i;
+    (void)band;
+    if (job->kernels->limit_f32 != NULL)
+        job->kernels->limit_f32(job->out + from, job->x + from, job->range.low, job->range.high, end - from);
+    else
+        for (i = from; i < end; ++i) job->out[i] = li_clamp_f32(job->x[i], job->range.low, job->range.high);
+}
+
+static void li_limit_run_f32(li_net *net, const li_node *node, int32_t activation)
 {
     const li_tensor *input = li_node_input(net, node, 0);
-    if (li_is_wide(net, node)) {
-        li_wide_bend_run(net, node);
-    } else if (input->type == LI_INT8) {
-        li_table_look_up(net, node);
-    } else {
-        const li_range_f32 range = li_range_of_f32(activation);
-        const float *x = li_tensor_data(input);
-        float *out = li_tensor_data(li_node_output(net, node, 0));
-        const uint32_t n = li_tensor_elements(input);
-        uint32_t i;
-        if (n != 0 && li_kernels_of(net)->limit_f32 != NULL) {
-            li_kernels_of(net)->limit_f32(out, x, range.low, range.high, n);
-            return;
-        }
-        for (i = 0; i < n; ++i) out[i] = li_clamp_f32(x[i], range.low, range.high);
-    }
+    const size_t n = li_tensor_elements(input);
+    li_limit_job job = {
+        { .band = li_limit_band, .units = li_bands_of_elements(n) }, li_kernels_of(net), li_tensor_data(input),
+        li_tensor_data(li_node_output(net, node, 0)), n, li_range_of_f32(activation),
+    };
+    if (n != 0) li_bands_run(net, &job.bands, li_size_mul(n, LI_BAND_ELEMENT));
+}
+
+static void li_limit_run(li_net *net, const li_node *node, int32_t activation)
+{
+    if (li_is_wide(net, node)) li_wide_bend_run(net, node);
+    else if (li_node_input(net, node, 0)->type == LI_INT8) li_table_look_up(net, node);
+    else li_limit_run_f32(net, node, activation);
 }
 
 li_status li_relu_plan(li_net *net, li_node *node)

@@ -24,8 +24,9 @@ struct li_bands {
    another thread begins. */
 enum { LI_BAND_WORK = 64 * 1024 };
 /* What takes as long as so many products: one of a depthwise layer, which sums few of them; an element of an elementwise
-   operator; a byte that is copied, and one that is copied by itself. */
-enum { LI_BAND_DEPTHWISE = 8, LI_BAND_ELEMENT = 16, LI_BAND_COPY = 4, LI_BAND_MOVE = 16 };
+   operator; a byte that is copied, and one that is copied by itself; an element that is looked up or blended, and one that a
+   function is worked out of. */
+enum { LI_BAND_DEPTHWISE = 8, LI_BAND_ELEMENT = 16, LI_BAND_COPY = 4, LI_BAND_MOVE = 16, LI_BAND_LOOK_UP = 64, LI_BAND_FUNCTION = 512 };
 
 /* Elements of a unit of elementwise operators: whole lines of the cache. Units of n, and the end of those before `unit`. */
 enum { LI_BAND_ELEMENTS = 64 };

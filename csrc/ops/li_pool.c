@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AVERAGE_POOL_2D and MAX_POOL_2D on NHWC. Padding never counts: docs/NUMERICS.md, "Pooling". */
+#include "li_bands.h"
 #include "li_range.h"
 #include "li_window.h"
 
@@ -62,31 +63,22 @@ static void li_pool_prepare(li_net *net, const li_node *node, enum li_limit rule
     s->high = range.high;
 }
 
-/* One output pixel in float32: `image` is the batch's image, rows and columns the taps inside it. */
-typedef void (*li_pool_pixel)(const li_pool_state *s, float *out, const float *image, li_taps rows, li_taps columns, int32_t y0,
-                              int32_t x0);
+/* An operator on all images: its rows are divided. A window reads the taps of `grid` from x on, and writes all channels of a pixel. */
+typedef struct li_pool_job li_pool_job;
+typedef void (*li_pool_window)(const li_pool_job *job, void *out, const void *x, const li_tap_grid *grid);
+struct li_pool_job {
+    li_bands bands;
+    li_pool_window window;
+    const li_kernels *kernels;
+    const char *x;
+    char *out;
+    size_t element;              /* bytes */
+    li_pool_state s;
+};
 
 static size_t li_pool_offset(const li_pool_state *s, int32_t y, int32_t x)
 {
     return ((size_t)y * (size_t)s->window.in_w + (size_t)x) * (size_t)s->channels;
-}
-
-static void li_pool_run_f32(li_net *net, const li_node *node, li_pool_pixel pixel)
-{
-    const li_pool_state *s = li_node_state_const(net, node);
-    const li_window *w = &s->window;
-    const float *image = li_tensor_data(li_node_input(net, node, 0));
-    float *out = li_tensor_data(li_node_output(net, node, 0));
-    int32_t b, oy, ox;
-
-    if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return;       /* the other dimensions may be huge */
-    for (b = 0; b < w->batches; ++b, image += li_pool_offset(s, w->in_h, 0))
-        for (oy = 0; oy < w->out_h; ++oy)
-            for (ox = 0; ox < w->out_w; ++ox, out += s->channels) {
-                const int32_t y0 = oy * w->stride_h - w->pad_top, x0 = ox * w->stride_w - w->pad_left;
-                pixel(s, out, image, li_taps_inside(y0, w->in_h, w->filter_h, 1), li_taps_inside(x0, w->in_w, w->filter_w, 1),
-                      y0, x0);
-            }
 }
 
 /* The taps inside the image of an output pixel's window; where they start, in elements. Geometry gives every window a tap. */
@@ -100,47 +92,39 @@ static size_t li_pool_place(const li_pool_state *s, int32_t oy, int32_t ox, li_t
     return grid->rows == 0 || grid->columns == 0 ? 0 : li_pool_offset(s, y0 + rows.begin, x0 + columns.begin);
 }
 
-/* Windows of the float kernels, where the set has them: max_f32 or average_f32. */
-typedef void (*li_pool_kernel_f32)(float *out, const float *x, const li_tap_grid *grid, float low, float high, size_t n);
-
-static void li_pool_run_windows_f32(li_net *net, const li_node *node, li_pool_kernel_f32 kernel)
+static void li_pool_band(const li_bands *bands, int32_t first, int32_t count, int32_t band)
 {
-    const li_pool_state *s = li_node_state_const(net, node);
-    const li_window *w = &s->window;
-    const float *image = li_tensor_data(li_node_input(net, node, 0));
-    float *out = li_tensor_data(li_node_output(net, node, 0));
+    const li_pool_job *job = (const li_pool_job *)bands;
+    const li_pool_state *s = &job->s;
+    const li_pool_window window = job->window;
+    const size_t pixel = (size_t)s->channels * job->element;
+    char *out = job->out + (size_t)first * (size_t)s->window.out_w * pixel;
     li_tap_grid grid = { 0, 0, li_pool_offset(s, 1, 0), li_pool_offset(s, 0, 1), 0, 0 };
-    int32_t b, oy, ox;
+    int32_t row, ox;
 
-    if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return;       /* the other dimensions may be huge */
-    for (b = 0; b < w->batches; ++b, image += li_pool_offset(s, w->in_h, 0))
-        for (oy = 0; oy < w->out_h; ++oy)
-            for (ox = 0; ox < w->out_w; ++ox, out += s->channels) {
-                const size_t start = li_pool_place(s, oy, ox, &grid);
-                if (grid.rows != 0 && grid.columns != 0)
-                    kernel(out, image + start, &grid, s->low_f32, s->high_f32, (size_t)s->channels);
-            }
+    (void)band;
+    for (row = first; row < first + count; ++row) {
+        const char *image = job->x + (size_t)(row / s->window.out_h) * li_pool_offset(s, s->window.in_h, 0) * job->element;
+        for (ox = 0; ox < s->window.out_w; ++ox, out += pixel) {
+            const size_t start = li_pool_place(s, row % s->window.out_h, ox, &grid);
+            if (grid.rows != 0 && grid.columns != 0) window(job, out, image + start * job->element, &grid);
+        }
+    }
 }
 
-/* In int8 the kernels' windows: max_s8 or average_s8. */
-typedef void (*li_pool_kernel)(int8_t *out, const int8_t *x, const li_tap_grid *grid, int32_t low, int32_t high, size_t n);
-
-static void li_pool_run_s8(li_net *net, const li_node *node, li_pool_kernel kernel)
+LI_NOT_INLINE static void li_pool_run(li_net *net, const li_node *node, li_pool_window window)
 {
-    const li_pool_state *s = li_node_state_const(net, node);
-    const li_window *w = &s->window;
-    const int8_t *image = li_tensor_data(li_node_input(net, node, 0));
-    int8_t *out = li_tensor_data(li_node_output(net, node, 0));
-    li_tap_grid grid = { 0, 0, li_pool_offset(s, 1, 0), li_pool_offset(s, 0, 1), 0, 0 };
-    int32_t b, oy, ox;
+    const li_tensor *input = li_node_input(net, node, 0), *output = li_node_output(net, node, 0);
+    li_pool_job job = {
+        { .band = li_pool_band }, window, li_kernels_of(net), li_tensor_data(input), li_tensor_data(output),
+        li_type_bytes(input->type), *(const li_pool_state *)li_node_state_const(net, node),
+    };
+    const li_window *w = &job.s.window;
+    const uint64_t taps = (uint64_t)w->filter_h * (uint64_t)w->filter_w;
 
-    if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return;       /* the other dimensions may be huge */
-    for (b = 0; b < w->batches; ++b, image += li_pool_offset(s, w->in_h, 0))
-        for (oy = 0; oy < w->out_h; ++oy)
-            for (ox = 0; ox < w->out_w; ++ox, out += s->channels) {
-                const size_t start = li_pool_place(s, oy, ox, &grid);
-                if (grid.rows != 0 && grid.columns != 0) kernel(out, image + start, &grid, s->low, s->high, (size_t)s->channels);
-            }
+    if (li_tensor_elements(output) == 0) return;       /* the other dimensions may be huge */
+    job.bands.units = w->batches * w->out_h;
+    li_bands_run(net, &job.bands, li_size_mul((uint64_t)li_tensor_elements(output) * LI_BAND_COPY * job.element, taps));
 }
 
 /* One channel of an int16 window: the mean, rounded away from zero at halves, or the largest. */
@@ -158,23 +142,11 @@ static int32_t li_pool_tap_s16(const int16_t *x, const li_tap_grid *grid, int is
     return is_mean ? (sum > 0 ? sum + taps / 2 : sum - taps / 2) / taps : largest;
 }
 
-static void li_pool_run_s16(li_net *net, const li_node *node, int is_mean)
+static void li_pool_window_s16(const li_pool_job *job, int16_t *out, const int16_t *x, const li_tap_grid *grid, int is_mean)
 {
-    const li_pool_state *s = li_node_state_const(net, node);
-    const li_window *w = &s->window;
-    const int16_t *image = li_tensor_data(li_node_input(net, node, 0));
-    int16_t *out = li_tensor_data(li_node_output(net, node, 0));
-    li_tap_grid grid = { 0, 0, li_pool_offset(s, 1, 0), li_pool_offset(s, 0, 1), 0, 0 };
-    int32_t b, oy, ox, c;
-
-    if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return;       /* the other dimensions may be huge */
-    for (b = 0; b < w->batches; ++b, image += li_pool_offset(s, w->in_h, 0))
-        for (oy = 0; oy < w->out_h; ++oy)
-            for (ox = 0; ox < w->out_w; ++ox, out += s->channels) {
-                const size_t start = li_pool_place(s, oy, ox, &grid);
-                for (c = 0; grid.rows != 0 && grid.columns != 0 && c < s->channels; ++c)
-                    out[c] = (int16_t)li_clamp(li_pool_tap_s16(image + start + c, &grid, is_mean), s->low, s->high);
-            }
+    int32_t c;
+    for (c = 0; c < job->s.channels; ++c)
+        out[c] = (int16_t)li_clamp(li_pool_tap_s16(x + c, grid, is_mean), job->s.low, job->s.high);
 }
 
 /* ---- AVERAGE_POOL_2D ---- */
@@ -201,49 +173,63 @@ void li_average_pool_2d_prepare(li_net *net, const li_node *node)
 }
 
 /* average_s8 for uint8 codes shown as int8: no sum of those in the file is negative, so every half rounds up. */
-static void li_average_u8(int8_t *out, const int8_t *x, const li_tap_grid *grid, int32_t low, int32_t high, size_t n)
+static void li_average_window_u8(const li_pool_job *job, void *out, const void *x, const li_tap_grid *grid)
 {
-    const int32_t taps = (int32_t)(grid->rows * grid->columns);
+    const int32_t taps = (int32_t)(grid->rows * grid->columns), n = job->s.channels;
+    const int8_t *from = x;
+    int8_t *to = out;
     int32_t sums[LI_CHANNEL_BLOCK];
-    size_t c, k, count, i, j;
+    int32_t c, k, count;
+    size_t i, j;
 
     for (c = 0; c < n; c += count) {
         count = n - c < LI_CHANNEL_BLOCK ? n - c : LI_CHANNEL_BLOCK;
         for (k = 0; k < count; ++k) sums[k] = taps * 128 + taps / 2;
         for (i = 0; i < grid->rows; ++i)
             for (j = 0; j < grid->columns; ++j)
-                for (k = 0; k < count; ++k) sums[k] += x[i * grid->x_row + j * grid->x_column + c + k];
-        for (k = 0; k < count; ++k) out[c + k] = (int8_t)li_clamp(sums[k] / taps - 128, low, high);
+                for (k = 0; k < count; ++k) sums[k] += from[i * grid->x_row + j * grid->x_column + (size_t)(c + k)];
+        for (k = 0; k < count; ++k) to[c + k] = (int8_t)li_clamp(sums[k] / taps - 128, job->s.low, job->s.high);
     }
 }
 
-static void li_average_pixel_f32(const li_pool_state *s, float *out, const float *image, li_taps rows, li_taps columns, int32_t y0,
-                                 int32_t x0)
+static void li_average_window_s8(const li_pool_job *job, void *out, const void *x, const li_tap_grid *grid)
 {
-    const float taps = (float)((rows.end - rows.begin) * (columns.end - columns.begin));
-    float sums[LI_CHANNEL_BLOCK];
-    int32_t c, i, n, ky, kx;
+    job->kernels->average_s8(out, x, grid, job->s.low, job->s.high, (size_t)job->s.channels);
+}
 
-    for (c = 0; c < s->channels; c += n) {
-        n = s->channels - c < LI_CHANNEL_BLOCK ? s->channels - c : LI_CHANNEL_BLOCK;
+static void li_average_window_s16(const li_pool_job *job, void *out, const void *x, const li_tap_grid *grid)
+{
+    li_pool_window_s16(job, out, x, grid, 1);
+}
+
+static void li_average_window_f32(const li_pool_job *job, void *out, const void *x, const li_tap_grid *grid)
+{
+    const float taps = (float)(int32_t)(grid->rows * grid->columns);
+    const float *from = x;
+    float *to = out, sums[LI_CHANNEL_BLOCK];
+    const int32_t channels = job->s.channels;
+    int32_t c, k, n;
+    size_t i, j;
+
+    if (job->kernels->average_f32 != NULL) {
+        job->kernels->average_f32(to, from, grid, job->s.low_f32, job->s.high_f32, (size_t)channels);
+        return;
+    }
+    for (c = 0; c < channels; c += n) {
+        n = channels - c < LI_CHANNEL_BLOCK ? channels - c : LI_CHANNEL_BLOCK;
         li_fill(sums, 0, sizeof sums);
-        for (ky = rows.begin; ky < rows.end; ++ky)
-            for (kx = columns.begin; kx < columns.end; ++kx) {
-                const float *x = image + li_pool_offset(s, y0 + ky, x0 + kx) + c;
-                for (i = 0; i < n; ++i) sums[i] += x[i];
-            }
-        for (i = 0; i < n; ++i) out[c + i] = li_clamp_f32(sums[i] / taps, s->low_f32, s->high_f32);
+        for (i = 0; i < grid->rows; ++i)
+            for (j = 0; j < grid->columns; ++j)
+                for (k = 0; k < n; ++k) sums[k] += from[i * grid->x_row + j * grid->x_column + (size_t)(c + k)];
+        for (k = 0; k < n; ++k) to[c + k] = li_clamp_f32(sums[k] / taps, job->s.low_f32, job->s.high_f32);
     }
 }
 
 li_status li_average_pool_2d_run(li_net *net, const li_node *node)
 {
     const li_tensor *input = li_node_input(net, node, 0);
-    const int is_unsigned = li_tensor_shift(input) != 0;
-    if (input->type == LI_INT8) li_pool_run_s8(net, node, is_unsigned ? li_average_u8 : li_kernels_of(net)->average_s8);
-    else if (input->type == LI_INT16) li_pool_run_s16(net, node, 1);
-    else if (li_kernels_of(net)->average_f32 != NULL) li_pool_run_windows_f32(net, node, li_kernels_of(net)->average_f32);
-    else li_pool_run_f32(net, node, li_average_pixel_f32);
+    if (input->type == LI_INT8) li_pool_run(net, node, li_tensor_shift(input) != 0 ? li_average_window_u8 : li_average_window_s8);
+    else li_pool_run(net, node, input->type == LI_INT16 ? li_average_window_s16 : li_average_window_f32);
     return LI_OK;
 }
 
@@ -260,28 +246,40 @@ void li_max_pool_2d_prepare(li_net *net, const li_node *node)
     li_pool_prepare(net, node, LI_LIMIT_EVEN);
 }
 
-/* Starts from the first tap: a window of NaN stays NaN; otherwise a NaN loses every comparison that it is new in. */
-static void li_max_pixel_f32(const li_pool_state *s, float *out, const float *image, li_taps rows, li_taps columns, int32_t y0,
-                             int32_t x0)
+static void li_max_window_s8(const li_pool_job *job, void *out, const void *x, const li_tap_grid *grid)
 {
-    int32_t c, ky, kx;
+    job->kernels->max_s8(out, x, grid, job->s.low, job->s.high, (size_t)job->s.channels);
+}
 
-    if (rows.begin == rows.end || columns.begin == columns.end) return;      /* geometry gives every window a tap */
-    li_copy(out, image + li_pool_offset(s, y0 + rows.begin, x0 + columns.begin), (size_t)s->channels * sizeof *out);
-    for (ky = rows.begin; ky < rows.end; ++ky)
-        for (kx = columns.begin; kx < columns.end; ++kx) {
-            const float *x = image + li_pool_offset(s, y0 + ky, x0 + kx);
-            for (c = 0; c < s->channels; ++c) out[c] = x[c] > out[c] ? x[c] : out[c];
+static void li_max_window_s16(const li_pool_job *job, void *out, const void *x, const li_tap_grid *grid)
+{
+    li_pool_window_s16(job, out, x, grid, 0);
+}
+
+/* Starts from the first tap: a window of NaN stays NaN; otherwise a NaN loses every comparison that it is new in. */
+static void li_max_window_f32(const li_pool_job *job, void *out, const void *x, const li_tap_grid *grid)
+{
+    const float *from = x;
+    float *to = out;
+    const size_t channels = (size_t)job->s.channels;
+    size_t c, i, j;
+
+    if (job->kernels->max_f32 != NULL) {
+        job->kernels->max_f32(to, from, grid, job->s.low_f32, job->s.high_f32, channels);
+        return;
+    }
+    li_copy(to, from, channels * sizeof *to);
+    for (i = 0; i < grid->rows; ++i)
+        for (j = 0; j < grid->columns; ++j) {
+            const float *tap = from + i * grid->x_row + j * grid->x_column;
+            for (c = 0; c < channels; ++c) to[c] = tap[c] > to[c] ? tap[c] : to[c];
         }
-    for (c = 0; c < s->channels; ++c) out[c] = li_clamp_f32(out[c], s->low_f32, s->high_f32);
+    for (c = 0; c < channels; ++c) to[c] = li_clamp_f32(to[c], job->s.low_f32, job->s.high_f32);
 }
 
 li_status li_max_pool_2d_run(li_net *net, const li_node *node)
 {
     const int32_t type = li_node_input(net, node, 0)->type;
-    if (type == LI_INT8) li_pool_run_s8(net, node, li_kernels_of(net)->max_s8);
-    else if (type == LI_INT16) li_pool_run_s16(net, node, 0);
-    else if (li_kernels_of(net)->max_f32 != NULL) li_pool_run_windows_f32(net, node, li_kernels_of(net)->max_f32);
-    else li_pool_run_f32(net, node, li_max_pixel_f32);
+    li_pool_run(net, node, type == LI_INT8 ? li_max_window_s8 : type == LI_INT16 ? li_max_window_s16 : li_max_window_f32);
     return LI_OK;
 }

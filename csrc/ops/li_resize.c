@@ -3,6 +3,7 @@
  * RESIZE_BILINEAR and RESIZE_NEAREST_NEIGHBOR on NHWC. Where each row and column of the output comes from is worked out
  * once, when the model is opened. Formulas: docs/NUMERICS.md, "Resizing".
  */
+#include "li_bands.h"
 #include "li_ops.h"
 
 typedef struct li_resize_state {  /* out_h points and out_w points follow */
@@ -191,6 +192,40 @@ static void li_resize_pixel_f32(float *out, const float *x, li_resize_corners at
     }
 }
 
+/* All images: rows of the output are divided. */
+typedef struct li_resize_job {
+    li_bands bands;
+    const li_kernels *kernels;
+    const char *x;
+    char *out;
+    const li_resize_state *s;
+    int32_t type;
+    size_t element;              /* bytes */
+} li_resize_job;
+
+static li_resize_job li_resize_job_of(const li_net *net, const li_node *node)
+{
+    const li_tensor *input = li_node_input(net, node, 0);
+    const li_resize_state *s = li_node_state_const(net, node);
+    const li_resize_job job = {
+        { .units = s->batches * s->out_h }, li_kernels_of(net), li_tensor_data(input),
+        li_tensor_data(li_node_output(net, node, 0)), s, input->type, li_type_bytes(input->type),
+    };
+    return job;
+}
+
+/* The image of an output row, counted over all images, and where the row is written. */
+static const char *li_resize_image(const li_resize_job *job, int32_t row)
+{
+    const li_resize_state *s = job->s;
+    return job->x + (size_t)(row / s->out_h) * (size_t)s->in_h * (size_t)s->in_w * (size_t)s->channels * job->element;
+}
+
+static char *li_resize_out(const li_resize_job *job, int32_t row)
+{
+    return job->out + (size_t)row * (size_t)job->s->out_w * (size_t)job->s->channels * job->element;
+}
+
 /* A row through the kernels: pixels that have a neighbour behind them, then those that have not. */
 static void li_resize_row_s8(const li_kernels *kernels, const li_resize_state *s, int8_t *out, const int8_t *x, const li_blend_point *row,
                              const li_blend_point *columns)
@@ -203,45 +238,50 @@ static void li_resize_row_s8(const li_kernels *kernels, const li_resize_state *s
     kernels->blend_s8(out + inside * channels, top, bottom, row->weight, columns + inside, (size_t)s->out_w - inside, channels, 0);
 }
 
+static void li_resize_pixel(const li_resize_job *job, char *out, const char *x, const li_blend_point *row, const li_blend_point *column)
+{
+    const li_resize_corners at = li_resize_corners_of(job->s, row, column);
+    const int32_t channels = job->s->channels;
+    if (job->type == LI_FLOAT32 && channels >= 4 && job->kernels->blend_f32 != NULL) {
+        const float *image = (const float *)(const void *)x;
+        const float *const corners[4] = { image + at.top_left, image + at.top_right, image + at.bottom_left, image + at.bottom_right };
+        job->kernels->blend_f32((float *)(void *)out, corners, column->distance, row->distance, (size_t)channels);
+    } else if (job->type == LI_FLOAT32)
+        li_resize_pixel_f32((float *)(void *)out, (const float *)(const void *)x, at, row->distance, column->distance, channels);
+    else if (job->type == LI_INT16)
+        li_resize_pixel_s16((int16_t *)(void *)out, (const int16_t *)(const void *)x, at, row->weight, column->weight, channels);
+    else
+        li_resize_pixel_8((uint8_t *)out, (const uint8_t *)x, at, row->weight, column->weight, channels, job->type == LI_UINT8 ? 0x80 : 0);
+}
+
+static void li_resize_bilinear_band(const li_bands *bands, int32_t first, int32_t count, int32_t band)
+{
+    const li_resize_job *job = (const li_resize_job *)bands;
+    const li_resize_state *s = job->s;
+    const li_blend_point *rows = (const li_blend_point *)(s + 1), *columns = rows + s->out_h;
+    const size_t pixel = (size_t)s->channels * job->element;
+    int32_t i, ox;
+
+    (void)band;
+    for (i = first; i < first + count; ++i) {
+        const li_blend_point *row = &rows[i % s->out_h];
+        const char *x = li_resize_image(job, i);
+        char *out = li_resize_out(job, i);
+        if (job->type == LI_INT8 && job->kernels->blend_s8 != NULL)
+            li_resize_row_s8(job->kernels, s, (int8_t *)out, (const int8_t *)x, row, columns);
+        else
+            for (ox = 0; ox < s->out_w; ++ox, out += pixel) li_resize_pixel(job, out, x, row, &columns[ox]);
+    }
+}
+
 li_status li_resize_bilinear_run(li_net *net, const li_node *node)
 {
-    const li_tensor *input = li_node_input(net, node, 0), *output = li_node_output(net, node, 0);
-    const li_resize_state *s = li_node_state_const(net, node);
-    const li_blend_point *rows = (const li_blend_point *)(s + 1), *columns = rows + s->out_h;
-    const void *x = li_tensor_data(input);
-    void *out = li_tensor_data(output);
-    const size_t image = (size_t)s->in_h * (size_t)s->in_w * (size_t)s->channels;
-    const uint8_t flip = input->type == LI_UINT8 ? 0x80 : 0;
-    const li_kernels *kernels = li_kernels_of(net);
-    size_t to = 0;
-    int32_t b, oy, ox;
-
-    if (li_tensor_elements(output) == 0) return LI_OK;
-    for (b = 0; b < s->batches; ++b)
-        for (oy = 0; oy < s->out_h; ++oy) {
-            if (input->type == LI_INT8 && kernels->blend_s8 != NULL) {
-                li_resize_row_s8(kernels, s, (int8_t *)out + to, (const int8_t *)x + (size_t)b * image, &rows[oy], columns);
-                to += (size_t)s->out_w * (size_t)s->channels;
-                continue;
-            }
-            for (ox = 0; ox < s->out_w; ++ox, to += (size_t)s->channels) {
-                const li_resize_corners at = li_resize_corners_of(s, &rows[oy], &columns[ox]);
-                if (input->type == LI_FLOAT32 && s->channels >= 4 && kernels->blend_f32 != NULL) {
-                    const float *image_f32 = (const float *)x + (size_t)b * image;
-                    const float *const corners[4] = { image_f32 + at.top_left, image_f32 + at.top_right, image_f32 + at.bottom_left,
-                                                      image_f32 + at.bottom_right };
-                    kernels->blend_f32((float *)out + to, corners, columns[ox].distance, rows[oy].distance, (size_t)s->channels);
-                } else if (input->type == LI_FLOAT32)
-                    li_resize_pixel_f32((float *)out + to, (const float *)x + (size_t)b * image, at, rows[oy].distance,
-                                        columns[ox].distance, s->channels);
-                else if (input->type == LI_INT16)
-                    li_resize_pixel_s16((int16_t *)out + to, (const int16_t *)x + (size_t)b * image, at, rows[oy].weight,
-                                        columns[ox].weight, s->channels);
-                else
-                    li_resize_pixel_8((uint8_t *)out + to, (const uint8_t *)x + (size_t)b * image, at, rows[oy].weight,
-                                      columns[ox].weight, s->channels, flip);
-            }
-        }
+    const uint64_t elements = li_tensor_elements(li_node_output(net, node, 0));
+    li_resize_job job;
+    if (elements == 0) return LI_OK;     /* the other dimensions may be huge */
+    job = li_resize_job_of(net, node);
+    job.bands.band = li_resize_bilinear_band;
+    li_bands_run(net, &job.bands, li_size_mul(elements, LI_BAND_LOOK_UP));
     return LI_OK;
 }
 
@@ -298,20 +338,29 @@ void li_resize_nearest_neighbor_prepare(li_net *net, const li_node *node)
     li_resize_nearest_points(points + s->out_h, s->out_w, columns, align);
 }
 
+static void li_resize_nearest_band(const li_bands *bands, int32_t first, int32_t count, int32_t band)
+{
+    const li_resize_job *job = (const li_resize_job *)bands;
+    const li_resize_state *s = job->s;
+    const li_blend_point *rows = (const li_blend_point *)(s + 1), *columns = rows + s->out_h;
+    const size_t pixel = (size_t)s->channels * job->element, line = pixel * (size_t)s->in_w;
+    int32_t i, ox;
+
+    (void)band;
+    for (i = first; i < first + count; ++i) {
+        const char *row = li_resize_image(job, i) + (size_t)rows[i % s->out_h].low * line;
+        char *out = li_resize_out(job, i);
+        for (ox = 0; ox < s->out_w; ++ox, out += pixel) li_copy(out, row + (size_t)columns[ox].low * pixel, pixel);
+    }
+}
+
 li_status li_resize_nearest_neighbor_run(li_net *net, const li_node *node)
 {
-    const li_tensor *input = li_node_input(net, node, 0), *output = li_node_output(net, node, 0);
-    const li_resize_state *s = li_node_state_const(net, node);
-    const li_blend_point *rows = (const li_blend_point *)(s + 1), *columns = rows + s->out_h;
-    const char *image = li_tensor_data(input);
-    char *out = li_tensor_data(output);
-    const size_t pixel = (size_t)s->channels * li_type_bytes(input->type), line = pixel * (size_t)s->in_w;
-    int32_t b, oy, ox;
-
-    if (li_tensor_elements(output) == 0) return LI_OK;
-    for (b = 0; b < s->batches; ++b, image += line * (size_t)s->in_h)
-        for (oy = 0; oy < s->out_h; ++oy)
-            for (ox = 0; ox < s->out_w; ++ox, out += pixel)
-                li_copy(out, image + (size_t)rows[oy].low * line + (size_t)columns[ox].low * pixel, pixel);
+    const uint64_t elements = li_tensor_elements(li_node_output(net, node, 0));
+    li_resize_job job;
+    if (elements == 0) return LI_OK;     /* the other dimensions may be huge */
+    job = li_resize_job_of(net, node);
+    job.bands.band = li_resize_nearest_band;
+    li_bands_run(net, &job.bands, li_size_mul(elements, LI_BAND_COPY * job.element));
     return LI_OK;
 }

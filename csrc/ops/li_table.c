@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "li_table.h"
 
+#include "li_bands.h"
+
 li_status li_table_plan(li_net *net, li_node *node)
 {
     const li_tensor *input = li_node_input(net, node, 0);
@@ -50,27 +52,56 @@ void li_table_fill(li_net *net, const li_node *node, li_function function, enum 
     }
 }
 
+/* All elements, by a table or a function. */
+typedef struct li_table_job {
+    li_bands bands;
+    const void *x;
+    void *out;
+    size_t n;
+    const int8_t *entries;
+    li_function function;
+} li_table_job;
+
+static void li_table_band_s8(const li_bands *bands, int32_t first, int32_t count, int32_t band)
+{
+    const li_table_job *job = (const li_table_job *)bands;
+    const int8_t *entries = job->entries, *x = job->x;
+    int8_t *out = job->out;
+    const size_t end = li_bands_elements(first + count, job->n);
+    size_t i;
+    (void)band;
+    for (i = li_bands_elements(first, job->n); i < end; ++i) out[i] = entries[x[i] + 128];
+}
+
+static void li_table_band_f32(const li_bands *bands, int32_t first, int32_t count, int32_t band)
+{
+    const li_table_job *job = (const li_table_job *)bands;
+    const float *x = job->x;
+    float *out = job->out;
+    const size_t end = li_bands_elements(first + count, job->n);
+    size_t i;
+    (void)band;
+    for (i = li_bands_elements(first, job->n); i < end; ++i) out[i] = (float)job->function((double)x[i]);
+}
+
 void li_table_look_up(li_net *net, const li_node *node)
 {
-    const int8_t *entries = ((const li_table_state *)li_node_state_const(net, node))->entries;
-    const int8_t *x = li_tensor_data(li_node_input(net, node, 0));
-    int8_t *out = li_tensor_data(li_node_output(net, node, 0));
-    const uint32_t n = li_tensor_elements(li_node_output(net, node, 0));
-    uint32_t i;
-    for (i = 0; i < n; ++i) out[i] = entries[x[i] + 128];
+    (void)li_table_run(net, node, NULL);
 }
 
 li_status li_table_run(li_net *net, const li_node *node, li_function function)
 {
     const li_tensor *input = li_node_input(net, node, 0);
-    if (input->type == LI_INT8) {
-        li_table_look_up(net, node);
-    } else {
-        const float *x = li_tensor_data(input);
-        float *out = li_tensor_data(li_node_output(net, node, 0));
-        const uint32_t n = li_tensor_elements(input);
-        uint32_t i;
-        for (i = 0; i < n; ++i) out[i] = (float)function((double)x[i]);
+    const size_t n = li_tensor_elements(input);
+    const int is_int8 = input->type == LI_INT8;
+    li_table_job job = {
+        { .band = li_table_band_f32, .units = li_bands_of_elements(n) }, li_tensor_data(input), li_tensor_data(li_node_output(net, node, 0)),
+        n, NULL, function,
+    };
+    if (is_int8) {
+        job.bands.band = li_table_band_s8;
+        job.entries = ((const li_table_state *)li_node_state_const(net, node))->entries;
     }
+    if (n != 0) li_bands_run(net, &job.bands, li_size_mul(n, is_int8 ? LI_BAND_LOOK_UP : LI_BAND_FUNCTION));
     return LI_OK;
 }

@@ -95,6 +95,32 @@ def _depthwise_floats() -> ModelMaker:
     return m.ends([x], [out])
 
 
+def _pooled(op: str, dtype: int) -> ModelMaker:
+    m = ModelMaker()
+    x, out = (
+        m.tensor(shape, dtype) if dtype == FLOAT32 else _int8(m, shape) for shape in ((2, 41, 29, 40), (2, 21, 15, 40))
+    )
+    m.op(op, [x], [out], tflite.Pool2DOptions(0, 2, 2, 3, 3), 1 if dtype == FLOAT32 else 2)
+    return m.ends([x], [out])
+
+
+def _resized(op: str, dtype: int) -> ModelMaker:
+    m = ModelMaker()
+    shapes = (2, 23, 17, 13), (2, 61, 59, 13)
+    x, out = (m.tensor(shape, dtype) if dtype == FLOAT32 else _int8(m, shape) for shape in shapes)
+    bilinear = op == "RESIZE_BILINEAR"
+    options = tflite.ResizeBilinearOptions() if bilinear else tflite.ResizeNearestNeighborOptions()
+    m.op(op, [x, _ints(m, shapes[1][1:3])], [out], options, 1 if dtype == FLOAT32 else 2)
+    return m.ends([x], [out])
+
+
+def _each_element(op: str, dtype: int, version: int) -> ModelMaker:
+    m = ModelMaker()
+    x, out = (m.tensor((1, 53, 53, 31), dtype) if dtype == FLOAT32 else _int8(m, (1, 53, 53, 31)) for _ in range(2))
+    m.op(op, [x], [out], tflite.HardSwishOptions() if op == "HARD_SWISH" else None, version)
+    return m.ends([x], [out])
+
+
 MODELS: dict[str, Callable[[], ModelMaker]] = {
     "ADD of int8": _sum_of_int8,
     "MUL of float32": _product_of_floats,
@@ -106,6 +132,16 @@ MODELS: dict[str, Callable[[], ModelMaker]] = {
     "STRIDED_SLICE backwards": _reversed_rows,
     "FULLY_CONNECTED of int8": _dense,
     "DEPTHWISE_CONV_2D of float32": _depthwise_floats,
+    "MAX_POOL_2D of float32": lambda: _pooled("MAX_POOL_2D", FLOAT32),
+    "MAX_POOL_2D of int8": lambda: _pooled("MAX_POOL_2D", INT8),
+    "AVERAGE_POOL_2D of float32": lambda: _pooled("AVERAGE_POOL_2D", FLOAT32),
+    "AVERAGE_POOL_2D of int8": lambda: _pooled("AVERAGE_POOL_2D", INT8),
+    "RESIZE_BILINEAR of float32": lambda: _resized("RESIZE_BILINEAR", FLOAT32),
+    "RESIZE_BILINEAR of int8": lambda: _resized("RESIZE_BILINEAR", INT8),
+    "RESIZE_NEAREST_NEIGHBOR": lambda: _resized("RESIZE_NEAREST_NEIGHBOR", INT8),
+    "RELU of float32": lambda: _each_element("RELU", FLOAT32, 1),
+    "HARD_SWISH of float32": lambda: _each_element("HARD_SWISH", FLOAT32, 1),
+    "HARD_SWISH of int8": lambda: _each_element("HARD_SWISH", INT8, 1),
 }
 
 
