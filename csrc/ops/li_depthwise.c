@@ -41,8 +41,8 @@ static li_status li_depthwise_decode(li_net *net, const li_node *node, li_depthw
     return LI_OK;
 }
 
-/* As the kernels of whole int8 layers see it, where they can: one output channel for each input channel, or one input
-   channel, which makes it a convolution without dilation along a row. NULL where they can't. */
+/* As the kernels of whole int8 layers see it, where they can: one input channel makes it a convolution without dilation
+   along a row. NULL where they can't. */
 static const li_layer_kernels *li_depthwise_layer(const li_kernels *kernels, const li_depthwise_state *s, li_conv_shape *shape)
 {
     const int plain = s->in_c == 1;
@@ -52,7 +52,7 @@ static const li_layer_kernels *li_depthwise_layer(const li_kernels *kernels, con
                                   w->filter_w > 1 ? w->dilation_w : 1 };
     *shape = found;
     if (plain && shape->dilation_w != 1) return NULL;
-    return plain ? kernels->conv_s8 : s->multiplier == 1 ? kernels->depthwise_s8 : NULL;
+    return plain ? kernels->conv_s8 : kernels->depthwise_s8;
 }
 
 /* Packed weights and scratch of the kernels that will run. */

@@ -50,8 +50,8 @@ typedef struct li_rescale_s8 {
 
 /*
  * A whole layer on weights rearranged once: what sets provide that gain from it. dots_s8 or taps_s8 over every window and
- * requantize_s8 define the result; bias may be NULL. A depthwise layer has in_c == out_c and weights [h][w][c]. A dense
- * layer is a 1x1 convolution of in_w == out_w rows in one image.
+ * requantize_s8 define the result; bias may be NULL. In a depthwise layer out_c is a multiple of in_c, and weights are
+ * [h][w][out_c]. A dense layer is a 1x1 convolution of in_w == out_w rows in one image.
  */
 typedef struct li_layer_kernels {
     const void *loops;           /* the first argument of each function: what the set gives a walk that several sets share */

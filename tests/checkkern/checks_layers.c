@@ -255,7 +255,8 @@ void check_depthwise_s8(const li_kernels *k, shape s)
             draw_dilated(&d);
         }
     }
-    d.out_c = d.in_c;
+    const int32_t multiplier = below(3) == 0 && d.in_c < 100 ? up_to(d.in_c < 8 ? 40 : 5) : 1;
+    d.out_c = d.in_c * multiplier;
     const layer l = make_layer(&s, d, (size_t)d.filter_h * (size_t)d.filter_w);
     const result r = make_result(l.out_bytes, s.at, 1);
     size_t at = 0;
@@ -273,7 +274,7 @@ void check_depthwise_s8(const li_kernels *k, shape s)
                 int32_t sum = l.bias != NULL ? l.bias[n] : 0;
                 for (int32_t t = 0; t < d.filter_h * d.filter_w; t++) {
                     const int32_t i = t / d.filter_w, j = t % d.filter_w;
-                    sum += (element(&l, y * d.stride_h - d.pad_top + i * d.dilation_h, x * d.stride_w - d.pad_left + j * d.dilation_w, n) - l.rescale.in_zero)
+                    sum += (element(&l, y * d.stride_h - d.pad_top + i * d.dilation_h, x * d.stride_w - d.pad_left + j * d.dilation_w, n / multiplier) - l.rescale.in_zero)
                          * l.w[(size_t)t * (size_t)d.out_c + (size_t)n];
                 }
                 r.expected[at++] = rescaled(&l, sum, n);

@@ -70,6 +70,33 @@ LI_SSE41 static inline __m128i li_sse41_load_some(const int8_t *p, size_t channe
     return LI_XMM_LOAD(some);
 }
 
+/* Every output byte of a pixel is one of its first 16 input bytes: one shuffle by a pattern that is the same for all pixels. */
+LI_SSE41 void li_sse41_repeat(int8_t *to, size_t to_step, const li_depthwise_repeat *from)
+{
+    size_t done, n, x, i;
+    for (done = 0; done < from->channels; done += n) {
+        const size_t first = from->first + done, m = from->multiplier;
+        const int8_t *p = from->x + first / m;
+        size_t index = 0, left = m - first % m;
+        int8_t indices[16] = { 0 };
+        __m128i pattern;
+        n = from->channels - done < 16 ? from->channels - done : 16;
+        for (i = 0; i < n; ++i) {
+            if (left == 0) {
+                left = m;
+                ++index;
+            }
+            --left;
+            indices[i] = (int8_t)index;
+        }
+        pattern = LI_XMM_LOAD(indices);
+        for (x = 0; x < from->pixels; ++x, p += from->step) {
+            const __m128i v = from->end - p >= 16 ? LI_XMM_LOAD(p) : li_sse41_load_some(p, index + 1);
+            _mm_storeu_si128((__m128i *)(void *)(to + x * to_step + done), _mm_shuffle_epi8(v, pattern));
+        }
+    }
+}
+
 /* One pixel of two rows in all four blocks, of which those without channels are void. */
 LI_SSE41 static inline void li_sse41_depthwise_pixel(const li_depthwise_group *r, size_t x, __m128i p, __m128i q)
 {

@@ -16,6 +16,9 @@
  * A dilated layer is as many layers without dilation as there are phases, dilation_h times dilation_w: each takes every
  * dilation-th pixel of the image and writes every dilation-th one of the output, on the same packed weights.
  *
+ * A layer with a multiplier is one without over an image whose channels are repeated. Rows of such an image are made as
+ * they are spread, so the loops know nothing of it; signals among them are walked as images.
+ *
  * A set may have a second pair of loops for blocks of 64 channels, which the walk gives as many channels as fill such
  * blocks, and layers whose rows it may take as they lie, pixel behind pixel.
  */
@@ -30,6 +33,7 @@ typedef struct li_depthwise_walk {
     size_t in_h, in_w, out_h, out_w, filter_h, filter_w, stride_h, stride_w;
     int64_t pad_top, pad_left;
     size_t in_row, in_pixel, out_row, out_pixel;     /* bytes */
+    size_t multiplier;           /* output channels of an input channel */
     int exchanged, paired;       /* paired: stride 1, two weights for two rows on the same groups */
     int signal;                  /* rows of one pixel: two halves of them are walked as two rows */
     size_t flat;                 /* 0, or the channels of a layer whose rows are taken as they lie, a block of elements at a time */
@@ -110,6 +114,14 @@ struct li_depthwise_tiles {
     void (*slide)(const li_depthwise_samples_of *samples);       /* NULL: signals are walked as images */
     void (*two_rows)(const li_depthwise_walk *w, const li_depthwise_rows *rows, const li_rescale_s8 *rescale);
 };
+
+/* Channels [first, first + channels) of pixels whose channels are each repeated `multiplier` times, 16 bytes at a time; `step`
+   is between pixels of x, and nothing from `end` on is read. */
+typedef struct li_depthwise_repeat {
+    const int8_t *x, *end;
+    size_t step, pixels, first, channels, multiplier;
+} li_depthwise_repeat;
+void li_sse41_repeat(int8_t *to, size_t to_step, const li_depthwise_repeat *from);
 
 extern const li_depthwise_tiles li_vnni_depthwise_wide;      /* in li_avx512_vnni_depthwise_wide.c */
 
