@@ -74,18 +74,18 @@ static int li_conv_is_pointwise(const li_conv_state *s)
     return w->filter_h == 1 && w->filter_w == 1 && w->stride_h == 1 && w->stride_w == 1 && s->groups == 1;
 }
 
-/* As the kernels of whole int8 layers see it, where they can: one group, no dilation along a row. */
+/* As the kernels of whole int8 layers see it, where they can: no dilation along a row. */
 static int li_conv_shape_of(const li_conv_state *s, li_conv_shape *shape)
 {
     const li_window *w = &s->window;
     const li_conv_shape found = { w->in_h, w->in_w, s->in_c, w->out_h, w->out_w, s->out_c, w->filter_h, w->filter_w,
-                                  w->stride_h, w->stride_w, w->dilation_h, w->pad_top, w->pad_left, 0, 1 };
+                                  w->stride_h, w->stride_w, w->dilation_h, w->pad_top, w->pad_left, 0, 1, s->groups };
     *shape = found;
     if (li_conv_is_pointwise(s) && (uint64_t)w->out_h * (uint64_t)w->out_w <= INT32_MAX) {
         shape->in_h = shape->out_h = w->out_h * w->out_w;        /* pixels as rows: bands of any size */
         shape->in_w = shape->out_w = 1;
     }
-    return s->groups == 1 && (w->dilation_w == 1 || w->filter_w == 1);
+    return w->dilation_w == 1 || w->filter_w == 1;
 }
 
 /* Packed weights and scratch of the kernels that will run. */

@@ -42,7 +42,7 @@ static size_t li_dense_packed_bytes(const li_net *net, const li_node *node, cons
 /* As the kernels of whole int8 layers see it. */
 static li_conv_shape li_dense_shape(const li_dense_state *s)
 {
-    const li_conv_shape shape = { 1, s->rows, s->in_c, 1, s->rows, s->out_c, 1, 1, 1, 1, 1, 0, 0, 0, 1 };
+    const li_conv_shape shape = { 1, s->rows, s->in_c, 1, s->rows, s->out_c, 1, 1, 1, 1, 1, 0, 0, 0, 1, 1 };
     return shape;
 }
 

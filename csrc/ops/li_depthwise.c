@@ -49,7 +49,7 @@ static const li_layer_kernels *li_depthwise_layer(const li_kernels *kernels, con
     const li_window *w = &s->window;
     const li_conv_shape found = { w->in_h, w->in_w, s->in_c, w->out_h, w->out_w, s->out_c, w->filter_h, w->filter_w,
                                   w->stride_h, w->stride_w, w->filter_h > 1 ? w->dilation_h : 1, w->pad_top, w->pad_left, plain,
-                                  w->filter_w > 1 ? w->dilation_w : 1 };
+                                  w->filter_w > 1 ? w->dilation_w : 1, 1 };
     *shape = found;
     if (plain && shape->dilation_w != 1) return NULL;
     return plain ? kernels->conv_s8 : kernels->depthwise_s8;

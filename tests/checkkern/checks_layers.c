@@ -22,7 +22,7 @@ static int32_t up_to(size_t limit)
 /* Geometry as SAME and VALID padding and odd ones in between give it; every window touches the image. */
 static li_conv_shape draw_shape(size_t channels, size_t most_out)
 {
-    li_conv_shape s = { up_to(12), up_to(12), (int32_t)channels, 0, 0, up_to(most_out), up_to(4), up_to(4), up_to(3), up_to(3), up_to(2), 0, 0, 0, 1 };
+    li_conv_shape s = { up_to(12), up_to(12), (int32_t)channels, 0, 0, up_to(most_out), up_to(4), up_to(4), up_to(3), up_to(3), up_to(2), 0, 0, 0, 1, 1 };
     if (below(3) == 0) {
         s.filter_h = s.filter_w = s.stride_h = s.stride_w = s.dilation_h = 1;
     }
@@ -42,8 +42,8 @@ static void draw_signal(li_conv_shape *s)
 {
     const int32_t filter = up_to(17), pad = (int32_t)below((size_t)filter), length = filter + (int32_t)below(60), stride = up_to(4);
     const int32_t out = (length + pad + (int32_t)below((size_t)pad + 1) - filter) / stride + 1;
-    const li_conv_shape down = { length, 1, s->in_c, out, 1, s->in_c, filter, 1, stride, up_to(3), 1, pad, 0, 0, 1 };
-    const li_conv_shape along = { 1, length, s->in_c, 1, out, s->in_c, 1, filter, up_to(3), stride, 1, 0, pad, 0, 1 };
+    const li_conv_shape down = { length, 1, s->in_c, out, 1, s->in_c, filter, 1, stride, up_to(3), 1, pad, 0, 0, 1, 1 };
+    const li_conv_shape along = { 1, length, s->in_c, 1, out, s->in_c, 1, filter, up_to(3), stride, 1, 0, pad, 0, 1, 1 };
     *s = below(2) != 0 ? down : along;
 }
 
@@ -152,15 +152,16 @@ static void convolve(const layer *l, const result *r)
 {
     const li_conv_shape c = l->shape;
     const size_t w_step = c.w_last ? (size_t)c.out_c : 1;
+    const int32_t in_c = c.in_c / c.groups, out_c = c.out_c / c.groups;      /* of a group */
     size_t at = 0;
     for (int32_t y = 0; y < c.out_h; y++) {
         for (int32_t x = 0; x < c.out_w; x++) {
             for (int32_t n = 0; n < c.out_c; n++) {
-                const int8_t *w = l->w + (size_t)n * (c.w_last ? 1 : (size_t)c.filter_h * (size_t)c.filter_w * (size_t)c.in_c);
+                const int8_t *w = l->w + (size_t)n * (c.w_last ? 1 : (size_t)c.filter_h * (size_t)c.filter_w * (size_t)in_c);
                 int32_t sum = l->bias != NULL ? l->bias[n] : 0;
                 for (int32_t i = 0; i < c.filter_h; i++) {
                     for (int32_t j = 0; j < c.filter_w; j++) {
-                        for (int32_t m = 0; m < c.in_c; m++) {
+                        for (int32_t m = n / out_c * in_c; m < n / out_c * in_c + in_c; m++) {
                             sum += (element(l, y * c.stride_h - c.pad_top + i * c.dilation_h, x * c.stride_w - c.pad_left + j, m) - l->rescale.in_zero) * *w;
                             w += w_step;
                         }
@@ -177,7 +178,13 @@ static void check_direct_s8(const li_layer_kernels *kernels, shape s)
     li_conv_shape c = draw_shape(s.n == 0 ? 1 : s.n, 70);
     if (below(4) == 0) draw_run(&c);
     c.w_last = c.in_c == 1 && below(2) != 0;
-    const layer l = make_layer(&s, c, (size_t)c.filter_h * (size_t)c.filter_w * (size_t)c.in_c);
+    const size_t taps = (size_t)c.filter_h * (size_t)c.filter_w * (size_t)c.in_c;
+    if (!c.w_last && c.in_c < 100 && below(3) == 0) {
+        c.groups = up_to(c.in_c < 20 ? 7 : 3);
+        c.in_c *= c.groups;
+        c.out_c *= c.groups;
+    }
+    const layer l = make_layer(&s, c, taps);
     const result r = make_result(l.out_bytes, s.at, 1);
     s.channels = (size_t)c.out_c;
     convolve(&l, &r);
@@ -223,7 +230,7 @@ void check_winograd_s8(const li_kernels *k, shape s)
         }
         const int edge = s.n == 0, wide = !edge && below(8) == 0;
         const int32_t in_c = edge ? (int32_t)(kernels->weights_below / (9 * 128)) + 1 : (int32_t)s.n;
-        li_conv_shape c = { up_to(edge ? 3 : 20), up_to(edge ? 3 : wide ? 120 : 20), in_c, 0, 0, up_to(edge ? 3 : wide ? 5 : 40), 3, 3, 1, 1, 1, 0, 0, 0, 1 };
+        li_conv_shape c = { up_to(edge ? 3 : 20), up_to(edge ? 3 : wide ? 120 : 20), in_c, 0, 0, up_to(edge ? 3 : wide ? 5 : 40), 3, 3, 1, 1, 1, 0, 0, 0, 1, 1 };
         c.pad_top = c.in_h < 3 || below(2) != 0;
         c.pad_left = c.in_w < 3 || below(2) != 0;
         c.out_h = c.in_h + c.pad_top + (c.in_h < 3 || below(2) != 0) - 2;
@@ -288,7 +295,7 @@ void check_dense_s8(const li_kernels *k, shape s)
 {
     const int32_t rows = up_to(3), in_c = s.n == 0 ? 1 : (int32_t)s.n;
     const int32_t out_c = (s.channels == 0 ? 1 : (int32_t)s.channels) + (int32_t)below(3) * 128;     /* more than the widest panels */
-    const li_conv_shape d = { 1, rows, in_c, 1, rows, out_c, 1, 1, 1, 1, 1, 0, 0, 0, 1 };
+    const li_conv_shape d = { 1, rows, in_c, 1, rows, out_c, 1, 1, 1, 1, 1, 0, 0, 0, 1, 1 };
     const layer l = make_layer(&s, d, (size_t)in_c);
     const result r = make_result(l.out_bytes, s.at, 1);
     size_t at = 0;

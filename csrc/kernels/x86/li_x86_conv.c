@@ -15,7 +15,8 @@ enum { LI_X86_SLACK = 64 };
 
 /* How a layer is walked. A 1x1 filter without stride and padding sees pixels, each of which is then a row. */
 typedef struct li_x86_walk {
-    size_t out_w, in_w, filter_h, filter_w, in_c, stride_h, stride_w, dilation_h;
+    size_t out_w, in_w, filter_h, filter_w, stride_h, stride_w, dilation_h;
+    size_t in_c, out_c, apart;   /* channels of one group; elements of all groups' input pixels */
     size_t pixel;                /* elements of a spread pixel: in_c, or 4 where three channels are widened */
     size_t row_step;             /* input rows from one spread row to the next: under filters of one row, only those that count */
     size_t padded_w, row;        /* pixels and elements of a spread row */
@@ -32,7 +33,7 @@ static int li_x86_is_pointwise(const li_conv_shape *s)
 /* Three channels are widened for loops over runs of pixels: they take a pixel's group for each of the taps it lies under. */
 static int li_x86_is_widened(const li_x86_tiles *tiles, const li_conv_shape *s)
 {
-    return tiles->widen != NULL && s->in_c == 3 && s->filter_w == 3 && s->stride_w == 1 && s->out_w >= 16 && s->out_c <= 16;
+    return tiles->widen != NULL && s->groups == 1 && s->in_c == 3 && s->filter_w == 3 && s->stride_w == 1 && s->out_w >= 16 && s->out_c <= 16;
 }
 
 static uint64_t li_x86_band_rows(const li_x86_walk *w, uint64_t band)
@@ -50,7 +51,9 @@ static int li_x86_walk_of(const li_x86_tiles *tiles, const li_conv_shape *s, li_
     w->in_w = pointwise ? 1 : (size_t)s->in_w;
     w->filter_h = (size_t)s->filter_h;
     w->filter_w = (size_t)s->filter_w;
-    w->in_c = (size_t)s->in_c;
+    w->in_c = (size_t)(s->in_c / s->groups);
+    w->out_c = (size_t)(s->out_c / s->groups);
+    w->apart = (size_t)s->in_c;
     w->stride_h = (size_t)s->stride_h;
     w->stride_w = (size_t)s->stride_w;
     w->dilation_h = (size_t)s->dilation_h;
@@ -82,13 +85,15 @@ size_t li_x86_conv_packed_bytes(const void *loops, const li_conv_shape *s)
     const li_x86_tiles *tiles = loops;
     li_x86_walk w;
     uint64_t bytes = 0;
-    size_t left = (size_t)s->out_c, width;
+    size_t left, width;
     if (!li_x86_walk_of(tiles, s, &w)) return 0;
+    left = w.out_c;
     if (li_size_mul(li_size_mul(w.filter_h, w.groups * tiles->group * tiles->weight_bytes), left + 64) > LI_X86_LIMIT) return 0;
     for (; left != 0; left -= left < width ? left : width) {
         width = tiles->width(left);
         bytes += li_x86_panel_bytes(&w, tiles, width);
     }
+    bytes = li_size_mul(bytes, (uint64_t)s->groups);
     return bytes <= LI_X86_LIMIT ? (size_t)bytes : 0;
 }
 
@@ -126,42 +131,50 @@ LI_INLINE uint32_t li_x86_pack_group(const li_x86_tiles *tiles, int8_t *to, cons
     return sum;
 }
 
-void li_x86_conv_pack(const void *loops, void *packed, const li_conv_shape *s, const int8_t *w, const int32_t *bias,
-                      const float *multipliers, int32_t in_zero)
+/* One group's panels, from its own first channel on; answers where the next group's begin. `step`: from a weight to the next. */
+static int8_t *li_x86_pack_panels(const li_x86_tiles *tiles, const li_x86_walk *walk, int8_t *to, const int8_t *w, size_t step,
+                                  const int32_t *bias, const float *multipliers, int32_t in_zero)
 {
-    const li_x86_tiles *tiles = loops;
-    const size_t out_c = (size_t)s->out_c, lane_bytes = tiles->group * tiles->weight_bytes;      /* of a group */
+    const size_t lane_bytes = tiles->group * tiles->weight_bytes, filter_row = walk->filter_w * walk->in_c;
+    const size_t pieces = walk->pixel != walk->in_c ? walk->in_c : tiles->group;     /* weights of a row that a group takes */
     size_t first, width, lane, y, k;
-    int8_t *to = packed;
-    li_x86_walk walk;
-    size_t filter_row, pieces;   /* weights of a filter row; of which a group takes so many */
-    if (!li_x86_walk_of(tiles, s, &walk)) return;
-    filter_row = walk.filter_w * walk.in_c;
-    pieces = walk.pixel != walk.in_c ? walk.in_c : tiles->group;
-    for (first = 0; first < out_c; first += width) {
+    for (first = 0; first < walk->out_c; first += width) {
         int32_t *panel_bias;
         float *panel_multipliers;
         int8_t *panel_w;
-        width = tiles->width(out_c - first);
-        li_fill(to, 0, li_x86_panel_bytes(&walk, tiles, width));
+        width = tiles->width(walk->out_c - first);
+        li_fill(to, 0, li_x86_panel_bytes(walk, tiles, width));
         panel_bias = (int32_t *)(void *)to;
         panel_multipliers = (float *)(void *)(to + width * 4);
         panel_w = to + width * 8;
         for (lane = 0; lane < width; ++lane) {
             const size_t channel = first + tiles->lane(width, lane);
-            const int8_t *from = w + (s->w_last ? channel : channel * walk.filter_h * filter_row);
-            const size_t step = s->w_last ? out_c : 1;
+            const int8_t *from = w + (step != 1 ? channel : channel * walk->filter_h * filter_row);
             int8_t *lane_w = panel_w + lane * lane_bytes;
             uint32_t sum = 0;                    /* may wrap: what counts is the end */
-            if (channel >= out_c) continue;
-            for (y = 0; y < walk.filter_h; ++y, from += filter_row * step)
+            if (channel >= walk->out_c) continue;
+            for (y = 0; y < walk->filter_h; ++y, from += filter_row * step)
                 for (k = 0; k < filter_row; k += pieces, lane_w += width * lane_bytes)
-                    sum += li_x86_pack_group(tiles, lane_w, from + k * step, step, walk.pixel != walk.in_c ? pieces : filter_row - k);
+                    sum += li_x86_pack_group(tiles, lane_w, from + k * step, step, walk->pixel != walk->in_c ? pieces : filter_row - k);
             panel_bias[lane] = (int32_t)((bias != NULL ? (uint32_t)bias[channel] : 0u) - sum * (uint32_t)(in_zero + tiles->shift));
             panel_multipliers[lane] = multipliers[channel];
         }
-        to += li_x86_panel_bytes(&walk, tiles, width);
+        to += li_x86_panel_bytes(walk, tiles, width);
     }
+    return to;
+}
+
+void li_x86_conv_pack(const void *loops, void *packed, const li_conv_shape *s, const int8_t *w, const int32_t *bias,
+                      const float *multipliers, int32_t in_zero)
+{
+    const li_x86_tiles *tiles = loops;
+    int8_t *to = packed;
+    li_x86_walk walk;
+    size_t c;
+    if (!li_x86_walk_of(tiles, s, &walk)) return;
+    for (c = 0; c < (size_t)s->out_c; c += walk.out_c)
+        to = li_x86_pack_panels(tiles, &walk, to, w + c * walk.filter_h * walk.filter_w * walk.in_c, s->w_last ? (size_t)s->out_c : 1,
+                                bias != NULL ? bias + c : NULL, multipliers + c, in_zero);
 }
 
 /* 16 bytes of the zero point. */
@@ -187,15 +200,18 @@ LI_INLINE void li_x86_blank(char *to, size_t bytes, const li_x86_zeros *zeros)
 /* `pixels` pixels of the image. */
 static void li_x86_spread_pixels(const li_x86_tiles *tiles, const li_x86_walk *w, void *to, const int8_t *x, size_t pixels)
 {
+    size_t i;
     if (w->pixel != w->in_c) tiles->widen(to, x, pixels);
-    else tiles->spread(to, x, pixels * w->in_c);
+    else if (w->apart == w->in_c) tiles->spread(to, x, pixels * w->in_c);
+    else
+        for (i = 0; i < pixels; ++i) tiles->spread((char *)to + i * w->in_c * tiles->element_bytes, x + i * w->apart, w->in_c);
 }
 
 /* `rows` input rows from `top` on with their padding, where top may lie outside the image. */
 static void li_x86_spread_rows(const li_x86_tiles *tiles, const li_x86_walk *w, char *to, const int8_t *x, int64_t top, size_t rows,
                                int64_t in_h, size_t pad_left, int32_t zero)
 {
-    const size_t pixel = w->pixel * tiles->element_bytes, row = w->padded_w * pixel, in_row = w->in_w * w->in_c;
+    const size_t pixel = w->pixel * tiles->element_bytes, row = w->padded_w * pixel, in_row = w->in_w * w->apart;
     const size_t before = pad_left < w->padded_w ? pad_left : w->padded_w;       /* in pixels */
     const size_t inside = w->padded_w - before < w->in_w ? w->padded_w - before : w->in_w, behind = w->padded_w - before - inside;
     const li_x86_zeros zeros = li_x86_zeros_of(tiles, zero);
@@ -240,15 +256,32 @@ static void li_x86_fill_offsets(const li_x86_walk *w, uint32_t *offsets, size_t 
     for (; at < LI_X86_OFFSETS; ++at) offsets[at] = offsets[at - 1];
 }
 
+/* One group's channels of a band; answers where the next group's weights begin. */
+static const int8_t *li_x86_run_panels(const li_x86_tiles *tiles, const li_x86_walk *w, li_x86_panel *panel, const int8_t *from)
+{
+    int8_t *const out = panel->out;
+    size_t c;
+    for (c = 0; c < w->out_c; c += panel->width) {
+        panel->width = tiles->width(w->out_c - c);
+        panel->channels = w->out_c - c < panel->width ? w->out_c - c : panel->width;
+        panel->bias = (const int32_t *)(const void *)from;
+        panel->multipliers = (const float *)(const void *)(from + panel->width * 4);
+        panel->w = from + panel->width * 8;
+        panel->out = out + c;
+        tiles->panel(panel);
+        from += li_x86_panel_bytes(w, tiles, panel->width);
+    }
+    return from;
+}
+
 void li_x86_conv_run(const void *loops, int8_t *out, const int8_t *x, const int8_t *weights, const void *packed, void *scratch,
                      const li_conv_shape *s, const li_rescale_s8 *rescale, int32_t first, int32_t rows)
 {
     const li_x86_tiles *tiles = loops;
     const int pointwise = li_x86_is_pointwise(s);
-    const size_t out_c = (size_t)s->out_c;
     li_x86_walk w;
     li_x86_panel panel;
-    size_t y, end, count, c, filled = 0;
+    size_t y, end, count, g, filled = 0;
     char *image = (char *)scratch + (64 - (uintptr_t)scratch % 64) % 64;
     uint32_t *offsets;
     (void)weights;
@@ -265,27 +298,20 @@ void li_x86_conv_run(const void *loops, int8_t *out, const int8_t *x, const int8
     panel.run = w.stride_w == 1 ? w.out_w : 1;
     panel.column = w.pixel;
     panel.taps = w.filter_w;
-    panel.out_step = out_c;
+    panel.out_step = (size_t)s->out_c;
     panel.rescale = rescale;
     for (; y < end; y += count) {
         const int8_t *from = packed;
         const size_t in_rows = (count = end - y < w.band ? end - y : w.band, (size_t)li_x86_band_rows(&w, count));
-        const int64_t in_h = pointwise ? (int64_t)s->in_h * s->in_w : s->in_h;
-        li_x86_spread_rows(tiles, &w, image, x, (int64_t)(y * w.stride_h) - s->pad_top, in_rows, in_h, (size_t)s->pad_left,
-                           rescale->in_zero);
-        li_fill(image + in_rows * w.row * tiles->element_bytes, 0, LI_X86_SLACK);
+        const int64_t in_h = pointwise ? (int64_t)s->in_h * s->in_w : s->in_h, top = (int64_t)(y * w.stride_h) - s->pad_top;
         if (filled != count) li_x86_fill_offsets(&w, offsets, count);
         filled = count;
         panel.pixels = count * w.out_w;
-        for (c = 0; c < out_c; c += panel.width) {
-            panel.width = tiles->width(out_c - c);
-            panel.channels = out_c - c < panel.width ? out_c - c : panel.width;
-            panel.bias = (const int32_t *)(const void *)from;
-            panel.multipliers = (const float *)(const void *)(from + panel.width * 4);
-            panel.w = from + panel.width * 8;
-            panel.out = out + y * w.out_w * out_c + c;
-            tiles->panel(&panel);
-            from += li_x86_panel_bytes(&w, tiles, panel.width);
+        for (g = 0; g < (size_t)s->groups; ++g) {
+            li_x86_spread_rows(tiles, &w, image, x + g * w.in_c, top, in_rows, in_h, (size_t)s->pad_left, rescale->in_zero);
+            li_fill(image + in_rows * w.row * tiles->element_bytes, 0, LI_X86_SLACK);
+            panel.out = out + y * w.out_w * panel.out_step + g * w.out_c;
+            from = li_x86_run_panels(tiles, &w, &panel, from);
         }
     }
 }

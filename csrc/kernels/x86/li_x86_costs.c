@@ -40,10 +40,11 @@ uint64_t li_x86_conv_cost(const void *loops, const li_conv_shape *s)
 {
     const li_x86_tiles *set = loops;
     const li_x86_cost_row *row = &li_x86_cost_rows[set->costs];
-    const uint64_t steps = (uint64_t)s->filter_h * li_x86_blocks((uint64_t)s->filter_w * (uint64_t)s->in_c, set->group);
+    const uint64_t in_c = (uint64_t)(s->in_c / s->groups), out_c = (uint64_t)(s->out_c / s->groups);
+    const uint64_t steps = (uint64_t)s->filter_h * li_x86_blocks((uint64_t)s->filter_w * in_c, set->group);
     const uint64_t tiles = li_x86_blocks((uint64_t)s->out_h * (uint64_t)s->out_w, LI_X86_TILE);
-    const size_t rest = (size_t)s->out_c % 16;   /* a set may have narrow panels for the last channels */
-    const uint64_t lanes = (uint64_t)s->out_c - rest + (rest != 0 ? set->width(rest) : 0);
+    const size_t rest = (size_t)out_c % 16;      /* a set may have narrow panels for the last channels */
+    const uint64_t lanes = (out_c - rest + (rest != 0 ? set->width(rest) : 0)) * (uint64_t)s->groups;
     return li_size_mul(tiles * lanes, li_size_add(li_size_mul(steps, row->product), row->tile)) / 16;
 }
 
