@@ -74,25 +74,23 @@ static int li_conv_is_pointwise(const li_conv_state *s)
     return w->filter_h == 1 && w->filter_w == 1 && w->stride_h == 1 && w->stride_w == 1 && s->groups == 1;
 }
 
-/* As the kernels of whole int8 layers see it, where they can: no dilation along a row. */
-static int li_conv_shape_of(const li_conv_state *s, li_conv_shape *shape)
+/* As the kernels of whole int8 layers see it. */
+static li_conv_shape li_conv_shape_of(const li_conv_state *s)
 {
     const li_window *w = &s->window;
-    const li_conv_shape found = { w->in_h, w->in_w, s->in_c, w->out_h, w->out_w, s->out_c, w->filter_h, w->filter_w,
-                                  w->stride_h, w->stride_w, w->dilation_h, w->pad_top, w->pad_left, 0, 1, s->groups };
-    *shape = found;
+    li_conv_shape shape = { w->in_h, w->in_w, s->in_c, w->out_h, w->out_w, s->out_c, w->filter_h, w->filter_w, w->stride_h, w->stride_w,
+                            w->dilation_h, w->pad_top, w->pad_left, 0, w->filter_w > 1 ? w->dilation_w : 1, s->groups };
     if (li_conv_is_pointwise(s) && (uint64_t)w->out_h * (uint64_t)w->out_w <= INT32_MAX) {
-        shape->in_h = shape->out_h = w->out_h * w->out_w;        /* pixels as rows: bands of any size */
-        shape->in_w = shape->out_w = 1;
+        shape.in_h = shape.out_h = w->out_h * w->out_w;          /* pixels as rows: bands of any size */
+        shape.in_w = shape.out_w = 1;
     }
-    return w->dilation_w == 1 || w->filter_w == 1;
+    return shape;
 }
 
 /* Packed weights and scratch of the kernels that will run. */
 LI_NOT_INLINE static void li_conv_plan_kernels(li_net *net, li_node *node, const li_conv_state *s)
 {
     const li_tensor *input = li_node_input(net, node, 0);
-    li_conv_shape shape;
 
     if (li_weights_are_hybrid(net, node)) {
         node->scratch_bytes = li_conv_is_pointwise(s) ? (uint32_t)s->in_c : li_hybrid_bytes(input);
@@ -102,7 +100,8 @@ LI_NOT_INLINE static void li_conv_plan_kernels(li_net *net, li_node *node, const
     } else if (input->type != LI_INT8) {
         const uint64_t packed = (uint64_t)li_conv_group_bytes(net, node, s) * (uint64_t)s->groups;
         li_weights_keep(net, node, packed);      /* too large: used in place */
-    } else if (li_conv_shape_of(s, &shape)) {
+    } else {
+        const li_conv_shape shape = li_conv_shape_of(s);
         li_weights_plan_layer(net, node, li_kernels_of(net)->conv_s8, &shape);
     }
 }
@@ -131,9 +130,8 @@ void li_conv_2d_prepare(li_net *net, const li_node *node)
     li_epilogue_prepare(net, node, s->activation, (uint32_t)s->out_c, &s->end, (float *)(s + 1));
     if (node->packed_bytes == 0 || (net->flags & LI_PACKED_READY) != 0) return;
     if (li_node_input(net, node, 0)->type == LI_INT8) {
-        li_conv_shape shape;
-        if (li_conv_shape_of(s, &shape))
-            li_weights_pack_layer(net, node, li_kernels_of(net)->conv_s8, &shape, (const float *)(s + 1), s->end.in_zero);
+        const li_conv_shape shape = li_conv_shape_of(s);
+        li_weights_pack_layer(net, node, li_kernels_of(net)->conv_s8, &shape, (const float *)(s + 1), s->end.in_zero);
     } else if (li_node_input(net, node, 0)->type == LI_FLOAT32 && li_kernels_of(net)->conv_f32 != NULL) {
         const li_layer_f32 layer = li_conv_layer(net, s);
         li_weights_pack_f32(net, node, &layer);
@@ -280,9 +278,9 @@ static void li_conv_pixel_f32(const li_kernels *kernels, const li_conv_state *s,
 LI_NOT_INLINE static void li_conv_run_packed(const li_net *net, const li_node *node, const li_conv_state *s)
 {
     if (li_node_input(net, node, 0)->type == LI_INT8) {
-        li_conv_shape shape;
+        const li_conv_shape shape = li_conv_shape_of(s);
         const li_layer_kernels *layer = li_weights_layer(net, node, li_kernels_of(net)->conv_s8);
-        if (li_conv_shape_of(s, &shape)) li_run_layer_s8(net, node, layer, &shape, &s->end, s->window.batches);
+        li_run_layer_s8(net, node, layer, &shape, &s->end, s->window.batches);
     } else {
         const li_layer_f32 layer = li_conv_layer(net, s);
         li_run_layer_f32(net, node, &layer, s->window.batches);

@@ -41,8 +41,7 @@ static li_status li_depthwise_decode(li_net *net, const li_node *node, li_depthw
     return LI_OK;
 }
 
-/* As the kernels of whole int8 layers see it, where they can: one input channel makes it a convolution without dilation
-   along a row. NULL where they can't. */
+/* The kernels of whole int8 layers, NULL in sets without, and the layer as they see it: one input channel makes it a convolution. */
 static const li_layer_kernels *li_depthwise_layer(const li_kernels *kernels, const li_depthwise_state *s, li_conv_shape *shape)
 {
     const int plain = s->in_c == 1;
@@ -51,7 +50,6 @@ static const li_layer_kernels *li_depthwise_layer(const li_kernels *kernels, con
                                   w->stride_h, w->stride_w, w->filter_h > 1 ? w->dilation_h : 1, w->pad_top, w->pad_left, plain,
                                   w->filter_w > 1 ? w->dilation_w : 1, 1 };
     *shape = found;
-    if (plain && shape->dilation_w != 1) return NULL;
     return plain ? kernels->conv_s8 : kernels->depthwise_s8;
 }
 

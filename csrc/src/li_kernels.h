@@ -34,13 +34,12 @@ enum {
     LI_CONV_FORMS = 3
 };
 
-/* A convolution over images: x NHWC, w OHWI. Filter taps are neighbours along x and dilation_h apart along y.
-   Pixels outside the image count as the zero point. */
+/* A convolution over images: x NHWC, w OHWI. Pixels outside the image count as the zero point. */
 typedef struct li_conv_shape {
     int32_t in_h, in_w, in_c, out_h, out_w, out_c;
     int32_t filter_h, filter_w, stride_h, stride_w, dilation_h, pad_top, pad_left;
     int32_t w_last;              /* 1: in_c is 1, and w is [h][w][out_c] as in a depthwise layer of one input channel */
-    int32_t dilation_w;          /* other than 1 in depthwise layers only */
+    int32_t dilation_w;
     int32_t groups;              /* of a convolution: input and output channels are multiples */
 } li_conv_shape;
 

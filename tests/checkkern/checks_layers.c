@@ -162,7 +162,7 @@ static void convolve(const layer *l, const result *r)
                 for (int32_t i = 0; i < c.filter_h; i++) {
                     for (int32_t j = 0; j < c.filter_w; j++) {
                         for (int32_t m = n / out_c * in_c; m < n / out_c * in_c + in_c; m++) {
-                            sum += (element(l, y * c.stride_h - c.pad_top + i * c.dilation_h, x * c.stride_w - c.pad_left + j, m) - l->rescale.in_zero) * *w;
+                            sum += (element(l, y * c.stride_h - c.pad_top + i * c.dilation_h, x * c.stride_w - c.pad_left + j * c.dilation_w, m) - l->rescale.in_zero) * *w;
                             w += w_step;
                         }
                     }
@@ -179,6 +179,11 @@ static void check_direct_s8(const li_layer_kernels *kernels, shape s)
     if (below(4) == 0) draw_run(&c);
     c.w_last = c.in_c == 1 && below(2) != 0;
     const size_t taps = (size_t)c.filter_h * (size_t)c.filter_w * (size_t)c.in_c;
+    if (below(4) == 0) {
+        draw_dilated(&c);
+        c.stride_w = up_to(2);
+        c.out_w = (c.out_w - 1) / c.stride_w + 1;
+    }
     if (!c.w_last && c.in_c < 100 && below(3) == 0) {
         c.groups = up_to(c.in_c < 20 ? 7 : 3);
         c.in_c *= c.groups;

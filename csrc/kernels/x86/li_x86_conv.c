@@ -15,11 +15,11 @@ enum { LI_X86_SLACK = 64 };
 
 /* How a layer is walked. A 1x1 filter without stride and padding sees pixels, each of which is then a row. */
 typedef struct li_x86_walk {
-    size_t out_w, in_w, filter_h, filter_w, stride_h, stride_w, dilation_h;
+    size_t out_w, in_w, filter_h, filter_w, stride_h, stride_w, dilation_h, dilation_w;
     size_t in_c, out_c, apart;   /* channels of one group; elements of all groups' input pixels */
     size_t pixel;                /* elements of a spread pixel: in_c, or 4 where three channels are widened */
     size_t row_step;             /* input rows from one spread row to the next: under filters of one row, only those that count */
-    size_t padded_w, row;        /* pixels and elements of a spread row */
+    size_t padded_w, row;        /* pixels and elements of a spread row, where each dilation_w-th pixel is followed by the next such */
     size_t segment, groups;      /* elements and groups of a filter row */
     size_t band;                 /* output rows of a band */
     uint64_t rows_bytes;         /* of a band's spread rows */
@@ -33,7 +33,7 @@ static int li_x86_is_pointwise(const li_conv_shape *s)
 /* Three channels are widened for loops over runs of pixels: they take a pixel's group for each of the taps it lies under. */
 static int li_x86_is_widened(const li_x86_tiles *tiles, const li_conv_shape *s)
 {
-    return tiles->widen != NULL && s->groups == 1 && s->in_c == 3 && s->filter_w == 3 && s->stride_w == 1 && s->out_w >= 16 && s->out_c <= 16;
+    return tiles->widen != NULL && s->groups == 1 && s->dilation_w == 1 && s->in_c == 3 && s->filter_w == 3 && s->stride_w == 1 && s->out_w >= 16 && s->out_c <= 16;
 }
 
 static uint64_t li_x86_band_rows(const li_x86_walk *w, uint64_t band)
@@ -57,10 +57,11 @@ static int li_x86_walk_of(const li_x86_tiles *tiles, const li_conv_shape *s, li_
     w->stride_h = (size_t)s->stride_h;
     w->stride_w = (size_t)s->stride_w;
     w->dilation_h = (size_t)s->dilation_h;
+    w->dilation_w = (size_t)s->dilation_w;
     w->row_step = s->filter_h == 1 ? w->stride_h : 1;
     w->pixel = li_x86_is_widened(tiles, s) ? 4 : w->in_c;
     if (s->out_h < 1 || s->out_w < 1) return 0;
-    row = li_size_add(li_size_mul(w->out_w - 1, w->stride_w), w->filter_w);
+    row = li_size_add(li_size_mul(w->out_w - 1, w->stride_w), li_size_mul(w->filter_w - 1, w->dilation_w) + 1);
     w->padded_w = (size_t)row;
     row = li_size_mul(row, w->pixel * tiles->element_bytes);
     if (row > LI_X86_LIMIT || li_x86_band_rows(w, 1) > LI_X86_LIMIT) return 0;
@@ -207,6 +208,19 @@ static void li_x86_spread_pixels(const li_x86_tiles *tiles, const li_x86_walk *w
         for (i = 0; i < pixels; ++i) tiles->spread((char *)to + i * w->in_c * tiles->element_bytes, x + i * w->apart, w->in_c);
 }
 
+/* A row of the image whose taps lie apart, pixel by pixel. */
+static void li_x86_spread_apart(const li_x86_tiles *tiles, const li_x86_walk *w, char *to, const int8_t *row, size_t before, size_t inside,
+                                const li_x86_zeros *zeros)
+{
+    const size_t pixel = w->pixel * tiles->element_bytes;
+    size_t phase, column;
+    for (phase = 0; phase < w->dilation_w; ++phase)
+        for (column = phase; column < w->padded_w; column += w->dilation_w, to += pixel) {
+            if (column < before || column - before >= inside) li_x86_blank(to, pixel, zeros);
+            else li_x86_spread_pixels(tiles, w, to, row + (column - before) * w->apart, 1);
+        }
+}
+
 /* `rows` input rows from `top` on with their padding, where top may lie outside the image. */
 static void li_x86_spread_rows(const li_x86_tiles *tiles, const li_x86_walk *w, char *to, const int8_t *x, int64_t top, size_t rows,
                                int64_t in_h, size_t pad_left, int32_t zero)
@@ -216,13 +230,17 @@ static void li_x86_spread_rows(const li_x86_tiles *tiles, const li_x86_walk *w, 
     const size_t inside = w->padded_w - before < w->in_w ? w->padded_w - before : w->in_w, behind = w->padded_w - before - inside;
     const li_x86_zeros zeros = li_x86_zeros_of(tiles, zero);
     size_t i;
-    if (before == 0 && behind == 0 && inside == w->in_w && w->row_step == 1 && top >= 0 && top + (int64_t)rows <= in_h) {
+    if (w->dilation_w == 1 && before == 0 && behind == 0 && inside == w->in_w && w->row_step == 1 && top >= 0 && top + (int64_t)rows <= in_h) {
         li_x86_spread_pixels(tiles, w, to, x + (size_t)top * in_row, rows * w->in_w);      /* nothing between the rows */
         return;
     }
     for (i = 0; i < rows; ++i, to += row, top += (int64_t)w->row_step) {
         if (top < 0 || top >= in_h) {
             li_x86_blank(to, row, &zeros);
+            continue;
+        }
+        if (w->dilation_w != 1) {
+            li_x86_spread_apart(tiles, w, to, x + (size_t)top * in_row, before, inside, &zeros);
             continue;
         }
         li_x86_blank(to, before * pixel, &zeros);
@@ -244,11 +262,24 @@ static void li_x86_fill_line(uint32_t *offsets, uint32_t from, uint32_t step, si
     }
 }
 
+/* Of output pixels of one row whose taps lie apart: those of columns with the same rest follow each other. */
+static void li_x86_fill_apart(const li_x86_walk *w, uint32_t *offsets, size_t from)
+{
+    const size_t each = w->padded_w / w->dilation_w, longer = w->padded_w % w->dilation_w;
+    size_t x;
+    for (x = 0; x < w->out_w; ++x) {
+        const size_t column = x * w->stride_w, phase = column % w->dilation_w;
+        const size_t start = phase * each + (phase < longer ? phase : longer);
+        offsets[x] = (uint32_t)(from + (start + column / w->dilation_w) * w->pixel);
+    }
+}
+
 static void li_x86_fill_offsets(const li_x86_walk *w, uint32_t *offsets, size_t rows)
 {
     const uint32_t row = (uint32_t)(w->stride_h / w->row_step * w->row), pixel = (uint32_t)(w->stride_w * w->pixel);
     size_t y, at = 0;
-    if (w->out_w == 1) {
+    for (y = 0; w->dilation_w != 1 && y < rows; ++y, at += w->out_w) li_x86_fill_apart(w, offsets + at, y * row);
+    if (w->out_w == 1 && w->dilation_w == 1) {
         li_x86_fill_line(offsets, 0, row, rows);
         at = rows;
     }
@@ -295,7 +326,7 @@ void li_x86_conv_run(const void *loops, int8_t *out, const int8_t *x, const int8
     panel.segments = w.filter_h;
     panel.segment_step = w.dilation_h * w.row;
     panel.groups = w.groups;
-    panel.run = w.stride_w == 1 ? w.out_w : 1;
+    panel.run = w.stride_w == 1 && w.dilation_w == 1 ? w.out_w : 1;
     panel.column = w.pixel;
     panel.taps = w.filter_w;
     panel.out_step = (size_t)s->out_c;

@@ -47,7 +47,7 @@ static size_t li_winograd_panel_bytes(const li_winograd_loops *loops, const li_c
 /* 3x3 at stride 1 with at most one pixel of padding on the sides where counting begins; every window touches the image. */
 static int li_winograd_takes(const li_conv_shape *s)
 {
-    return s->filter_h == 3 && s->filter_w == 3 && s->stride_h == 1 && s->stride_w == 1 && s->dilation_h == 1 && !s->w_last && s->groups == 1
+    return s->filter_h == 3 && s->filter_w == 3 && s->stride_h == 1 && s->stride_w == 1 && s->dilation_h == 1 && s->dilation_w == 1 && !s->w_last && s->groups == 1
         && s->pad_top >= 0 && s->pad_top <= 1 && s->pad_left >= 0 && s->pad_left <= 1 && s->out_h >= 1 && s->out_w >= 1
         && s->out_w <= s->in_w + s->pad_left;
 }
