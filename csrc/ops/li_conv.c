@@ -56,7 +56,7 @@ static li_layer_f32 li_conv_layer(const li_net *net, const li_conv_state *s)
     const li_range_f32 limits = li_range_of_f32(s->activation);
     const li_layer_f32 layer = { w->in_h, w->in_w, s->in_c, w->out_h, w->out_w, s->out_c, w->filter_h, w->filter_w, w->stride_h,
                                  w->stride_w, w->dilation_h, w->dilation_w, w->pad_top, w->pad_left, s->groups,
-                                 (net->flags & LI_EXACT) != 0, 0, limits.low, limits.high };
+                                 (net->flags & LI_EXACT) != 0, 0, limits.low, limits.high, 0 };
     return layer;
 }
 

@@ -51,7 +51,7 @@ static li_layer_f32 li_dense_layer(const li_net *net, const li_dense_state *s)
 {
     const li_range_f32 limits = li_range_of_f32(s->activation);
     const li_layer_f32 layer = { 1, s->rows, s->in_c, 1, s->rows, s->out_c, 1, 1, 1, 1, 1, 1, 0, 0, 1, (net->flags & LI_EXACT) != 0,
-                                 LI_INPUT_BLOCK, limits.low, limits.high };
+                                 LI_INPUT_BLOCK, limits.low, limits.high, 0 };
     return layer;
 }
 

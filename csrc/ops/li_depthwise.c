@@ -53,11 +53,32 @@ static const li_layer_kernels *li_depthwise_layer(const li_kernels *kernels, con
     return plain ? kernels->conv_s8 : kernels->depthwise_s8;
 }
 
+/* As the kernels of whole float layers see it: with a multiplier it is a convolution whose groups have one input channel. */
+static li_layer_f32 li_depthwise_layer_f32(const li_net *net, const li_depthwise_state *s)
+{
+    const li_window *w = &s->window;
+    const li_range_f32 limits = li_range_of_f32(s->activation);
+    const li_layer_f32 layer = { w->in_h, w->in_w, s->in_c, w->out_h, w->out_w, s->out_c, w->filter_h, w->filter_w, w->stride_h, w->stride_w,
+                                 w->dilation_h, w->dilation_w, w->pad_top, w->pad_left, s->in_c, (net->flags & LI_EXACT) != 0, 0,
+                                 limits.low, limits.high, 1 };
+    return layer;
+}
+
+static int li_depthwise_multiplies_f32(const li_net *net, const li_node *node, const li_depthwise_state *s)
+{
+    return LI_PACKS && s->multiplier != 1 && li_node_input(net, node, 0)->type == LI_FLOAT32 && !li_weights_are_hybrid(net, node);
+}
+
 /* Packed weights and scratch of the kernels that will run. */
 LI_NOT_INLINE static void li_depthwise_plan_kernels(li_net *net, li_node *node, const li_depthwise_state *s)
 {
     li_conv_shape shape;
     if (li_weights_are_hybrid(net, node)) node->scratch_bytes = li_hybrid_bytes(li_node_input(net, node, 0));
+    if (li_depthwise_multiplies_f32(net, node, s)) {
+        const li_layer_f32 layer = li_depthwise_layer_f32(net, s);
+        li_weights_plan_f32(net, node, li_kernels_of(net)->conv_f32, &layer);
+        return;
+    }
     li_weights_plan_layer(net, node, li_depthwise_layer(li_kernels_of(net), s, &shape), &shape);
 }
 
@@ -85,8 +106,14 @@ void li_depthwise_conv_2d_prepare(li_net *net, const li_node *node)
 
     if (li_depthwise_decode(net, node, s) != LI_OK) return;
     li_epilogue_prepare(net, node, s->activation, (uint32_t)s->out_c, &s->end, (float *)(s + 1));
+    if (node->packed_bytes == 0 || (net->flags & LI_PACKED_READY) != 0) return;
+    if (li_depthwise_multiplies_f32(net, node, s)) {
+        const li_layer_f32 layer_f32 = li_depthwise_layer_f32(net, s);
+        li_weights_pack_f32(net, node, &layer_f32);
+        return;
+    }
     layer = li_depthwise_layer(li_kernels_of(net), s, &shape);
-    if (layer != NULL && node->packed_bytes != 0 && (net->flags & LI_PACKED_READY) == 0)
+    if (layer != NULL)
         li_weights_pack_layer(net, node, layer, &shape, (const float *)(s + 1), s->end.in_zero);
 }
 
@@ -241,8 +268,7 @@ LI_NOT_INLINE static void li_depthwise_run_f32(const li_net *net, const li_node 
     li_depthwise_job job = {
         { .band = li_depthwise_band_f32, .units = w->out_h }, li_kernels_of(net), li_tensor_data(li_node_input(net, node, 0)),
         li_tensor_data(li_node_input(net, node, 1)), li_optional_data(net, node, 2), li_tensor_data(li_node_output(net, node, 0)),
-        { w->in_h, w->in_w, s->in_c, w->out_h, w->out_w, s->out_c, w->filter_h, w->filter_w, w->stride_h, w->stride_w, w->dilation_h,
-          w->dilation_w, w->pad_top, w->pad_left, s->in_c, (net->flags & LI_EXACT) != 0, 0, s->end.low_f32, s->end.high_f32 },
+        li_depthwise_layer_f32(net, s),
     };
     int32_t b;
 
@@ -265,6 +291,11 @@ li_status li_depthwise_conv_2d_run(li_net *net, const li_node *node)
     int32_t b, oy, ox;
 
     if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return LI_OK;    /* the other dimensions may be huge */
+    if (li_depthwise_multiplies_f32(net, node, s) && li_weights_are_taken_f32(net, node)) {
+        const li_layer_f32 layer = li_depthwise_layer_f32(net, s);
+        li_run_layer_f32(net, node, &layer, w->batches);
+        return LI_OK;
+    }
     if (node->packed_bytes != 0) {
         li_conv_shape shape;
         const li_layer_kernels *layer = li_depthwise_layer(kernels, s, &shape);

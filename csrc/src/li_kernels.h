@@ -90,6 +90,7 @@ typedef struct li_layer_f32 {
     int32_t exact;               /* 1: NUMERICS.md's order of roundings; 0: FMA, and sums in any order */
     int32_t block;               /* 0, or in a 1x1 layer: so many products are summed from 0 before their sum joins the rest */
     float low, high;             /* limits of the output; NaN passes them */
+    int32_t w_last;              /* 1: each group has one input channel, and w is [h][w][out_c] as in a depthwise layer */
 } li_layer_f32;
 
 /* A whole float layer on weights rearranged once. `exact` results are ref's to the bit; others within

@@ -63,7 +63,7 @@ static size_t li_avx2_width_f32(size_t channels, int single)
 
 void li_avx2_fast_panel_f32(const li_x86_panel_f32 *p)
 {
-    const int single = p->pixels <= 2;
+    const int single = p->single;
     if (p->width == 8) single ? li_avx2_single8(p) : li_avx2_fast8(p);
     else if (p->width == 16) single ? li_avx2_single16(p) : li_avx2_fast16(p);
     else li_avx2_single32(p);

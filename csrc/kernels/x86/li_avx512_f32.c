@@ -57,7 +57,7 @@ static size_t li_avx512_width_f32(size_t channels, int single)
 
 static void li_avx512_fast(const li_x86_panel_f32 *p)
 {
-    const int single = p->pixels <= 2;
+    const int single = p->single;
     if (p->width == 8) li_avx2_fast_panel_f32(p);
     else if (p->width == 16) single ? li_avx512_single16(p) : li_avx512_fast16(p);
     else if (p->width == 32) single ? li_avx512_single32(p) : li_avx512_fast32(p);

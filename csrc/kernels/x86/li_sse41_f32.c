@@ -62,7 +62,7 @@ static size_t li_sse41_width_f32(size_t channels, int single)
 
 static void li_sse41_fast_panel_f32(const li_x86_panel_f32 *p)
 {
-    const int single = p->pixels <= 2;
+    const int single = p->single;
     if (p->width == 4) single ? li_sse41_single4(p) : li_sse41_exact4(p);
     else if (p->width == 8) single ? li_sse41_single8(p) : li_sse41_exact8(p);
     else li_sse41_single16(p);

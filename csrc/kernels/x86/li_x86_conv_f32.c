@@ -73,7 +73,7 @@ static size_t li_x86_taps_f32(const li_layer_f32 *s)
 
 static int li_x86_is_single_f32(const li_layer_f32 *s)
 {
-    return s->out_h == 1 && s->out_w <= 2;
+    return (int64_t)s->out_h * s->out_w <= 2;
 }
 
 static size_t li_x86_panel_floats(size_t taps, size_t width)
@@ -127,11 +127,12 @@ void li_x86_conv_f32_pack(const void *loops, void *packed, const li_layer_f32 *s
             lanes = group_c - c < width ? group_c - c : width;
             if (lanes < width || taps * width % 16 != 0) li_fill(to, 0, li_x86_panel_floats(taps, width) * 4);
             for (lane = 0; lane < lanes; ++lane) {
-                const float *from = w + (g * group_c + c + lane) * taps;
+                const size_t channel = g * group_c + c + lane, step = s->w_last ? (size_t)s->out_c : 1;
+                const float *from = w + (s->w_last ? channel : channel * taps);
                 float rest = 0;      /* stays 0 where all weights are finite */
                 for (k = 0; k < taps; ++k) {
-                    to[k * width + lane] = from[k];
-                    rest += from[k] - from[k];
+                    to[k * width + lane] = from[k * step];
+                    rest += from[k * step] - from[k * step];
                 }
                 if (!(rest == 0.0f)) finite = 0;
             }
@@ -252,6 +253,7 @@ void li_x86_conv_f32_run(const void *loops, float *out, const float *x, const fl
     y = (size_t)first * (w.pointwise ? (size_t)s->out_w : 1);
     end = y + (size_t)rows * (w.pointwise ? (size_t)s->out_w : 1);
     panel.offsets = offsets;
+    panel.single = li_x86_is_single_f32(s);
     panel.rows = w.rows;
     panel.row_step = w.dilation_h * w.row;
     panel.columns = w.columns;

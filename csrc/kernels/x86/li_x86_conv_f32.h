@@ -22,6 +22,7 @@ typedef struct li_x86_panel_f32 {
     const float *image;          /* of the group's first input channel */
     const uint32_t *offsets;     /* of each pixel's first tap, in elements; at least LI_X86_TILE_F32 of them */
     size_t pixels;
+    int single;                  /* a layer of a pixel or two: loops that sum even and odd k apart, whatever band this is */
     size_t rows, row_step, columns, column_step, length;     /* length: floats that follow each other, of rows * columns runs */
     size_t block;                /* 0, or as in li_layer_f32; then there is one run */
     const float *w;              /* [k][lane of the panel] */
