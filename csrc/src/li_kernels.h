@@ -68,17 +68,16 @@ typedef struct li_layer_kernels {
     /* `packed` and `scratch` are aligned to 16 bytes, faster to 64. */
     void (*pack)(const void *loops, void *packed, const li_conv_shape *shape, const int8_t *w, const int32_t *bias,
                  const float *multipliers, int32_t in_zero);
-    /* Rows [first, first + rows) of one image's output, counted from `out`'s row 0; `w` is what was packed. dense_s8 counts
-       li_dense_units instead. */
+    /* What one image is divided in: NULL where that is always rows of its output, as many as out_h. */
+    int32_t (*units)(const void *loops, const li_conv_shape *shape);
+    /* Units [first, first + count) of one image; `out` is all of its output, `w` what was packed. */
     void (*run)(const void *loops, int8_t *out, const int8_t *x, const int8_t *w, const void *packed, void *scratch,
-                const li_conv_shape *shape, const li_rescale_s8 *rescale, int32_t first, int32_t rows);
+                const li_conv_shape *shape, const li_rescale_s8 *rescale, int32_t first, int32_t count);
 } li_layer_kernels;
 
-/* What a dense layer is divided in: of one row (in_w) blocks of so many channels, a line of the cache; of several nothing. */
-enum { LI_DENSE_UNIT = 64 };
-static inline int32_t li_dense_units(const li_conv_shape *shape)
+static inline int32_t li_layer_units(const li_layer_kernels *layer, const li_conv_shape *shape)
 {
-    return shape->in_w == 1 ? (int32_t)(((int64_t)shape->out_c + LI_DENSE_UNIT - 1) / LI_DENSE_UNIT) : 1;
+    return layer->units != NULL ? layer->units(layer->loops, shape) : shape->out_h;
 }
 
 /* A float32 convolution over images: x NHWC, w OHWI. A dense layer is a 1x1 convolution of in_w == out_w rows in one image.

@@ -128,9 +128,10 @@ static char rescaled(const layer *l, int32_t sum, int32_t channel)
     return (char)((int32_t)(value < low ? low : value > high ? high : value) + r->out_zero);
 }
 
-/* In two calls over bands of units, mostly rows, on weights packed between their pages. */
-static void run_layer(const li_layer_kernels *kernels, const layer *l, shape s, const result *r, int32_t units)
+/* In two calls over bands of units, rows or channels, on weights packed between their pages. */
+static void run_layer(const li_layer_kernels *kernels, const layer *l, shape s, const result *r)
 {
+    const int32_t units = li_layer_units(kernels, &l->shape);
     const size_t packed_bytes = kernels->packed_bytes(kernels->loops, &l->shape);
     const size_t scratch_bytes = kernels->scratch_bytes(kernels->loops, &l->shape);
     const int32_t split = (int32_t)below((size_t)units + 1);
@@ -193,7 +194,7 @@ static void check_direct_s8(const li_layer_kernels *kernels, shape s)
     const result r = make_result(l.out_bytes, s.at, 1);
     s.channels = (size_t)c.out_c;
     convolve(&l, &r);
-    run_layer(kernels, &l, s, &r, l.shape.out_h);
+    run_layer(kernels, &l, s, &r);
 }
 
 /* In every form that takes any weights; check_winograd_s8 has the others. */
@@ -246,7 +247,7 @@ void check_winograd_s8(const li_kernels *k, shape s)
         s.channels = (size_t)c.out_c;
         lower_weights(&l, taps, kernels->weights_below);
         convolve(&l, &r);
-        run_layer(kernels, &l, s, &r, l.shape.out_h);
+        run_layer(kernels, &l, s, &r);
     }
 }
 
@@ -293,7 +294,7 @@ void check_depthwise_s8(const li_kernels *k, shape s)
             }
         }
     }
-    run_layer(k->depthwise_s8, &l, s, &r, l.shape.out_h);
+    run_layer(k->depthwise_s8, &l, s, &r);
 }
 
 void check_dense_s8(const li_kernels *k, shape s)
@@ -313,5 +314,5 @@ void check_dense_s8(const li_kernels *k, shape s)
             r.expected[at++] = rescaled(&l, sum, n);
         }
     }
-    run_layer(k->dense_s8, &l, s, &r, li_dense_units(&d));
+    run_layer(k->dense_s8, &l, s, &r);
 }

@@ -8,6 +8,7 @@
 #if LI_HAS_AVX512_VNNI
 
 #include "li_avx512_vnni_tile.h"
+#include "li_x86_dense.h"
 
 /* One pixel, as in fully connected layers: sums of even and odd groups apart, so that they do not wait for each other. */
 #define LI_VNNI_ODD(i, b) s##i##b = _mm512_dpbusd_epi32(s##i##b, y, _mm512_loadu_si512(next + 64 * b));
@@ -87,18 +88,18 @@ LI_VNNI static inline void li_vnni_pair(const uint8_t *x, size_t groups, const i
 }
 
 LI_VNNI static void li_vnni_dense_run(const void *loops, int8_t *out, const int8_t *x, const int8_t *w, const void *packed,
-                                      void *scratch, const li_conv_shape *s, const li_rescale_s8 *rescale, int32_t first, int32_t rows)
+                                      void *scratch, const li_conv_shape *s, const li_rescale_s8 *rescale, int32_t first, int32_t count)
 {
     static const uint32_t offset = 0;
     const size_t n = (size_t)s->in_c, groups = (n + 3) / 4, channels = (size_t)s->out_c;
     uint8_t *const spread = (uint8_t *)scratch + (64 - (uintptr_t)scratch % 64) % 64;
     const size_t panel = li_vnni_dense_panel_bytes(64, groups);
     const int8_t *from = (const int8_t *)packed + (size_t)first * panel;      /* units are panels of 64 channels */
-    const size_t last = (size_t)(first + rows) * LI_DENSE_UNIT, end = last < channels ? last : channels;
+    const size_t last = (size_t)(first + count) * LI_DENSE_UNIT, end = last < channels ? last : channels;
     size_t c = (size_t)first * LI_DENSE_UNIT, width;
-    if (rows < 1) return;
+    if (count < 1) return;
     if (s->in_w != 1) {          /* a tile of rows reads each weight once */
-        li_x86_conv_run(loops, out, x, w, packed, scratch, s, rescale, first, rows);
+        li_x86_conv_run(loops, out, x, w, packed, scratch, s, rescale, first, count);
         return;
     }
     li_vnni_spread(spread, x, n);
@@ -127,6 +128,7 @@ const li_layer_kernels li_vnni_dense_s8 = {
     .packed_bytes = li_x86_conv_packed_bytes,
     .scratch_bytes = li_x86_conv_scratch_bytes,
     .pack = li_x86_conv_pack,
+    .units = li_x86_dense_units,
     .run = li_vnni_dense_run,
 };
 

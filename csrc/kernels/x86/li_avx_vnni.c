@@ -146,6 +146,7 @@ const li_layer_kernels li_avx_vnni_dense_s8 = {
     .packed_bytes = li_x86_dense_packed_bytes,
     .scratch_bytes = li_x86_dense_scratch_bytes,
     .pack = li_x86_dense_pack,
+    .units = li_x86_dense_units,
     .run = li_x86_dense_run,
 };
 

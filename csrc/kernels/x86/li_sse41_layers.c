@@ -152,6 +152,7 @@ const li_layer_kernels li_sse41_dense_s8 = {
     .packed_bytes = li_x86_dense_packed_bytes,
     .scratch_bytes = li_x86_dense_scratch_bytes,
     .pack = li_x86_dense_pack,
+    .units = li_x86_dense_units,
     .run = li_x86_dense_run,
 };
 

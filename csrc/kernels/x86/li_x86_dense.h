@@ -10,6 +10,7 @@
 #include "../../src/li_port.h"
 
 enum {
+    LI_DENSE_UNIT = 64,          /* channels of a unit of one row, a line of the cache; several rows are one unit */
     LI_DENSE_BLOCK = LI_DENSE_UNIT,         /* channels whose sums wait for requantization */
     LI_DENSE_AHEAD = 512         /* rows at least so long have the next eight fetched ahead: they come from far memory */
 };
@@ -40,7 +41,8 @@ size_t li_x86_dense_packed_bytes(const void *loops, const li_conv_shape *shape);
 size_t li_x86_dense_scratch_bytes(const void *loops, const li_conv_shape *shape);
 void li_x86_dense_pack(const void *loops, void *packed, const li_conv_shape *shape, const int8_t *w, const int32_t *bias,
                        const float *multipliers, int32_t in_zero);
+int32_t li_x86_dense_units(const void *loops, const li_conv_shape *shape);
 void li_x86_dense_run(const void *loops, int8_t *out, const int8_t *x, const int8_t *w, const void *packed, void *scratch,
-                      const li_conv_shape *shape, const li_rescale_s8 *rescale, int32_t first, int32_t rows);
+                      const li_conv_shape *shape, const li_rescale_s8 *rescale, int32_t first, int32_t count);
 
 #endif

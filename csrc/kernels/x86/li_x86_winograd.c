@@ -180,12 +180,54 @@ static void li_winograd_finish(const li_winograd_loops *loops, const li_winograd
     }
 }
 
+/* Layers of few tiles are divided by panels: with half of the tiles, products would take as long. */
+static int li_winograd_is_few(const li_winograd_loops *loops, const li_conv_shape *s)
+{
+    const size_t m = (size_t)loops->m;
+    return s->out_h <= LI_WINOGRAD_FEW * loops->m && (((size_t)s->out_h + m - 1) / m) * (((size_t)s->out_w + m - 1) / m) <= LI_WINOGRAD_FEW;
+}
+
+int32_t li_x86_winograd_units(const void *set, const li_conv_shape *s)
+{
+    const li_winograd_loops *loops = set;
+    size_t left, width;
+    int32_t panels = 0;
+    if (!li_winograd_is_few(loops, s)) return s->out_h;
+    for (left = (size_t)s->out_c; left != 0; left -= left < width ? left : width, ++panels) width = loops->width(left);
+    return panels;
+}
+
+/* Panels and rows of a band. */
+typedef struct li_winograd_band {
+    const char *panel;           /* the first one */
+    size_t c, c_end, y, y_end;   /* channels, rows */
+} li_winograd_band;
+
+static li_winograd_band li_winograd_band_of(const li_winograd_loops *loops, const li_conv_shape *s, const void *packed, int32_t first, int32_t count)
+{
+    const size_t out_c = (size_t)s->out_c;
+    li_winograd_band band = { packed, 0, out_c, (size_t)first, (size_t)first + (size_t)count };
+    size_t c = 0, width;
+    int32_t i;
+    if (!li_winograd_is_few(loops, s)) return band;
+    band.y = 0;
+    band.y_end = (size_t)s->out_h;
+    for (i = 0; i < first + count; ++i, c += width) {
+        width = loops->width(out_c - c);
+        if (i < first) band.panel += li_winograd_panel_bytes(loops, s, width);
+        if (i == first) band.c = c;
+    }
+    band.c_end = count == 0 ? band.c : c < out_c ? c : out_c;
+    return band;
+}
+
 void li_x86_winograd_run(const void *set, int8_t *out, const int8_t *x, const int8_t *weights, const void *packed, void *scratch,
-                         const li_conv_shape *s, const li_rescale_s8 *rescale, int32_t first, int32_t rows)
+                         const li_conv_shape *s, const li_rescale_s8 *rescale, int32_t first, int32_t units)
 {
     const li_winograd_loops *loops = set;
     const li_winograd_walk w = li_winograd_walk_of(loops, s);
-    const size_t out_w = (size_t)s->out_w, out_c = (size_t)s->out_c, stop = (size_t)first + (size_t)rows;
+    const size_t out_w = (size_t)s->out_w, out_c = (size_t)s->out_c;
+    const li_winograd_band band = li_winograd_band_of(loops, s, packed, first, units);
     const size_t across = (out_w + w.m - 1) / w.m;
     char *const base = (char *)scratch + (64 - (uintptr_t)scratch % 64) % 64;
     li_winograd_parts parts;
@@ -196,18 +238,18 @@ void li_x86_winograd_run(const void *set, int8_t *out, const int8_t *x, const in
     parts.rows = (int16_t *)(void *)(parts.blank + (w.step + 63) / 64 * 64);
     parts.v = parts.rows + w.taps * w.step;
     li_fill(parts.blank, rescale->in_zero, w.step);
-    for (y = (size_t)first; y < stop; y += height) {
-        height = stop - y < w.down * w.m ? stop - y : w.down * w.m;
+    for (y = band.y; y < band.y_end && units != 0; y += height) {
+        height = band.y_end - y < w.down * w.m ? band.y_end - y : w.down * w.m;
         count = (height + w.m - 1) / w.m;
         for (tile = 0; tile < across; tile += width) {
-            const char *panel = packed;
+            const char *panel = band.panel;
             li_winograd_products products = { parts.v, NULL, parts.sums, w.positions, w.v_step, w.channels, 0,
                                               ((size_t)s->in_c + 1) / 2, 0 };
             width = across - tile < w.across ? across - tile : w.across;
             products.tiles = count * width;
             for (i = 0; i < count; ++i)
                 li_winograd_transform(loops, &w, &parts, s, x, y + i * w.m, tile * w.m, width, parts.v + i * width * w.channels);
-            for (c = 0; c < out_c; c += products.width) {
+            for (c = band.c; c < band.c_end; c += products.width) {
                 li_winograd_end end;
                 products.width = loops->width(out_c - c);
                 products.w = (const int16_t *)(const void *)(panel + products.width * 8);

@@ -29,6 +29,7 @@
 #include "../../src/li_port.h"
 
 enum { LI_WINOGRAD_TILES = 16 };  /* of a block: its inputs, a panel's weights and sums stay in a second-level cache */
+enum { LI_WINOGRAD_FEW = 8 };     /* tiles of a layer that are not worth dividing: products take six at a time */
 enum { LI_WINOGRAD_SPARE = 12 };  /* tiles behind the last one that a loop may compute and store too */
 
 /* Matrix products of one panel: sums[t][position][lane] = over k: v[position][t][k] * w[position][k / 2][lane][k % 2]. */
@@ -76,15 +77,16 @@ size_t li_x86_winograd_packed_bytes(const void *loops, const li_conv_shape *shap
 size_t li_x86_winograd_scratch_bytes(const void *loops, const li_conv_shape *shape);
 void li_x86_winograd_pack(const void *loops, void *packed, const li_conv_shape *shape, const int8_t *w, const int32_t *bias,
                           const float *multipliers, int32_t in_zero);
+int32_t li_x86_winograd_units(const void *loops, const li_conv_shape *shape);
 void li_x86_winograd_run(const void *loops, int8_t *out, const int8_t *x, const int8_t *weights, const void *packed,
-                         void *scratch, const li_conv_shape *shape, const li_rescale_s8 *rescale, int32_t first, int32_t rows);
+                         void *scratch, const li_conv_shape *shape, const li_rescale_s8 *rescale, int32_t first, int32_t units);
 
 /* The layer's kernels around a set's loops. */
 #define LI_X86_WINOGRAD(set, name, limit)                                                                              \
     {                                                                                                                  \
         .loops = &(set), .loop = (name), .weights_below = (limit), .cost = li_x86_winograd_cost,                          \
         .packed_bytes = li_x86_winograd_packed_bytes, .scratch_bytes = li_x86_winograd_scratch_bytes,                    \
-        .pack = li_x86_winograd_pack, .run = li_x86_winograd_run,                                                       \
+        .pack = li_x86_winograd_pack, .units = li_x86_winograd_units, .run = li_x86_winograd_run,                       \
     }
 
 #endif
