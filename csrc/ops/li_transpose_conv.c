@@ -3,18 +3,8 @@
  * TRANSPOSE_CONV: input NHWC, filter OHWI, the output's shape as an operand. Each output element gathers the taps that
  * meet it, so sums need no memory beside the stack and come in the definition's order: docs/NUMERICS.md.
  */
+#include "li_transpose_conv.h"
 #include "li_wide.h"
-
-/* One spatial dimension. Input position i and tap k meet at output position i * stride + k - before. */
-typedef struct li_spread { int32_t in, out, filter, stride, before; } li_spread;
-
-typedef struct li_transpose_conv_state {  /* in int8 a float multiplier, or a li_fixed, per output channel follows */
-    li_spread rows, columns;
-    int32_t batches, in_c, out_c;
-    int32_t activation;
-    int32_t is_fixed;
-    li_epilogue end;
-} li_transpose_conv_state;
 
 enum { LI_SPREAD_LIMIT = 1 << 30 };       /* so that sums of two such numbers stay inside 32 bits */
 
@@ -90,11 +80,6 @@ static li_status li_transpose_conv_decode(li_net *net, const li_node *node, li_t
     return li_spread_place(net, node, padding, &s->columns);
 }
 
-static size_t li_transpose_conv_taps(const li_transpose_conv_state *s)
-{
-    return (size_t)s->rows.filter * (size_t)s->columns.filter * (size_t)s->in_c;
-}
-
 /* The most taps of one dimension that meet one output element. */
 static uint64_t li_spread_most(const li_spread *d)
 {
@@ -115,7 +100,10 @@ li_status li_transpose_conv_plan(li_net *net, li_node *node)
                             li_size_mul(li_size_mul(li_spread_most(&s.rows), li_spread_most(&s.columns)), (uint64_t)s.in_c)));
     if (li_weights_are_hybrid(net, node)) {
         node->scratch_bytes = li_hybrid_bytes(input);
-    } else if (input->type == LI_FLOAT32 && li_weights_may_pack(net, node)) {
+    } else {
+        li_transpose_phases_plan(net, node, &s);
+    }
+    if (node->loop == LI_LOOP_NONE && input->type == LI_FLOAT32 && li_weights_may_pack(net, node)) {
         const uint64_t packed = li_kernels_of(net)->pack_f32_bytes(li_transpose_conv_taps(&s), (size_t)s.out_c);
         li_weights_keep(net, node, packed);      /* too large: used in place */
     }
@@ -150,7 +138,10 @@ void li_transpose_conv_prepare(li_net *net, const li_node *node)
     if (li_transpose_conv_decode(net, node, s) != LI_OK) return;
     li_epilogue_prepare(net, node, s->activation, (uint32_t)s->out_c, &s->end, (float *)(s + 1));
     if (s->is_fixed) li_transpose_conv_prepare_fixed(net, node, s);
-    if (node->packed_bytes != 0 && (net->flags & LI_PACKED_READY) == 0)
+    if (node->packed_bytes == 0 || (net->flags & LI_PACKED_READY) != 0) return;
+    if (node->loop != LI_LOOP_NONE)
+        li_transpose_phases_prepare(net, node, s);
+    else
         li_kernels_of(net)->pack_f32(li_node_packed(net, node), li_tensor_data(li_node_input(net, node, 1)),
                                      li_transpose_conv_taps(s), (size_t)s->out_c);
 }
@@ -270,6 +261,10 @@ li_status li_transpose_conv_run(li_net *net, const li_node *node)
     int32_t b, oy, ox;
 
     if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return LI_OK;    /* the other dimensions may be huge */
+    if (node->loop != LI_LOOP_NONE) {
+        li_transpose_phases_run(net, node, s);
+        return LI_OK;
+    }
     for (b = 0; b < s->batches; ++b) {
         const float *reals = (const float *)x + (size_t)b * image;
         const int8_t *codes = hybrid ? li_hybrid_row(net, reals, image, &s->end, &end) : NULL;

@@ -56,8 +56,8 @@ static inline int li_weights_may_pack(const li_net *net, const li_node *node)
    before the run. They know no zero point of the filter. */
 static inline int li_weights_may_pack_s8(const li_net *net, const li_node *node, const li_layer_kernels *layer)
 {
-    const li_tensor *bias = li_node_input(net, node, 2);
-    return LI_PACKS && layer != NULL && (net->flags & LI_NO_PACK) == 0 && li_node_input(net, node, 0)->type == LI_INT8
+    const li_tensor *bias = li_weights_bias(net, node);
+    return LI_PACKS && layer != NULL && (net->flags & LI_NO_PACK) == 0 && li_weights_input(net, node)->type == LI_INT8
         && li_node_input(net, node, 1)->home == LI_HOME_MODEL && (bias == NULL || bias->home == LI_HOME_MODEL)
         && li_tensor_zero_point(net, li_node_input(net, node, 1), 0) == 0;
 }

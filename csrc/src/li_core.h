@@ -11,7 +11,7 @@
 #define LI_PACKED_MAGIC 0x4b43504cu
 /* How weights lie in the packed part, for all sets together: raise it with every change, or files that hold packed weights
    would be misread. tests/runtime/test_packed.py notices. */
-#define LI_PACKING_VERSION 8u
+#define LI_PACKING_VERSION 9u
 #define LI_PACKED_ALIGNMENT 64u
 
 /* Bytes per tensor that li_place needs behind the nodes: six 16-bit numbers and one 32-bit. */

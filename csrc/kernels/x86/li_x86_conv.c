@@ -27,7 +27,7 @@ typedef struct li_x86_walk {
 
 static int li_x86_is_pointwise(const li_conv_shape *s)
 {
-    return s->filter_h == 1 && s->filter_w == 1 && s->stride_h == 1 && s->stride_w == 1 && s->pad_top == 0 && s->pad_left == 0;
+    return s->filter_h == 1 && s->filter_w == 1 && s->stride_h == 1 && s->stride_w == 1 && s->pad_top == 0 && s->pad_left == 0 && s->out_w == s->in_w;
 }
 
 /* Three channels are widened for loops over runs of pixels: they take a pixel's group for each of the taps it lies under. */
