@@ -87,6 +87,17 @@ static void draw_dilated(li_conv_shape *s)
     s->out_w = s->in_w + s->pad_left;
 }
 
+/* A piece of a transposed convolution: outputs that see little of the image or nothing, which may have no rows. */
+static void draw_piece(li_conv_shape *s)
+{
+    s->stride_h = s->stride_w = s->dilation_h = 1;
+    s->in_h = (int32_t)below(6);
+    s->pad_top = (int32_t)below((size_t)s->filter_h);
+    s->pad_left = (int32_t)below((size_t)s->filter_w);
+    s->out_h = up_to(8);
+    s->out_w = up_to(30);
+}
+
 static layer make_layer(const shape *s, li_conv_shape shape, size_t taps)
 {
     const size_t out_c = (size_t)shape.out_c;
@@ -178,6 +189,7 @@ static void check_direct_s8(const li_layer_kernels *kernels, shape s)
 {
     li_conv_shape c = draw_shape(s.n == 0 ? 1 : s.n, 70);
     if (below(4) == 0) draw_run(&c);
+    if (below(4) == 0) draw_piece(&c);
     c.w_last = c.in_c == 1 && below(2) != 0;
     const size_t taps = (size_t)c.filter_h * (size_t)c.filter_w * (size_t)c.in_c;
     if (below(4) == 0) {

@@ -46,6 +46,14 @@ static li_layer_f32 draw_layer(size_t channels)
     l.out_c = up_to(70) * l.groups;
     l.out_h = place_window(l.in_h, l.filter_h, l.stride_h, l.dilation_h, &l.pad_top);
     l.out_w = place_window(l.in_w, l.filter_w, l.stride_w, l.dilation_w, &l.pad_left);
+    if (l.block == 0 && below(4) == 0) {    /* a piece of a transposed convolution: outputs that may see nothing of the image */
+        l.stride_h = l.stride_w = l.dilation_h = l.dilation_w = 1;
+        l.in_h = (int32_t)below(6);
+        l.pad_top = (int32_t)below((size_t)l.filter_h);
+        l.pad_left = (int32_t)below((size_t)l.filter_w);
+        l.out_h = up_to(8);
+        l.out_w = up_to(30);
+    }
     l.exact = below(2) != 0;
     l.low = below(2) != 0 ? 0.0f : -INFINITY;
     l.high = below(2) != 0 ? 1.5f : INFINITY;
