@@ -40,25 +40,24 @@ class Geometry:
     def output(self) -> tuple[int, int]:
         """SAME: up to a stride less than size times stride; VALID: up to a stride more than the last window's end."""
         along = zip(self.size, self.filter, self.stride, self.cut, strict=True)
-        down, across = (
-            n * s - c % s if self.padding == SAME else (n - 1) * s + k + c % s for n, k, s, c in along
-        )
+        down, across = (n * s - c % s if self.padding == SAME else (n - 1) * s + k + c % s for n, k, s, c in along)
         return down, across
 
 
 def layer(g: Geometry, type: int, with_bias: bool) -> bytes:
     rng = np.random.default_rng([*g.size, *g.filter, *g.stride, *g.channels, g.batches])
     depth, outputs = g.channels
-    out = (g.batches, *g.output(), outputs)
+    out, window = (g.batches, *g.output(), outputs), (outputs, *g.filter, depth)
+    spread = 0.05 * float(np.sqrt(depth * g.filter[0] * g.filter[1]))
     maker = ModelMaker()
     if type == INT8:
         x = maker.tensor((g.batches, *g.size, depth), INT8, None, 0.05, int(rng.integers(-128, 128)))
-        w = maker.tensor((outputs, *g.filter, depth), INT8, rng.integers(-128, 128, (outputs, *g.filter, depth)), 0.01, 0)
+        w = maker.tensor(window, INT8, rng.integers(-128, 128, window), 0.01, 0)
         bias = maker.tensor((outputs,), INT32, rng.integers(-3000, 3000, outputs))
-        y = maker.tensor(out, INT8, None, 0.05 * float(np.sqrt(depth * g.filter[0] * g.filter[1])), int(rng.integers(-60, 60)))
+        y = maker.tensor(out, INT8, None, spread, int(rng.integers(-60, 60)))
     else:
         x = maker.tensor((g.batches, *g.size, depth), FLOAT32)
-        w = maker.tensor((outputs, *g.filter, depth), FLOAT32, rng.normal(size=(outputs, *g.filter, depth)).astype(np.float32))
+        w = maker.tensor(window, FLOAT32, rng.normal(size=window).astype(np.float32))
         bias = maker.tensor((outputs,), FLOAT32, rng.normal(size=outputs).astype(np.float32))
         y = maker.tensor(out, FLOAT32)
     shape = maker.tensor((4,), INT32, np.array(out, np.int32))
