@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CONCATENATION. An int8 or uint8 input whose scale or zero point differs from the output's is requantized on the way. */
-#include "li_ops.h"
+#include "li_view.h"
 
 typedef struct li_concat_part {
     uint32_t bytes;              /* of one run: the dimensions from the axis on */
@@ -91,28 +91,56 @@ void li_concatenation_prepare(li_net *net, const li_node *node)
     }
 }
 
+#if LI_PACKS
+enum { LI_CONCAT_TABLE = 1024, LI_CONCAT_LONG = 128 };   /* bytes of a part from which a table is sooner; of a run, for the kernel */
+
+/* A table of all codes first, where there are more of them to turn. */
+LI_NOT_INLINE static void li_concat_look_up(const li_kernels *kernels, const li_concat_part *part, int32_t type, uint8_t *out, size_t step,
+                                            const uint8_t *x, uint32_t runs)
+{
+    int8_t table[256];                   /* by codes as int8, from -128 on */
+    uint32_t run, k;
+    for (k = 0; k < 256; ++k) table[k ^ 128] = (int8_t)li_concat_requantize(part, type, (uint8_t)k);
+    for (run = 0; run < runs; ++run, out += step, x += part->bytes) {
+        if (kernels->look_up_s8 != NULL && part->bytes >= LI_CONCAT_LONG) kernels->look_up_s8((int8_t *)out, (const int8_t *)x, table, part->bytes);
+        else
+            for (k = 0; k < part->bytes; ++k) out[k] = (uint8_t)table[x[k] ^ 128];
+    }
+}
+#endif
+
+/* All runs of a part whose codes mean something else in the output; `step` is from one to the next there. */
+static void li_concat_part_run(const li_kernels *kernels, const li_concat_part *part, int32_t type, uint8_t *out, size_t step,
+                               const uint8_t *x, uint32_t runs)
+{
+    uint32_t run, k;
+#if LI_PACKS
+    if ((uint64_t)runs * part->bytes >= LI_CONCAT_TABLE) {
+        li_concat_look_up(kernels, part, type, out, step, x, runs);
+        return;
+    }
+#else
+    (void)kernels;
+#endif
+    for (run = 0; run < runs; ++run, out += step, x += part->bytes)
+        for (k = 0; k < part->bytes; ++k) out[k] = li_concat_requantize(part, type, x[k]);
+}
+
 li_status li_concatenation_run(li_net *net, const li_node *node)
 {
     const li_concat_state *s = li_node_state_const(net, node);
     const li_concat_part *parts = (const li_concat_part *)(s + 1);
     const int32_t type = li_node_output(net, node, 0)->type;
     uint8_t *out = li_tensor_data(li_node_output(net, node, 0));
-    uint32_t i, run, k, total = 0, before = 0;
+    uint32_t i, total = 0, before = 0;
 
     for (i = 0; i < node->input_count; ++i) total += parts[i].bytes;
     for (i = 0; i < node->input_count; before += parts[i].bytes, ++i) {
         const uint8_t *x = li_tensor_data(li_node_input(net, node, i));
         const uint32_t bytes = parts[i].bytes;
         if (bytes == 0) continue;
-        for (run = 0; run < s->runs; ++run) {
-            uint8_t *to = out + (size_t)run * total + before;
-            const uint8_t *from = x + (size_t)run * bytes;
-            if (!parts[i].requantized) {
-                li_copy(to, from, bytes);
-                continue;
-            }
-            for (k = 0; k < bytes; ++k) to[k] = li_concat_requantize(&parts[i], type, from[k]);
-        }
+        if (!parts[i].requantized) li_copy_runs(out + before, total, x, bytes, bytes, s->runs);
+        else li_concat_part_run(li_kernels_of(net), &parts[i], type, out + before, total, x, s->runs);
     }
     return LI_OK;
 }

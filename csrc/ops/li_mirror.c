@@ -60,6 +60,12 @@ void li_mirror_pad_prepare(li_net *net, const li_node *node)
         s->out[d] = output->dims[d];
         s->before[d] = (int32_t)paddings[2 * d];
     }
+    for (; s->rank > 1 && s->in[s->rank - 1] == s->out[s->rank - 1]; --s->rank) {        /* not padded: larger elements */
+        const int32_t size = s->in[s->rank - 1];
+        if (size == 0) return;
+        s->element *= (uint32_t)size;
+        for (d = 0; d + 1 < s->rank; ++d) s->steps[d] /= size;
+    }
 }
 
 /* Where dimension d of the input holds index `at` of the output. */

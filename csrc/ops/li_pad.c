@@ -102,18 +102,26 @@ static size_t li_pad_place(const li_pad_state *s, int32_t i)
     return at * s->element;
 }
 
+enum { LI_PAD_SHORT = 64 };      /* bytes of a run below which the padding between several is filled with them, which then come on top */
+
 /* Runs in order, and the padding in front of each; behind the last one too. */
 static void li_pad_band(const li_bands *bands, int32_t first, int32_t count, int32_t band)
 {
     const li_pad_job *job = (const li_pad_job *)bands;
     size_t done = first == 0 ? 0 : li_pad_place(job->state, first - 1) + job->run;
-    int32_t i;
+    const li_pad_state *s = job->state;
+    const int32_t row = s->rank > 1 && job->run <= LI_PAD_SHORT ? s->dims[s->rank - 2] : 1;  /* runs at one distance, together */
+    const size_t step = s->rank > 1 ? (size_t)s->steps[s->rank - 2] * s->element : job->run;
+    int32_t i, n;
     (void)band;
-    for (i = first; i < first + count; ++i) {
-        const size_t at = li_pad_place(job->state, i);
-        li_pad_fill(job, done, at);
-        li_copy(job->out + at, job->x + (size_t)i * job->run, job->run);
-        done = at + job->run;
+    for (i = first; i < first + count; i += n) {
+        const size_t at = li_pad_place(s, i);
+        size_t end;
+        n = row - i % row < first + count - i ? row - i % row : first + count - i;
+        end = at + (size_t)(n - 1) * step + job->run;
+        li_pad_fill(job, done, n > 1 && step != job->run ? end : at);
+        li_copy_runs(job->out + at, step, job->x + (size_t)i * job->run, job->run, job->run, (size_t)n);
+        done = end;
     }
     if (i == bands->units) li_pad_fill(job, done, job->out_bytes);
 }

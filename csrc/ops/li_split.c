@@ -23,18 +23,15 @@ static void li_split_copy(li_net *net, const li_node *node, const li_tensor *who
     const size_t total = s->runs == 0 ? 0 : li_tensor_bytes(whole) / s->runs;
     char *all = li_tensor_data(whole);
     size_t before = 0;
-    uint32_t i, run;
+    uint32_t i;
 
     for (i = 0; i < parts; ++i) {
         const li_tensor *part = joins ? li_node_input(net, node, i) : li_node_output(net, node, i);
         char *own = li_tensor_data(part);
         const size_t bytes = s->runs == 0 ? 0 : li_tensor_bytes(part) / s->runs;
         if (bytes == 0) continue;
-        for (run = 0; run < s->runs; ++run) {
-            char *slot = all + run * total + before;
-            if (joins) li_copy(slot, own + run * bytes, bytes);
-            else li_copy(own + run * bytes, slot, bytes);
-        }
+        if (joins) li_copy_runs(all + before, total, own, bytes, bytes, s->runs);
+        else li_copy_runs(own, bytes, all + before, total, bytes, s->runs);
         before += bytes;
     }
 }

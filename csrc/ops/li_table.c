@@ -60,6 +60,7 @@ typedef struct li_table_job {
     size_t n;
     const int8_t *entries;
     li_function function;
+    const li_kernels *kernels;
 } li_table_job;
 
 static void li_table_band_s8(const li_bands *bands, int32_t first, int32_t count, int32_t band)
@@ -68,9 +69,11 @@ static void li_table_band_s8(const li_bands *bands, int32_t first, int32_t count
     const int8_t *entries = job->entries, *x = job->x;
     int8_t *out = job->out;
     const size_t end = li_bands_elements(first + count, job->n);
-    size_t i;
+    size_t i = li_bands_elements(first, job->n);
     (void)band;
-    for (i = li_bands_elements(first, job->n); i < end; ++i) out[i] = entries[x[i] + 128];
+    if (job->kernels->look_up_s8 != NULL) job->kernels->look_up_s8(out + i, x + i, entries, end - i);
+    else
+        for (; i < end; ++i) out[i] = entries[x[i] + 128];
 }
 
 static void li_table_band_f32(const li_bands *bands, int32_t first, int32_t count, int32_t band)
@@ -96,7 +99,7 @@ li_status li_table_run(li_net *net, const li_node *node, li_function function)
     const int is_int8 = input->type == LI_INT8;
     li_table_job job = {
         { .band = li_table_band_f32, .units = li_bands_of_elements(n) }, li_tensor_data(input), li_tensor_data(li_node_output(net, node, 0)),
-        n, NULL, function,
+        n, NULL, function, li_kernels_of(net),
     };
     if (is_int8) {
         job.bands.band = li_table_band_s8;

@@ -16,6 +16,7 @@
  */
 #include "li_bands.h"
 #include "li_transpose_conv.h"
+#include "li_view.h"
 
 #if LI_PACKS
 
@@ -253,19 +254,6 @@ void li_transpose_phases_prepare(const li_net *net, const li_node *node, const l
     li_phase_repeat(packed, li_optional_data(net, node, 3), (size_t)s->out_c, (size_t)p.channels);
 }
 
-#define LI_PHASE_COPIES(n) case (n): for (i = 0; i < count; ++i) li_copy(to + i * to_step, from + i * from_step, (n)); return;
-
-/* `count` runs of `bytes`; those of a few bytes are moves, not calls. */
-static void li_phase_copy(char *to, size_t to_step, const char *from, size_t from_step, size_t bytes, size_t count)
-{
-    size_t i;
-    switch (bytes) {
-        LI_PHASE_COPIES(1) LI_PHASE_COPIES(2) LI_PHASE_COPIES(4) LI_PHASE_COPIES(8) LI_PHASE_COPIES(16) LI_PHASE_COPIES(32) LI_PHASE_COPIES(64)
-    default:
-        for (i = 0; i < count; ++i) li_copy(to + i * to_step, from + i * from_step, bytes);
-    }
-}
-
 /* Rows [first, first + rows) of a phase to the image; `y` and `x` are its rests. */
 static void li_phase_place(const li_phases *p, char *out, const char *from, int32_t y, int32_t x, int32_t first, int32_t rows, int32_t columns)
 {
@@ -280,7 +268,7 @@ static void li_phase_place(const li_phases *p, char *out, const char *from, int3
         for (i = y; i < (one ? s->rows.stride : y + 1) && (int64_t)q * s->rows.stride + i < s->rows.out; ++i) {
             char *const to = out + ((size_t)q * (size_t)s->rows.stride + (size_t)i) * row + (size_t)x * pixel;
             const char *const part = from + (one ? (size_t)i * step : 0);
-            li_phase_copy(to, step, part, of_phase, run, before);
+            li_copy_runs(to, step, part, of_phase, run, before);
             if (last < run) li_copy(to + before * step, part + before * of_phase, last);
         }
 }

@@ -33,12 +33,74 @@ void li_view_steps(const li_tensor *t, int32_t *steps)
     for (i = t->rank; i-- > 0; step *= t->dims[i]) steps[i] = step;
 }
 
+#if LI_PACKS
+/* Between n and 2 n bytes are two copies of n, the second over the end of the first: moves, where a copy of any length is a call. */
+#define LI_COPY_TWICE(n)                                                                                               \
+    for (; count != 0; --count, out += to_step, x += from_step) {                                                      \
+        char first[n], last[n];                                                                                        \
+        li_copy(first, x, n);                                                                                          \
+        li_copy(last, x + bytes - (n), n);                                                                             \
+        li_copy(out, first, n);                                                                                        \
+        li_copy(out + bytes - (n), last, n);                                                                           \
+    }
+
+void li_copy_runs(void *to, size_t to_step, const void *from, size_t from_step, size_t bytes, size_t count)
+{
+    char *out = to;
+    const char *x = from;
+    if (bytes == 0) return;
+    if (bytes == 1) {
+        for (; count != 0; --count, out += to_step, x += from_step) *out = *x;
+    } else if (bytes <= 4) {
+        LI_COPY_TWICE(2)
+    } else if (bytes <= 8) {
+        LI_COPY_TWICE(4)
+    } else if (bytes <= 16) {
+        LI_COPY_TWICE(8)
+    } else if (bytes <= 32) {
+        LI_COPY_TWICE(16)
+    } else {
+        for (; count != 0; --count, out += to_step, x += from_step) li_copy(out, x, bytes);
+    }
+}
+
+/* Every second byte. */
+static void li_view_halves(char *out, const char *x, ptrdiff_t n)
+{
+    ptrdiff_t i;
+    for (i = 0; i + 4 < n; i += 4) {             /* what is behind the last byte may not be read */
+        uint64_t eight;
+        uint32_t four;
+        li_copy(&eight, x + 2 * i, 8);
+        eight &= UINT64_C(0x00ff00ff00ff00ff);
+        eight = (eight | eight >> 8) & UINT64_C(0x0000ffff0000ffff);
+        four = (uint32_t)(eight | eight >> 16);
+        li_copy(out + i, &four, 4);
+    }
+    for (; i < n; ++i) out[i] = x[2 * i];
+}
+#else
+void li_copy_runs(void *to, size_t to_step, const void *from, size_t from_step, size_t bytes, size_t count)
+{
+    size_t i;
+    for (i = 0; i < count; ++i) li_copy((char *)to + i * to_step, (const char *)from + i * from_step, bytes);
+}
+
+static void li_view_halves(char *out, const char *x, ptrdiff_t n)
+{
+    ptrdiff_t i;
+    for (i = 0; i < n; ++i) out[i] = x[2 * i];
+}
+#endif
+
 /* Elements `step` apart, one after the other. */
 static void li_view_row(char *out, const char *x, ptrdiff_t n, ptrdiff_t step, ptrdiff_t element)
 {
     ptrdiff_t i;
     if (step == 1) {
         li_copy(out, x, (size_t)(n * element));
+    } else if (LI_PACKS && element == 1 && step == 2) {
+        li_view_halves(out, x, n);
     } else if (element == 1) {
         for (i = 0; i < n; ++i) out[i] = x[i * step];
     } else if (element == 4) {

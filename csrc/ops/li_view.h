@@ -29,4 +29,7 @@ void li_view_copy(const li_net *net, void *out, const void *x, const li_view *vi
 /* Input and output are int8 and share scale and zero point, or are of a type whose bytes need no meaning to be moved. */
 li_status li_need_moved(li_net *net, const li_node *node, const li_tensor *input, const li_tensor *output);
 
+/* `count` runs of `bytes`, so many bytes from one to the next on either side; of few bytes too. */
+void li_copy_runs(void *to, size_t to_step, const void *from, size_t from_step, size_t bytes, size_t count);
+
 #endif

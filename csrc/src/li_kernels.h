@@ -203,6 +203,8 @@ typedef struct li_kernels {
     /* out[i] = clamp(round_even(x[i] * inverse) + zero_point, low, high), and of NaN zero_point between these limits; zero_point, low
        and high in [-128, 127]. `out` may begin where x does, or below it. */
     void (*quantize_s8)(int8_t *out, const float *x, float inverse, int32_t zero_point, int32_t low, int32_t high, size_t n);
+    /* out[i] = table[x[i] + 128]; `out` may be `x`. */
+    void (*look_up_s8)(int8_t *out, const int8_t *x, const int8_t *table, size_t n);
     /* out[i] = float(x[i] - zero_point) * scale. */
     void (*dequantize_s8)(float *out, const int8_t *x, int32_t zero_point, float scale, size_t n);
     /* Of n >= 8 elements, p[i] = powers[the largest x - x[i]] of 256 powers, none negative: out[i] = clamp(round(p[i] * (1 / (sum *

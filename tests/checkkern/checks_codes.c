@@ -74,6 +74,24 @@ void check_dequantize_s8(const li_kernels *k, shape s)
     compare(&s, &r);
 }
 
+/* Any table; in place too. */
+void check_look_up_s8(const li_kernels *k, shape s)
+{
+    const bool in_place = below(2) != 0;
+    int8_t *x = place(0, s.n, s.at, 1), *table = place(1, 256, s.at, 1);
+    const result r = make_result(s.n, s.at, 1);
+    fill_s8(x, s.n, below(2) != 0 ? s.fill : RANDOM);
+    fill_s8(table, 256, RANDOM);
+    for (size_t i = 0; i < s.n; i++) {
+        r.expected[i] = (char)table[x[i] + 128];
+    }
+    if (in_place) {
+        memcpy(r.got, x, s.n);
+    }
+    k->look_up_s8((int8_t *)r.got, in_place ? (const int8_t *)r.got : x, table, s.n);
+    compare(&s, &r);
+}
+
 /* Powers as an exponential gives them, down to 0; scales up to those whose quotients leave every range or are no number. Or
    powers that are halves, on a scale that leaves them as they are. */
 void check_softmax_s8(const li_kernels *k, shape s)

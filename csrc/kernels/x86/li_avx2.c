@@ -277,7 +277,7 @@ const li_kernels li_kernels_avx2 = {
     .name = "avx2", .isa = LI_ISA_AVX2, .peak = li_avx2_peak, .dots_s8 = li_avx2_dots_s8, .add_s8 = li_avx2_add_s8,
     .conv_s8 = &li_avx2_conv_s8, .conv_forms_s8 = { &li_avx2_wide_conv_s8, &li_avx2_winograd4_s8, &li_avx2_winograd2_s8 },
     .depthwise_s8 = &li_avx2_depthwise_s8, .dense_s8 = &li_avx2_dense_s8,
-    .conv_f32 = &li_avx2_conv_f32, .depthwise_f32 = li_avx2_depthwise_f32, LI_AVX2_REST
+    .conv_f32 = &li_avx2_conv_f32, .depthwise_f32 = li_avx2_depthwise_f32, .look_up_s8 = li_avx2_look_up_s8, LI_AVX2_REST
 };
 
 #if LI_HAS_AVX_VNNI
@@ -285,7 +285,7 @@ const li_kernels li_kernels_avx_vnni = {
     .name = "avxvnni", .isa = LI_ISA_AVX_VNNI, .peak = li_avx_vnni_peak, .dots_s8 = li_avx2_dots_s8, .add_s8 = li_avx2_add_s8,
     .conv_s8 = &li_avx_vnni_conv_s8, .conv_forms_s8 = { &li_avx_vnni_winograd4_s8, &li_avx_vnni_winograd2_s8 },
     .depthwise_s8 = &li_avx_vnni_depthwise_s8, .dense_s8 = &li_avx_vnni_dense_s8,
-    .conv_f32 = &li_avx2_conv_f32, .depthwise_f32 = li_avx2_depthwise_f32, LI_AVX2_REST
+    .conv_f32 = &li_avx2_conv_f32, .depthwise_f32 = li_avx2_depthwise_f32, .look_up_s8 = li_avx2_look_up_s8, LI_AVX2_REST
 };
 #endif
 
@@ -294,7 +294,7 @@ const li_kernels li_kernels_avx512_vnni = {
     .name = "avx512vnni", .isa = LI_ISA_AVX512_VNNI, .peak = li_avx512_vnni_peak, .dots_s8 = li_vnni_dots_s8, .add_s8 = li_vnni_add_s8,
     .conv_s8 = &li_vnni_conv_s8, .conv_forms_s8 = { &li_vnni_winograd4_s8, &li_vnni_winograd2_s8 },
     .depthwise_s8 = &li_vnni_depthwise_s8, .dense_s8 = &li_vnni_dense_s8,
-    .conv_f32 = &li_avx512_conv_f32, .depthwise_f32 = li_avx512_depthwise_f32, LI_AVX2_REST
+    .conv_f32 = &li_avx512_conv_f32, .depthwise_f32 = li_avx512_depthwise_f32, .look_up_s8 = li_vnni_look_up_s8, LI_AVX2_REST
 };
 #endif
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * AVX2 kernels between int8 codes and other numbers: float32 to int8 and back, exponentials of one row, interpolation.
+ * AVX2 kernels between int8 codes and other numbers: float32 to int8 and back, tables, exponentials of one row, interpolation.
  *
  * Interpolation has eight sums in a step: left and right elements are interleaved, so that a product of pairs goes along
  * the row and one 32-bit product down. They are eight channels of a pixel, the last of them over channels that are done; or as
@@ -61,6 +61,47 @@ LI_AVX2 void li_avx2_dequantize_s8(float *out, const int8_t *x, int32_t zero_poi
         _mm256_storeu_ps(out + i, _mm256_mul_ps(_mm256_cvtepi32_ps(apart), factor));
     }
     for (; i < n; ++i) out[i] = (float)(x[i] - zero_point) * scale;
+}
+
+/* ---- tables ---- */
+
+/* A shuffle looks up 16 entries by the lower half of a byte, and gives 0 where its highest bit is set. Codes of one sign at a
+   time, lowered by 16 from step to step with saturation, have that bit once they are below a step's entries; so what has been
+   added up by exclusive or is the code's own entry where each step holds what its entries differ by from those before. Codes of the
+   other sign are 0 throughout. */
+LI_AVX2 static void li_avx2_table(__m256i *steps, const int8_t *table)
+{
+    size_t k;
+    for (k = 0; k < 16; ++k) {
+        const __m128i entries = _mm_loadu_si128((const __m128i *)(const void *)(table + 16 * k));
+        const __m128i before = k % 8 == 0 ? _mm_setzero_si128() : _mm_loadu_si128((const __m128i *)(const void *)(table + 16 * k - 16));
+        steps[k] = _mm256_broadcastsi128_si256(_mm_xor_si128(entries, before));
+    }
+}
+
+LI_AVX2 static inline __m256i li_avx2_look_up32(const __m256i *steps, __m256i code)
+{
+    const __m256i sixteen = _mm256_set1_epi8(16);
+    __m256i low = _mm256_xor_si256(code, _mm256_set1_epi8(-128)), found = _mm256_shuffle_epi8(steps[0], low);
+    size_t k;
+    found = _mm256_xor_si256(found, _mm256_shuffle_epi8(steps[8], code));
+    for (k = 1; k < 8; ++k) {
+        low = _mm256_subs_epi8(low, sixteen);
+        code = _mm256_subs_epi8(code, sixteen);
+        found = _mm256_xor_si256(found, _mm256_shuffle_epi8(steps[k], low));
+        found = _mm256_xor_si256(found, _mm256_shuffle_epi8(steps[8 + k], code));
+    }
+    return found;
+}
+
+LI_AVX2 void li_avx2_look_up_s8(int8_t *out, const int8_t *x, const int8_t *table, size_t n)
+{
+    __m256i steps[16];
+    size_t i = 0;
+    if (n >= 32) li_avx2_table(steps, table);
+    for (; i + 32 <= n; i += 32)
+        _mm256_storeu_si256((__m256i *)(out + i), li_avx2_look_up32(steps, _mm256_loadu_si256((const __m256i *)(x + i))));
+    for (; i < n; ++i) out[i] = table[x[i] + 128];
 }
 
 /* ---- exponentials of one row ---- */
