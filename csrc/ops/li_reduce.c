@@ -5,13 +5,14 @@
 /*
  * The input's dimensions, neighbours of the same kind joined, as two loops: over what is kept (the outputs, in order)
  * and over what is reduced (in the input's order, which is the order of a float sum). When the last dimension is kept it
- * is the `run`: that many neighbouring outputs are summed together.
+ * is the `run`: that many neighbouring outputs are summed together. Otherwise the run is the innermost loop over what is kept,
+ * whose elements lie `run_step` apart.
  */
 typedef struct li_reduce_state {
     uint32_t kept, reduced;              /* loops of each kind */
     int32_t kept_dims[LI_MAX_RANK], kept_steps[LI_MAX_RANK];          /* steps in elements of the input */
     int32_t reduced_dims[LI_MAX_RANK], reduced_steps[LI_MAX_RANK];
-    int32_t run, count;                  /* count: elements of one output */
+    int32_t run, run_step, count;        /* count: elements of one output */
     int32_t shift;                       /* li_tensor_shift: sums and results are rounded as codes of the file */
     float scale, offset;                 /* int8: out = round_even(fl32(sum * scale) + offset) */
     li_fixed factor;                     /* int16: out = clamp(sum * factor) */
@@ -40,7 +41,7 @@ static void li_reduce_loops(const li_tensor *input, uint32_t mask, li_reduce_sta
     int previous = -1;
 
     s->kept = s->reduced = 0;
-    s->run = s->count = 1;
+    s->run = s->run_step = s->count = 1;
     for (i = 0; i < input->rank; ++i) {              /* from the last dimension to the first */
         const uint32_t axis = input->rank - 1u - i;
         const int32_t size = input->dims[axis];
@@ -77,6 +78,10 @@ static void li_reduce_loops(const li_tensor *input, uint32_t mask, li_reduce_sta
         s->kept_steps[d] = s->kept_steps[s->kept - 1 - d];
         s->kept_dims[s->kept - 1 - d] = size;
         s->kept_steps[s->kept - 1 - d] = along;
+    }
+    if (s->run == 1 && s->kept != 0) {
+        s->run = s->kept_dims[--s->kept];
+        s->run_step = s->kept_steps[s->kept];
     }
 }
 
@@ -173,9 +178,10 @@ static void li_reduce_block_s8(const li_reduce_state *s, void *out, const void *
 {
     const int8_t *from = x;
     int32_t sums[LI_CHANNEL_BLOCK] = { 0 }, index[LI_MAX_RANK] = { 0 }, i;
+    const size_t step = (size_t)s->run_step;
     size_t at = 0;
     do {
-        for (i = 0; i < n; ++i) sums[i] += from[at + (size_t)i];
+        for (i = 0; i < n; ++i) sums[i] += from[at + (size_t)i * step];
     } while (li_reduce_next(s->reduced, s->reduced_dims, s->reduced_steps, index, &at));
     li_reduced_sums_s8(s, out, sums, n);
 }
@@ -185,9 +191,10 @@ static void li_mean_block_s16(const li_reduce_state *s, void *out, const void *x
     const int16_t *from = x;
     int16_t *to = out;
     int32_t sums[LI_CHANNEL_BLOCK] = { 0 }, index[LI_MAX_RANK] = { 0 }, i;
+    const size_t step = (size_t)s->run_step;
     size_t at = 0;
     do {
-        for (i = 0; i < n; ++i) sums[i] += from[at + (size_t)i];
+        for (i = 0; i < n; ++i) sums[i] += from[at + (size_t)i * step];
     } while (li_reduce_next(s->reduced, s->reduced_dims, s->reduced_steps, index, &at));
     for (i = 0; i < n; ++i) to[i] = (int16_t)li_clamp(li_fixed_multiply(sums[i], s->factor), -32768, 32767);
 }
@@ -197,9 +204,10 @@ static void li_sum_block_f32(const li_reduce_state *s, void *out, const void *x,
     const float *from = x;
     float sums[LI_CHANNEL_BLOCK] = { 0 };
     int32_t index[LI_MAX_RANK] = { 0 }, i;
+    const size_t step = (size_t)s->run_step;
     size_t at = 0;
     do {
-        for (i = 0; i < n; ++i) sums[i] += from[at + (size_t)i];
+        for (i = 0; i < n; ++i) sums[i] += from[at + (size_t)i * step];
     } while (li_reduce_next(s->reduced, s->reduced_dims, s->reduced_steps, index, &at));
     li_copy(out, sums, (size_t)n * sizeof *sums);
 }
@@ -219,10 +227,11 @@ static void li_mean_block_f32(const li_reduce_state *s, void *out, const void *x
         const type *from = x;                                                                                          \
         type best[LI_CHANNEL_BLOCK];                                                                                   \
         int32_t index[LI_MAX_RANK] = { 0 }, i;                                                                         \
+        const size_t step = (size_t)s->run_step;                                                                       \
         size_t at = 0;                                                                                                 \
-        li_copy(best, from, (size_t)n * sizeof *best);                                                                 \
+        for (i = 0; i < n; ++i) best[i] = from[(size_t)i * step];                                                      \
         do {                                                                                                           \
-            for (i = 0; i < n; ++i) best[i] = from[at + (size_t)i] operator best[i] ? from[at + (size_t)i] : best[i];  \
+            for (i = 0; i < n; ++i) best[i] = from[at + (size_t)i * step] operator best[i] ? from[at + (size_t)i * step] : best[i]; \
         } while (li_reduce_next(s->reduced, s->reduced_dims, s->reduced_steps, index, &at));                           \
         li_copy(out, best, (size_t)n * sizeof *best);                                                                  \
     }
@@ -250,7 +259,7 @@ static void li_reduce_run(li_net *net, const li_node *node, li_reduce_block bloc
     do {
         for (c = 0; c < s->run; c += n, out += (size_t)n * element) {
             n = s->run - c < LI_CHANNEL_BLOCK ? s->run - c : LI_CHANNEL_BLOCK;
-            block(s, out, x + (at + (size_t)c) * element, n);
+            block(s, out, x + (at + (size_t)c * (size_t)s->run_step) * element, n);
         }
     } while (li_reduce_next(s->kept, s->kept_dims, s->kept_steps, index, &at));
 }
@@ -258,7 +267,7 @@ static void li_reduce_run(li_net *net, const li_node *node, li_reduce_block bloc
 /* What is reduced over one or two dimensions are windows of the kernels, one for each run of neighbouring outputs. */
 static int li_reduce_has_windows(const li_net *net, const li_node *node, const li_reduce_state *s, int32_t least_run)
 {
-    return (s->reduced == 1 || s->reduced == 2) && s->run >= least_run && li_tensor_elements(li_node_output(net, node, 0)) != 0;
+    return (s->reduced == 1 || s->reduced == 2) && s->run >= least_run && s->run_step == 1 && li_tensor_elements(li_node_output(net, node, 0)) != 0;
 }
 
 static li_tap_grid li_reduce_window(const li_reduce_state *s)
