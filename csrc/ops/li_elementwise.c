@@ -250,14 +250,27 @@ LI_PAIR_LINE_S8(li_mul_line_square, li_mul_square(s, *x))
 LI_PAIR_LINE_S8(li_mul_line_fixed, li_fixed_multiply((*x - s->zero_a) * (*y - s->zero_b), s->fixed_out) + s->zero_out)
 LI_PAIR_LINE_S16(li_mul_line_s16, li_fixed_multiply(*x * *y, s->fixed_out))
 
+/* By a table of all codes. */
+LI_NOT_INLINE static void li_mul_run_square(const li_net *net, const li_node *node, const li_pair_state *s)
+{
+    const li_tensor *output = li_node_output(net, node, 0);
+    int8_t table[256];
+    int32_t q;
+    for (q = -128; q < 128; ++q) table[q + 128] = (int8_t)li_clamp(li_mul_square(s, q), s->low, s->high);
+    if (li_tensor_elements(output) != 0)
+        li_kernels_of(net)->look_up_s8(li_tensor_data(output), li_tensor_data(li_node_input(net, node, 0)), table, li_tensor_elements(output));
+}
+
 li_status li_mul_run(li_net *net, const li_node *node)
 {
     const li_pair_state *s = li_node_state_const(net, node);
     if (li_integers_are(net, node)) return li_integers_run(net, node);
     if (s->kind == LI_PAIR_FLOAT) li_pair_run_f32(net, node, LI_PAIR_MUL, li_mul_line_f32);
     else if (li_node_input(net, node, 0)->type == LI_INT16) li_pair_run(net, node, sizeof(int16_t), li_mul_line_s16);
+    else if (LI_PACKS && s->kind == LI_PAIR_SQUARE && li_kernels_of(net)->look_up_s8 != NULL) li_mul_run_square(net, node, s);
     else if (s->kind == LI_PAIR_SQUARE) li_pair_run(net, node, 1, li_mul_line_square);
-    else li_pair_run(net, node, 1, s->kind == LI_PAIR_DIRECT ? li_mul_line_s8 : li_mul_line_fixed);
+    else if (s->kind == LI_PAIR_FIXED) li_pair_run(net, node, 1, li_mul_line_fixed);
+    else if (!li_pair_run_mul_s8(net, node)) li_pair_run(net, node, 1, li_mul_line_s8);
     return LI_OK;
 }
 

@@ -124,11 +124,12 @@ void li_pair_run_to(li_net *net, const li_node *node, size_t element, size_t out
 typedef struct li_pair_job {
     li_bands bands;
     const li_kernels *kernels;
-    const float *a, *b;
-    float *out;
+    const char *a, *b;
+    char *out;
     size_t n, step_a, step_b;
-    int32_t operation;
+    int32_t operation;           /* of float32 */
     float low, high;
+    li_product_s8 product;       /* of int8 */
 } li_pair_job;
 
 static void li_pair_band(const li_bands *bands, int32_t first, int32_t count, int32_t band)
@@ -136,37 +137,60 @@ static void li_pair_band(const li_bands *bands, int32_t first, int32_t count, in
     const li_pair_job *job = (const li_pair_job *)bands;
     const size_t from = li_bands_elements(first, job->n), n = li_bands_elements(first + count, job->n) - from;
     (void)band;
-    job->kernels->pair_f32(job->operation, job->out + from, job->a + from * job->step_a, job->step_a, job->b + from * job->step_b,
-                           job->step_b, job->low, job->high, n);
+    job->kernels->pair_f32(job->operation, (float *)(void *)job->out + from, (const float *)(const void *)job->a + from * job->step_a, job->step_a,
+                           (const float *)(const void *)job->b + from * job->step_b, job->step_b, job->low, job->high, n);
+}
+
+static void li_pair_mul_band(const li_bands *bands, int32_t first, int32_t count, int32_t band)
+{
+    const li_pair_job *job = (const li_pair_job *)bands;
+    const size_t from = li_bands_elements(first, job->n), n = li_bands_elements(first + count, job->n) - from;
+    (void)band;
+    job->kernels->mul_s8((int8_t *)job->out + from, (const int8_t *)job->a + from * job->step_a, job->step_a,
+                         (const int8_t *)job->b + from * job->step_b, job->step_b, &job->product, n);
 }
 
 /* Apart, so that its frame does not lie below the other walk's. */
-LI_NOT_INLINE static void li_pair_run_kernel(li_net *net, const li_node *node, int32_t operation)
+LI_NOT_INLINE static void li_pair_run_kernel(li_net *net, const li_node *node, int32_t operation, size_t element)
 {
     const li_pair_state *s = li_node_state_const(net, node);
-    const float *a = li_tensor_data(li_node_input(net, node, 0)), *b = li_tensor_data(li_node_input(net, node, 1));
     const uint32_t last = s->rank - 1;
     const size_t n = (size_t)s->dims[last];
-    li_pair_job job = { { .band = li_pair_band, .units = li_bands_of_elements(n) }, li_kernels_of(net), a, b,
+    const li_product_s8 product = { s->zero_a, s->zero_b, s->multiplier, s->zero_out, s->low, s->high };
+    li_pair_job job = { { .band = li_pair_band, .units = li_bands_of_elements(n) }, li_kernels_of(net), NULL, NULL,
                         li_tensor_data(li_node_output(net, node, 0)), n, (size_t)s->step_a[last], (size_t)s->step_b[last], operation,
-                        s->low_f32, s->high_f32 };
+                        s->low_f32, s->high_f32, product };
     int32_t index[LI_MAX_RANK] = { 0 };
     size_t at_a = 0, at_b = 0;
 
+    if (element == 1) job.bands.band = li_pair_mul_band;
     do {
-        job.a = a + at_a;
-        job.b = b + at_b;
+        job.a = (const char *)li_tensor_data(li_node_input(net, node, 0)) + at_a * element;
+        job.b = (const char *)li_tensor_data(li_node_input(net, node, 1)) + at_b * element;
         li_bands_run(net, &job.bands, (uint64_t)n * LI_BAND_ELEMENT);
-        job.out += n;
+        job.out += n * element;
     } while (li_pair_next(s, index, &at_a, &at_b));
+}
+
+/* Whether kernels may take the runs. */
+static bool li_pair_has_runs(const li_pair_state *s)
+{
+    return LI_PACKS && s->step_a[s->rank - 1] <= 1 && s->step_b[s->rank - 1] <= 1;
 }
 
 void li_pair_run_f32(li_net *net, const li_node *node, int32_t operation, li_pair_line line)
 {
     const li_pair_state *s = li_node_state_const(net, node);
     if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return;      /* then there is no walk either */
-    if (!LI_PACKS || li_kernels_of(net)->pair_f32 == NULL || s->step_a[s->rank - 1] > 1 || s->step_b[s->rank - 1] > 1)
-        li_pair_run(net, node, sizeof(float), line);
-    else
-        li_pair_run_kernel(net, node, operation);
+    if (li_kernels_of(net)->pair_f32 == NULL || !li_pair_has_runs(s)) li_pair_run(net, node, sizeof(float), line);
+    else li_pair_run_kernel(net, node, operation, sizeof(float));
+}
+
+bool li_pair_run_mul_s8(li_net *net, const li_node *node)
+{
+    const li_pair_state *s = li_node_state_const(net, node);
+    if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return true;
+    if (li_kernels_of(net)->mul_s8 == NULL || !li_pair_has_runs(s)) return false;
+    li_pair_run_kernel(net, node, LI_PAIR_MUL, 1);
+    return true;
 }

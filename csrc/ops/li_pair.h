@@ -47,6 +47,9 @@ void li_pair_run(li_net *net, const li_node *node, size_t element, li_pair_line 
 /* The same by the kernels of float32, LI_PAIR_ADD and so on, or by `line` where the set has none. */
 void li_pair_run_f32(li_net *net, const li_node *node, int32_t operation, li_pair_line line);
 
+/* Direct MUL of int8 by its kernel; false where the set has none, or a run's elements lie apart. */
+bool li_pair_run_mul_s8(li_net *net, const li_node *node);
+
 /* The same for an output whose elements have another size. */
 void li_pair_run_to(li_net *net, const li_node *node, size_t element, size_t out_element, li_pair_line line);
 

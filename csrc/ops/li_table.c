@@ -71,7 +71,7 @@ static void li_table_band_s8(const li_bands *bands, int32_t first, int32_t count
     const size_t end = li_bands_elements(first + count, job->n);
     size_t i = li_bands_elements(first, job->n);
     (void)band;
-    if (job->kernels->look_up_s8 != NULL) job->kernels->look_up_s8(out + i, x + i, entries, end - i);
+    if (LI_PACKS && job->kernels->look_up_s8 != NULL) job->kernels->look_up_s8(out + i, x + i, entries, end - i);
     else
         for (; i < end; ++i) out[i] = entries[x[i] + 128];
 }

@@ -23,6 +23,13 @@ typedef struct li_sum_s8 {
     int32_t zero_point, low, high;   /* of the output */
 } li_sum_s8;
 
+/* MUL of int8: (a - zero_a) * (b - zero_b), requantized. NUMERICS.md, "MUL". */
+typedef struct li_product_s8 {
+    int32_t zero_a, zero_b;
+    float multiplier;
+    int32_t zero_point, low, high;   /* of the output */
+} li_product_s8;
+
 /* Loops of whole layers. Which one a node takes is in li_node.loop; li_operator_loop gives its name. */
 enum {
     LI_LOOP_NONE,                /* no whole layer: the operator calls kernels window by window, or needs none */
@@ -203,6 +210,9 @@ typedef struct li_kernels {
     /* out[i] = clamp(round_even(x[i] * inverse) + zero_point, low, high), and of NaN zero_point between these limits; zero_point, low
        and high in [-128, 127]. `out` may begin where x does, or below it. */
     void (*quantize_s8)(int8_t *out, const float *x, float inverse, int32_t zero_point, int32_t low, int32_t high, size_t n);
+    /* out[i] = clamp(round_even(float((a[i * step_a] - zero_a) * (b[i * step_b] - zero_b)) * multiplier) + zero_point, low, high); steps
+       are 0 or 1; `out` may be `a`, `b` or both. */
+    void (*mul_s8)(int8_t *out, const int8_t *a, size_t step_a, const int8_t *b, size_t step_b, const li_product_s8 *product, size_t n);
     /* out[i] = table[x[i] + 128]; `out` may be `x`. */
     void (*look_up_s8)(int8_t *out, const int8_t *x, const int8_t *table, size_t n);
     /* out[i] = float(x[i] - zero_point) * scale. */

@@ -51,6 +51,7 @@ static void check_length(const li_kernels *k, size_t n, uint64_t seed)
             CHECK_NEW(blend_s8, check_blend_s8, "blend_s8");
             CHECK_NEW(quantize_s8, check_quantize_s8, "quantize_s8");
             CHECK_NEW(dequantize_s8, check_dequantize_s8, "dequantize_s8");
+            CHECK_NEW(mul_s8, check_mul_s8, "mul_s8");
             CHECK_NEW(look_up_s8, check_look_up_s8, "look_up_s8");
             CHECK_NEW(softmax_s8, check_softmax_s8, "softmax_s8");
             CHECK_NEW(taps_f32, check_taps_f32, "taps_f32");

@@ -74,6 +74,37 @@ void check_dequantize_s8(const li_kernels *k, shape s)
     compare(&s, &r);
 }
 
+/* Multipliers as scales give them, up to 256; each operand by itself or one element for all. */
+void check_mul_s8(const li_kernels *k, shape s)
+{
+    const size_t step_a = below(4) != 0, step_b = below(4) != 0;
+    const int in_place = below(3) == 0 && step_a != 0;
+    li_product_s8 p = { (int32_t)below(256) - 128, (int32_t)below(256) - 128, ldexpf(1.0f + (float)draw() / 4294967296.0f, 7 - (int)below(24)),
+                        (int32_t)below(256) - 128, -128, 127 };
+    int8_t *a = place(0, step_a != 0 ? s.n : 1, s.at, 1), *b = place(1, step_b != 0 ? s.n : 1, s.at, 1);
+    const result r = make_result(s.n, s.at, 1);
+    if (below(2) != 0) {
+        p.low = (int32_t)below(256) - 128;
+        p.high = p.low + (int32_t)below((size_t)(128 - p.low));
+    }
+    if (below(4) == 0) {
+        p.multiplier = ldexpf(1.0f, -(int)below(16));    /* ties */
+    }
+    fill_s8(a, step_a != 0 ? s.n : 1, s.fill);
+    fill_s8(b, step_b != 0 ? s.n : 1, below(2) != 0 ? s.fill : RANDOM);
+    for (size_t i = 0; i < s.n; i++) {
+        const float product = (float)((a[i * step_a] - p.zero_a) * (b[i * step_b] - p.zero_b));
+        const float value = rintf(product * p.multiplier);
+        const float low = (float)(p.low - p.zero_point), high = (float)(p.high - p.zero_point);
+        r.expected[i] = (char)((int32_t)(value < low ? low : value > high ? high : value) + p.zero_point);
+    }
+    if (in_place) {
+        memcpy(r.got, a, s.n);
+    }
+    k->mul_s8((int8_t *)r.got, in_place ? (const int8_t *)r.got : a, step_a, b, step_b, &p, s.n);
+    compare(&s, &r);
+}
+
 /* Any table; in place too. */
 void check_look_up_s8(const li_kernels *k, shape s)
 {

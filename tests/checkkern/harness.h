@@ -69,6 +69,7 @@ void check_average_s8(const li_kernels *k, shape s);
 void check_blend_s8(const li_kernels *k, shape s);
 void check_quantize_s8(const li_kernels *k, shape s);
 void check_dequantize_s8(const li_kernels *k, shape s);
+void check_mul_s8(const li_kernels *k, shape s);
 void check_look_up_s8(const li_kernels *k, shape s);
 void check_softmax_s8(const li_kernels *k, shape s);
 void check_conv_s8(const li_kernels *k, shape s);

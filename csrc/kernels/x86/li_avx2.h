@@ -47,6 +47,7 @@ void li_avx2_blend_f32(float *out, const float *const corners[4], float across, 
 void li_avx2_blend_s8(int8_t *out, const int8_t *top, const int8_t *bottom, int32_t down, const li_blend_point *columns, size_t pixels,
                       size_t channels, size_t apart);
 void li_avx2_quantize_s8(int8_t *out, const float *x, float inverse, int32_t zero_point, int32_t low, int32_t high, size_t n);
+void li_avx2_mul_s8(int8_t *out, const int8_t *a, size_t step_a, const int8_t *b, size_t step_b, const li_product_s8 *product, size_t n);
 void li_avx2_look_up_s8(int8_t *out, const int8_t *x, const int8_t *table, size_t n);
 void li_avx2_dequantize_s8(float *out, const int8_t *x, int32_t zero_point, float scale, size_t n);
 void li_avx2_softmax_s8(int8_t *out, const int8_t *x, const float *powers, float scale, int32_t zero_point, size_t n);

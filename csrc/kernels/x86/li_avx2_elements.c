@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* AVX2 kernels that treat each channel by itself: requantization, sums of two tensors, pooling. */
+/* AVX2 kernels that treat each channel by itself: requantization, sums and products of two tensors, pooling. */
 #include "li_avx2.h"
 
 #if LI_HAS_AVX2
@@ -55,6 +55,45 @@ LI_AVX2 void li_avx2_add_s8(int8_t *out, const int8_t *a, const int8_t *b, const
         _mm_storeu_si128((__m128i *)(out + c), _mm_min_epi8(_mm_max_epi8(bytes, low), high));
     }
     li_ref_add_s8(out + c, a + c, b + c, s, n - c);
+}
+
+/* ---- products of two tensors ---- */
+
+/* What the end of a product takes; the limits are those of what is rounded. */
+typedef struct li_avx2_product {
+    __m256i zero_a, zero_b, zero;
+    __m256 multiplier, low, high;
+} li_avx2_product;
+
+/* Eight elements; an operand of step 0 is one element, eight times. */
+LI_AVX2 static inline __m256i li_avx2_factor8(const int8_t *p, size_t step, __m256i zero)
+{
+    const __m256i x = step == 0 ? _mm256_set1_epi32(*p) : _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p));
+    return _mm256_sub_epi32(x, zero);
+}
+
+LI_AVX2 static inline __m256i li_avx2_product8(const int8_t *a, size_t step_a, const int8_t *b, size_t step_b, const li_avx2_product *p)
+{
+    const __m256i product = _mm256_mullo_epi32(li_avx2_factor8(a, step_a, p->zero_a), li_avx2_factor8(b, step_b, p->zero_b));
+    const __m256 scaled = _mm256_mul_ps(_mm256_cvtepi32_ps(product), p->multiplier);
+    return _mm256_add_epi32(_mm256_cvtps_epi32(_mm256_min_ps(_mm256_max_ps(scaled, p->low), p->high)), p->zero);   /* rounds to even */
+}
+
+LI_AVX2 void li_avx2_mul_s8(int8_t *out, const int8_t *a, size_t step_a, const int8_t *b, size_t step_b, const li_product_s8 *s, size_t n)
+{
+    const li_avx2_product p = {
+        _mm256_set1_epi32(s->zero_a), _mm256_set1_epi32(s->zero_b), _mm256_set1_epi32(s->zero_point), _mm256_set1_ps(s->multiplier),
+        _mm256_set1_ps((float)(s->low - s->zero_point)), _mm256_set1_ps((float)(s->high - s->zero_point)),
+    };
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        const __m256i q = li_avx2_product8(a + i * step_a, step_a, b + i * step_b, step_b, &p);
+        const __m256i r = li_avx2_product8(a + (i + 8) * step_a, step_a, b + (i + 8) * step_b, step_b, &p);
+        const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(q, r), 0xd8);
+        _mm_storeu_si128((__m128i *)(out + i), _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
+    }
+    for (; i < n; ++i)
+        out[i] = (int8_t)li_requantize((a[i * step_a] - s->zero_a) * (b[i * step_b] - s->zero_b), s->multiplier, s->zero_point, s->low, s->high);
 }
 
 /* ---- pooling ---- */
