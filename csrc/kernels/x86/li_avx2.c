@@ -270,14 +270,15 @@ LI_AVX2 static void li_avx2_taps_f32(float *sums, const float *x, const float *w
     .pack_f32_bytes = li_avx2_pack_f32_bytes, .pack_f32 = li_avx2_pack_f32,                                            \
     .dots_f32_packed = li_avx2_dots_f32_packed, .pair_f32 = li_avx2_pair_f32, .limit_f32 = li_avx2_limit_f32,          \
     .average_f32 = li_avx2_average_f32, .max_f32 = li_avx2_max_f32, .blend_f32 = li_avx2_blend_f32,                    \
-    .dots_s16 = li_avx2_dots_s16, .taps_s16 = li_avx2_taps_s16, .blend_s8 = li_avx2_blend_s8,                          \
-    .quantize_s8 = li_avx2_quantize_s8, .dequantize_s8 = li_avx2_dequantize_s8, .mul_s8 = li_avx2_mul_s8, .softmax_s8 = li_avx2_softmax_s8
+    .dots_s16 = li_avx2_dots_s16, .taps_s16 = li_avx2_taps_s16, .mul_s8 = li_avx2_mul_s8,                              \
+    .quantize_s8 = li_avx2_quantize_s8, .dequantize_s8 = li_avx2_dequantize_s8, .softmax_s8 = li_avx2_softmax_s8
 
 const li_kernels li_kernels_avx2 = {
     .name = "avx2", .isa = LI_ISA_AVX2, .peak = li_avx2_peak, .dots_s8 = li_avx2_dots_s8, .add_s8 = li_avx2_add_s8,
     .conv_s8 = &li_avx2_conv_s8, .conv_forms_s8 = { &li_avx2_wide_conv_s8, &li_avx2_winograd4_s8, &li_avx2_winograd2_s8 },
     .depthwise_s8 = &li_avx2_depthwise_s8, .dense_s8 = &li_avx2_dense_s8,
-    .conv_f32 = &li_avx2_conv_f32, .depthwise_f32 = li_avx2_depthwise_f32, .look_up_s8 = li_avx2_look_up_s8, LI_AVX2_REST
+    .conv_f32 = &li_avx2_conv_f32, .depthwise_f32 = li_avx2_depthwise_f32, .look_up_s8 = li_avx2_look_up_s8,
+    .blend_s8 = li_avx2_blend_s8, LI_AVX2_REST
 };
 
 #if LI_HAS_AVX_VNNI
@@ -285,7 +286,8 @@ const li_kernels li_kernels_avx_vnni = {
     .name = "avxvnni", .isa = LI_ISA_AVX_VNNI, .peak = li_avx_vnni_peak, .dots_s8 = li_avx2_dots_s8, .add_s8 = li_avx2_add_s8,
     .conv_s8 = &li_avx_vnni_conv_s8, .conv_forms_s8 = { &li_avx_vnni_winograd4_s8, &li_avx_vnni_winograd2_s8 },
     .depthwise_s8 = &li_avx_vnni_depthwise_s8, .dense_s8 = &li_avx_vnni_dense_s8,
-    .conv_f32 = &li_avx2_conv_f32, .depthwise_f32 = li_avx2_depthwise_f32, .look_up_s8 = li_avx2_look_up_s8, LI_AVX2_REST
+    .conv_f32 = &li_avx2_conv_f32, .depthwise_f32 = li_avx2_depthwise_f32, .look_up_s8 = li_avx2_look_up_s8,
+    .blend_s8 = li_avx2_blend_s8, LI_AVX2_REST
 };
 #endif
 
@@ -294,7 +296,8 @@ const li_kernels li_kernels_avx512_vnni = {
     .name = "avx512vnni", .isa = LI_ISA_AVX512_VNNI, .peak = li_avx512_vnni_peak, .dots_s8 = li_vnni_dots_s8, .add_s8 = li_vnni_add_s8,
     .conv_s8 = &li_vnni_conv_s8, .conv_forms_s8 = { &li_vnni_winograd4_s8, &li_vnni_winograd2_s8 },
     .depthwise_s8 = &li_vnni_depthwise_s8, .dense_s8 = &li_vnni_dense_s8,
-    .conv_f32 = &li_avx512_conv_f32, .depthwise_f32 = li_avx512_depthwise_f32, .look_up_s8 = li_vnni_look_up_s8, LI_AVX2_REST
+    .conv_f32 = &li_avx512_conv_f32, .depthwise_f32 = li_avx512_depthwise_f32, .look_up_s8 = li_vnni_look_up_s8,
+    .blend_s8 = li_vnni_blend_s8, LI_AVX2_REST
 };
 #endif
 

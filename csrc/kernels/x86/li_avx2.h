@@ -86,6 +86,8 @@ void li_avx512_depthwise_f32(float *out, const float *x, const float *w, const f
                              int32_t first, int32_t rows);
 void li_vnni_dots_s8(int32_t *sums, const int8_t *x, int32_t zero_point, const int8_t *w, size_t stride, size_t n,
                      size_t channels);
+void li_vnni_blend_s8(int8_t *out, const int8_t *top, const int8_t *bottom, int32_t down, const li_blend_point *columns, size_t pixels,
+                      size_t channels, size_t apart);
 void li_vnni_look_up_s8(int8_t *out, const int8_t *x, const int8_t *table, size_t n);
 void li_vnni_add_s8(int8_t *out, const int8_t *a, const int8_t *b, const li_sum_s8 *sum, size_t n);
 #else

@@ -247,34 +247,6 @@ LI_VNNI void li_vnni_add_s8(int8_t *out, const int8_t *a, const int8_t *b, const
     if (i < n) li_avx2_add_s8(out + i, a + i, b + i, s, n - i);
 }
 
-/* ---- tables: li_avx2_codes.c tells how, here on 64 codes ---- */
-
-LI_VNNI static inline __m512i li_vnni_step(const int8_t *table, size_t k)
-{
-    const __m128i entries = _mm_loadu_si128((const __m128i *)(const void *)(table + 16 * k));
-    const __m128i before = k % 8 == 0 ? _mm_setzero_si128() : _mm_loadu_si128((const __m128i *)(const void *)(table + 16 * k - 16));
-    return _mm512_broadcast_i32x4(_mm_xor_si128(entries, before));
-}
-
-LI_VNNI void li_vnni_look_up_s8(int8_t *out, const int8_t *x, const int8_t *table, size_t n)
-{
-    const __m512i sixteen = _mm512_set1_epi8(16), sign = _mm512_set1_epi8(-128);
-    __m512i steps[16];
-    size_t i = 0, k;
-    for (k = 0; k < 16 && n >= 64; ++k) steps[k] = li_vnni_step(table, k);
-    for (; i + 64 <= n; i += 64) {
-        __m512i code = _mm512_loadu_si512(x + i), low = _mm512_xor_si512(code, sign);
-        __m512i found = _mm512_xor_si512(_mm512_shuffle_epi8(steps[0], low), _mm512_shuffle_epi8(steps[8], code));
-        for (k = 1; k < 8; ++k) {
-            low = _mm512_subs_epi8(low, sixteen);
-            code = _mm512_subs_epi8(code, sixteen);
-            found = _mm512_ternarylogic_epi32(found, _mm512_shuffle_epi8(steps[k], low), _mm512_shuffle_epi8(steps[8 + k], code), 0x96);
-        }
-        _mm512_storeu_si512(out + i, found);
-    }
-    if (i < n) li_avx2_look_up_s8(out + i, x + i, table, n - i);
-}
-
 #else
 typedef int li_avx512_vnni_is_left_out;      /* an empty translation unit is not C */
 #endif
