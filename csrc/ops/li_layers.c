@@ -61,8 +61,8 @@ void li_run_layer_s8(const li_net *net, const li_node *node, const li_layer_kern
     const size_t out_bytes = (size_t)s->out_h * (size_t)s->out_w * (size_t)s->out_c;
     const int32_t channels = layer == li_kernels_of(net)->depthwise_s8 ? LI_BAND_DEPTHWISE : s->in_c / s->groups;
     const li_rescale_s8 rescale = { end->in_zero, end->out_zero, end->low, end->high };
-    li_layer_job job = { { .band = li_layer_band, .units = li_layer_units(layer, s) }, net, node, layer, NULL, li_node_packed(net, node), NULL, li_scratch(net), NULL,
-                         { .s8 = *s, .rescale = rescale } };
+    li_layer_job job = { { .band = li_layer_band, .units = li_layer_units(layer, s) }, net, node, layer, NULL, li_node_packed(net, node),
+                         NULL, li_scratch(net), NULL, { .s8 = *s, .rescale = rescale } };
     li_layer_images(&job, images, in_bytes, out_bytes, li_layer_work(out_bytes, s->filter_h, s->filter_w, channels));
 }
 

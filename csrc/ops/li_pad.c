@@ -102,7 +102,8 @@ static size_t li_pad_place(const li_pad_state *s, int32_t i)
     return at * s->element;
 }
 
-enum { LI_PAD_SHORT = 64 };      /* bytes of a run below which the padding between several is filled with them, which then come on top */
+/* Bytes of a run up to which several are filled over together, padding and all, before they are copied. */
+enum { LI_PAD_SHORT = 64 };
 
 /* Runs in order, and the padding in front of each; behind the last one too. */
 static void li_pad_band(const li_bands *bands, int32_t first, int32_t count, int32_t band)

@@ -10,9 +10,9 @@
  * Outputs come in pieces of rows, in scratch, and are copied to where they lie: the loops write pixels side by side. Pieces
  * do not depend on the number of threads, so neither does which loop a float32 pixel takes.
  *
- * Left to the plain way: filters shorter than the stride, padding that a phase would have to skip (only where the output is cut in
- * front by more than a stride), int8 that is scaled by integers, and float32 in `exact` mode where taps meet in the
- * definition's order.
+ * Left to the plain way: filters shorter than the stride, strides above 8, outputs smaller than the stride, a phase whose first
+ * window would begin behind the first pixel, int8 that is scaled by integers, and float32 in `exact` mode where several taps
+ * meet, whose order is the definition's.
  */
 #include "li_bands.h"
 #include "li_transpose_conv.h"
