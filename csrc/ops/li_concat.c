@@ -138,7 +138,7 @@ li_status li_concatenation_run(li_net *net, const li_node *node)
     for (i = 0; i < node->input_count; before += parts[i].bytes, ++i) {
         const uint8_t *x = li_tensor_data(li_node_input(net, node, i));
         const uint32_t bytes = parts[i].bytes;
-        if (bytes == 0) continue;
+        if (bytes == 0 || s->runs == 0) continue;      /* tensors of nothing have no address */
         if (!parts[i].requantized) li_copy_runs(out + before, total, x, bytes, bytes, s->runs);
         else li_concat_part_run(li_kernels_of(net), &parts[i], type, out + before, total, x, s->runs);
     }

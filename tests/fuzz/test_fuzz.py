@@ -61,10 +61,10 @@ def test_seeds_and_findings_under_address_sanitizer(files: list[Path], tmp_path:
 
 @pytest.mark.slow
 def test_seeds_and_findings_read_nothing_unwritten(files: list[Path], tmp_path: Path) -> None:
-    """MemorySanitizer sees every byte that is used before something writes it."""
+    """MemorySanitizer sees bytes used before something writes them; clang's UBSan, unlike gcc's, 0 added to NULL."""
     if shutil.which("clang") is None:
         pytest.skip("clang is not installed")
-    flags = ("-O1", "-g", "-fsanitize=memory", "-fno-sanitize-recover=all")
+    flags = ("-O1", "-g", "-fsanitize=memory,undefined", "-fno-sanitize-recover=all")
     replay(build("clang", "run", tmp_path, flags), files)
 
 
