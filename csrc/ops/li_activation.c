@@ -158,7 +158,7 @@ static void li_limit_run_f32(li_net *net, const li_node *node, int32_t activatio
         { .band = li_limit_band, .units = li_bands_of_elements(n) }, li_kernels_of(net), li_tensor_data(input),
         li_tensor_data(li_node_output(net, node, 0)), n, li_range_of_f32(activation),
     };
-    if (n != 0) li_bands_run(net, &job.bands, li_size_mul(n, LI_BAND_ELEMENT));
+    if (n != 0) li_bands_run(net, node, &job.bands, li_size_mul(n, LI_BAND_ELEMENT));
 }
 
 static void li_limit_run(li_net *net, const li_node *node, int32_t activation)

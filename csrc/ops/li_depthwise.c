@@ -69,6 +69,12 @@ static int li_depthwise_multiplies_f32(const li_net *net, const li_node *node, c
     return LI_PACKS && s->multiplier != 1 && li_node_input(net, node, 0)->type == LI_FLOAT32 && !li_weights_are_hybrid(net, node);
 }
 
+static int li_depthwise_has_bands_f32(const li_net *net, const li_node *node, const li_depthwise_state *s)
+{
+    return LI_PACKS && s->multiplier == 1 && li_node_input(net, node, 0)->type == LI_FLOAT32 && !li_weights_are_hybrid(net, node)
+        && li_kernels_of(net)->depthwise_f32 != NULL;
+}
+
 /* Packed weights and scratch of the kernels that will run. */
 LI_NOT_INLINE static void li_depthwise_plan_kernels(li_net *net, li_node *node, const li_depthwise_state *s)
 {
@@ -79,6 +85,7 @@ LI_NOT_INLINE static void li_depthwise_plan_kernels(li_net *net, li_node *node, 
         li_weights_plan_f32(net, node, li_kernels_of(net)->conv_f32, &layer);
         return;
     }
+    if (li_depthwise_has_bands_f32(net, node, s)) node->divided = LI_DIVIDED_BANDS;
     li_weights_plan_layer(net, node, li_depthwise_layer(li_kernels_of(net), s, &shape), &shape);
 }
 
@@ -272,7 +279,7 @@ LI_NOT_INLINE static void li_depthwise_run_f32(const li_net *net, const li_node 
     };
     int32_t b;
 
-    for (b = 0; b < w->batches; ++b, job.x += in_floats, job.out += out_floats) li_bands_run(net, &job.bands, work);
+    for (b = 0; b < w->batches; ++b, job.x += in_floats, job.out += out_floats) li_bands_run(net, node, &job.bands, work);
 }
 
 li_status li_depthwise_conv_2d_run(li_net *net, const li_node *node)
@@ -302,7 +309,7 @@ li_status li_depthwise_conv_2d_run(li_net *net, const li_node *node)
         if (layer != NULL) li_run_layer_s8(net, node, li_weights_layer(net, node, layer), &shape, &s->end, w->batches);
         return LI_OK;
     }
-    if (LI_PACKS && input->type == LI_FLOAT32 && !hybrid && s->multiplier == 1 && kernels->depthwise_f32 != NULL) {
+    if (li_depthwise_has_bands_f32(net, node, s)) {
         li_depthwise_run_f32(net, node, s);
         return LI_OK;
     }

@@ -59,6 +59,16 @@ static double li_sum_fixed_factor(const li_net *net, const li_node *node)
     return 2.0 * (double)(a > b ? a : b) / ((double)(1 << li_sum_shift(net, node)) * out);
 }
 
+/* Two tensors of one shape for the kernels, which the walk joins to one line. */
+static int li_sum_is_one_line(const li_net *net, const li_node *node)
+{
+    const li_tensor *a = li_node_input(net, node, 0), *b = li_node_input(net, node, 1);
+    uint32_t d;
+    if (a->rank != b->rank || (a->type == LI_INT8 ? !li_sum_is_direct(net, node) : a->type != LI_FLOAT32 || li_kernels_of(net)->pair_f32 == NULL)) return 0;
+    for (d = 0; d < a->rank && a->dims[d] == b->dims[d];) ++d;
+    return LI_PACKS && d == a->rank;
+}
+
 /* `pot_slot`: int16 with scales of powers of two only, in another arithmetic; the format's default. */
 static li_status li_addition_plan(li_net *net, li_node *node, int32_t activation, uint32_t pot_slot)
 {
@@ -67,6 +77,7 @@ static li_status li_addition_plan(li_net *net, li_node *node, int32_t activation
         return li_fail(net, LI_UNSUPPORTED, LI_RULE_OPTION_RANGE, node, NULL, 0, 1);
     if (li_pair_is_quantized(net, node) && !li_sum_is_direct(net, node) && !(li_sum_fixed_factor(net, node) < 1.0))
         return li_fail(net, LI_UNSUPPORTED, LI_RULE_MULTIPLIER_RANGE, node, li_node_output(net, node, 0), 1, -1);
+    if (li_sum_is_one_line(net, node)) node->divided = LI_DIVIDED_BANDS;
     return LI_OK;
 }
 
@@ -142,7 +153,7 @@ LI_NOT_INLINE static void li_sum_run_whole(li_net *net, const li_node *node, con
         li_tensor_data(li_node_input(net, node, 1)), li_tensor_data(li_node_output(net, node, 0)), n,
         { s->factor_a, s->factor_b, s->bias, s->shift, s->zero_out, s->low, s->high },
     };
-    if (n != 0) li_bands_run(net, &job.bands, (uint64_t)n * LI_BAND_ELEMENT);      /* tensors of nothing have no address */
+    if (n != 0) li_bands_run(net, node, &job.bands, (uint64_t)n * LI_BAND_ELEMENT);      /* tensors of nothing have no address */
 }
 
 static li_status li_addition_run(li_net *net, const li_node *node, int32_t operation, li_pair_line line_f32)

@@ -44,7 +44,7 @@ static void li_layer_images(li_layer_job *job, int32_t images, size_t in_bytes, 
     for (b = 0; b < images; ++b, x += in_bytes, out += out_bytes) {
         job->x = x;
         job->out = out;
-        li_bands_run(net, &job->bands, work);
+        li_bands_run(net, job->node, &job->bands, work);
     }
 }
 

@@ -43,6 +43,7 @@ li_status li_pad_plan(li_net *net, li_node *node)
     LI_TRY(li_set_shape(net, node, output, input->rank, dims));
     LI_TRY(li_need_moved(net, node, input, output));
     node->state_bytes = sizeof(li_pad_state);
+    if (li_tensor_elements(input) != 0) node->divided = LI_DIVIDED_BANDS;
     return LI_OK;
 }
 
@@ -136,7 +137,7 @@ static li_status li_pad_around(li_net *net, const li_node *node, const char *val
     li_pad_job job = { { .band = li_pad_band, .units = 0 }, s, li_tensor_data(input), value, li_tensor_data(output), run, out_bytes };
 
     if (in_bytes != 0) job.bands.units = (int32_t)(in_bytes / run);
-    if (job.bands.units != 0) li_bands_run(net, &job.bands, li_size_mul(out_bytes, LI_BAND_COPY));
+    if (job.bands.units != 0) li_bands_run(net, node, &job.bands, li_size_mul(out_bytes, LI_BAND_COPY));
     else li_pad_fill(&job, 0, out_bytes);
     return LI_OK;
 }

@@ -167,7 +167,7 @@ LI_NOT_INLINE static void li_pair_run_kernel(li_net *net, const li_node *node, i
     do {
         job.a = (const char *)li_tensor_data(li_node_input(net, node, 0)) + at_a * element;
         job.b = (const char *)li_tensor_data(li_node_input(net, node, 1)) + at_b * element;
-        li_bands_run(net, &job.bands, (uint64_t)n * LI_BAND_ELEMENT);
+        li_bands_run(net, node, &job.bands, (uint64_t)n * LI_BAND_ELEMENT);
         job.out += n * element;
     } while (li_pair_next(s, index, &at_a, &at_b));
 }

@@ -44,6 +44,7 @@ static li_status li_pool_plan(li_net *net, li_node *node, li_pool_state *s)
     dims[3] = s->channels;
     LI_TRY(li_set_shape(net, node, output, 4, dims));
     node->state_bytes = sizeof *s;
+    node->divided = LI_DIVIDED_BANDS;
     if (input->type == LI_FLOAT32) return LI_OK;
     LI_TRY(li_need_centred(net, node, input));
     LI_TRY(li_need_centred(net, node, output));
@@ -124,7 +125,7 @@ LI_NOT_INLINE static void li_pool_run(li_net *net, const li_node *node, li_pool_
 
     if (li_tensor_elements(output) == 0) return;       /* the other dimensions may be huge */
     job.bands.units = w->batches * w->out_h;
-    li_bands_run(net, &job.bands, li_size_mul((uint64_t)li_tensor_elements(output) * LI_BAND_COPY * job.element, taps));
+    li_bands_run(net, node, &job.bands, li_size_mul((uint64_t)li_tensor_elements(output) * LI_BAND_COPY * job.element, taps));
 }
 
 /* One channel of an int16 window: the mean, rounded away from zero at halves, or the largest. */

@@ -281,7 +281,7 @@ li_status li_resize_bilinear_run(li_net *net, const li_node *node)
     if (elements == 0) return LI_OK;     /* the other dimensions may be huge */
     job = li_resize_job_of(net, node);
     job.bands.band = li_resize_bilinear_band;
-    li_bands_run(net, &job.bands, li_size_mul(elements, LI_BAND_LOOK_UP));
+    li_bands_run(net, node, &job.bands, li_size_mul(elements, LI_BAND_LOOK_UP));
     return LI_OK;
 }
 
@@ -361,6 +361,6 @@ li_status li_resize_nearest_neighbor_run(li_net *net, const li_node *node)
     if (elements == 0) return LI_OK;     /* the other dimensions may be huge */
     job = li_resize_job_of(net, node);
     job.bands.band = li_resize_nearest_band;
-    li_bands_run(net, &job.bands, li_size_mul(elements, LI_BAND_COPY * job.element));
+    li_bands_run(net, node, &job.bands, li_size_mul(elements, LI_BAND_COPY * job.element));
     return LI_OK;
 }

@@ -105,6 +105,6 @@ li_status li_table_run(li_net *net, const li_node *node, li_function function)
         job.bands.band = li_table_band_s8;
         job.entries = ((const li_table_state *)li_node_state_const(net, node))->entries;
     }
-    if (n != 0) li_bands_run(net, &job.bands, li_size_mul(n, is_int8 ? LI_BAND_LOOK_UP : LI_BAND_FUNCTION));
+    if (n != 0) li_bands_run(net, node, &job.bands, li_size_mul(n, is_int8 ? LI_BAND_LOOK_UP : LI_BAND_FUNCTION));
     return LI_OK;
 }

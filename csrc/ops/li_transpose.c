@@ -52,6 +52,6 @@ void li_transpose_prepare(li_net *net, const li_node *node)
 li_status li_transpose_run(li_net *net, const li_node *node)
 {
     const void *x = li_tensor_data(li_node_input(net, node, 0));
-    li_view_copy(net, li_tensor_data(li_node_output(net, node, 0)), x, li_node_state_const(net, node));
+    li_view_copy(net, node, li_tensor_data(li_node_output(net, node, 0)), x, li_node_state_const(net, node));
     return LI_OK;
 }

@@ -185,6 +185,7 @@ void li_transpose_phases_plan(li_net *net, li_node *node, const li_transpose_con
     scratch = scratch > filter ? scratch : filter;
     if (scratch > INT32_MAX / 2 || !li_weights_keep(net, node, packed)) return;      /* too large: used in place */
     node->scratch_bytes = (uint32_t)scratch;
+    node->divided = LI_DIVIDED_BANDS;
     node->loop = (uint8_t)(p.s8 != NULL ? p.s8->loop : p.f32->loop);
 }
 
@@ -331,7 +332,7 @@ void li_transpose_phases_run(const li_net *net, const li_node *node, const li_tr
     most = li_phase_axis_of(&s->rows, 0).out;
     job.bands.units = (most + rows - 1) / rows;
     for (b = 0; b < s->batches; ++b) {
-        li_bands_run(net, &job.bands, li_size_mul((uint64_t)s->rows.in * (uint64_t)s->columns.in, li_size_mul(li_transpose_conv_taps(s), (uint64_t)s->out_c)));
+        li_bands_run(net, node, &job.bands, li_size_mul((uint64_t)s->rows.in * (uint64_t)s->columns.in, li_size_mul(li_transpose_conv_taps(s), (uint64_t)s->out_c)));
         job.x += (size_t)s->rows.in * (size_t)s->columns.in * (size_t)s->in_c * job.phases.element;
         job.out += (size_t)s->rows.out * (size_t)s->columns.out * (size_t)s->out_c * job.phases.element;
     }

@@ -173,13 +173,13 @@ static void li_view_band(const li_bands *bands, int32_t first, int32_t units, in
     }
 }
 
-void li_view_copy(const li_net *net, void *out, const void *x, const li_view *view)
+void li_view_copy(const li_net *net, const li_node *node, void *out, const void *x, const li_view *view)
 {
     li_view_job job = { { .band = li_view_band, .units = view->dims[0] }, view, x, out, view->element };
     uint32_t d;
     for (d = 1; d < view->rank; ++d) job.unit_bytes *= (size_t)view->dims[d];
     if (job.unit_bytes == 0 || view->dims[0] == 0) return;
-    li_bands_run(net, &job.bands, li_size_mul(li_size_mul(job.unit_bytes, (uint64_t)view->dims[0]), LI_BAND_MOVE));
+    li_bands_run(net, node, &job.bands, li_size_mul(li_size_mul(job.unit_bytes, (uint64_t)view->dims[0]), LI_BAND_MOVE));
 }
 
 li_status li_need_moved(li_net *net, const li_node *node, const li_tensor *input, const li_tensor *output)

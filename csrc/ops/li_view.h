@@ -24,7 +24,7 @@ void li_view_steps(const li_tensor *t, int32_t *steps);
 
 /* Copies the view of `x` to `out`, which must not overlap, on the net's threads. A view without elements reads and writes
    nothing. */
-void li_view_copy(const li_net *net, void *out, const void *x, const li_view *view);
+void li_view_copy(const li_net *net, const li_node *node, void *out, const void *x, const li_view *view);
 
 /* Input and output are int8 and share scale and zero point, or are of a type whose bytes need no meaning to be moved. */
 li_status li_need_moved(li_net *net, const li_node *node, const li_tensor *input, const li_tensor *output);

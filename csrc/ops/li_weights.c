@@ -146,6 +146,7 @@ void li_weights_plan_layer(li_net *net, li_node *node, const li_layer_kernels *l
     if (packed == 0 || scratch > INT32_MAX || !li_weights_keep(net, node, packed)) return;      /* too large: used in place */
     node->scratch_bytes = (uint32_t)scratch;
     node->loop = (uint8_t)layer->loop;
+    node->divided = LI_DIVIDED_BANDS;
 }
 
 const li_layer_kernels *li_weights_layer(const li_net *net, const li_node *node, const li_layer_kernels *layer)
@@ -182,7 +183,10 @@ void li_weights_plan_f32(li_net *net, li_node *node, const li_layer_kernels_f32 
     scratch = kernels->scratch_bytes(kernels->loops, layer);
     if (packed == 0 || packed > INT32_MAX / 2 || scratch > INT32_MAX / 2) return;       /* too large: used in place */
     if (li_is_known_at_open(li_node_input(net, node, 1))) {
-        if (li_weights_keep(net, node, packed)) node->scratch_bytes = (uint32_t)scratch;
+        if (li_weights_keep(net, node, packed)) {
+            node->scratch_bytes = (uint32_t)scratch;
+            node->divided = LI_DIVIDED_BANDS;
+        }
     } else if ((int64_t)layer->out_h * layer->out_w >= LI_PACK_FROM_PIXELS) {
         node->scratch_bytes = (uint32_t)(packed + scratch);
     }

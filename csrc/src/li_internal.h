@@ -60,13 +60,17 @@ typedef struct li_node {
     uint16_t input_count, output_count;
     uint8_t row;                /* index into li_operation_rows[] */
     uint8_t as_int8;            /* 1: sees operands as int8, li_as_int8.c */
-    uint8_t version;
+    uint8_t divided;            /* LI_DIVIDED_...: plan sets it */
     uint8_t loop;               /* LI_LOOP_... of li_kernels.h: what computes the layer; plan sets it with packed_bytes */
     uint32_t options;           /* file offset of the options table, 0 when absent (all defaults) */
     uint32_t state, state_bytes;       /* what prepare writes and run reads; offset from the net, 16-byte aligned */
     uint32_t packed, packed_bytes;     /* rearranged weights; offset in the packed part, 64-byte aligned */
     uint32_t scratch_bytes;            /* of one thread, of this node */
 } li_node;
+
+/* An operator whose run does nothing but bands of li_bands.h on what it reads in records and state, and never fails: several threads may
+   run it side by side, each its own bands. A member of a crew sees such a node as LI_DIVIDED_CREW. */
+enum { LI_DIVIDED_BANDS = 1, LI_DIVIDED_CREW = 2 };
 
 struct li_net {
     li_slot model, arena, scratch, packed, kernels, hook, hook_context, parallel, pool;

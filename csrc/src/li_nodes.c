@@ -44,7 +44,6 @@ static li_status li_read_code(li_net *net, uint32_t index, uint32_t table, li_no
                               builtin);
     }
     node->row = (uint8_t)row;
-    node->version = (uint8_t)(version < 1 ? 1 : version);
     if (operation->options_tag != 0) {
         const uint32_t tag_at = li_table_field(file, table, LI_SLOT_Operator_builtin_options_type);
         const uint32_t tag = tag_at == 0 ? 0 : file[tag_at];

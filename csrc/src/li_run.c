@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The loop. Everything was verified before; what is left to fail is in the data or in the caller's hook. */
 #include "li_core.h"
+#include "li_crew.h"
 
 static li_status li_run_node(li_net *net, uint32_t i)
 {
@@ -23,8 +24,10 @@ li_status li_run(li_net *net)
     if (net == NULL || net->magic != LI_MAGIC) {
         return LI_BAD_ARGUMENT;
     }
-    for (uint32_t i = 0; i < net->node_count; i++) {
-        LI_TRY(li_run_node(net, i));
+    for (uint32_t i = 0; i < net->node_count;) {
+        const uint32_t next = li_crew_run(net, i);
+        if (next == i) LI_TRY(li_run_node(net, i));
+        i = next == i ? i + 1 : next;
     }
     return LI_OK;
 }
