@@ -9,6 +9,7 @@
  * or all on one thread.
  */
 #include "../ops/li_bands.h"
+#include "li_core.h"
 #include "li_crew.h"
 
 #if LI_PACKS
@@ -16,17 +17,21 @@
 enum {
     LI_CREW_PATIENCE = 200,              /* looks of thread 0 before it takes a band over */
     LI_CREW_FAST_LOOKS = 4000,           /* at full speed, then with pauses */
-    LI_CREW_LOOKS = 1 << 20              /* of the others before they leave: milliseconds */
+    LI_CREW_LOOKS = 1 << 18              /* of the others before they leave: milliseconds */
 };
 
 /* What one thread writes and all read: numbers of the last operator whose band was begun, and was done, from 1 on. */
-typedef struct li_crew_line { _Alignas(64) uint32_t claimed, done; } li_crew_line;
+typedef struct li_crew_line {
+    _Alignas(LI_CREW_LINE) uint32_t claimed;     /* a line that others look at only when they have waited long */
+    _Alignas(LI_CREW_LINE) uint32_t done;
+} li_crew_line;
+_Static_assert(sizeof(li_crew_line) == 2 * LI_CREW_LINE, "the lines of a crew are what li_crew_bytes counts");
 
 typedef struct li_crew {
     li_net *net;
     uint32_t first, end;                 /* nodes */
     int32_t count;
-    li_crew_line lines[LI_CREW_THREADS];
+    li_crew_line *lines;                 /* in scratch */
 } li_crew;
 
 /* A thread's view of the operator that it runs: the node comes first, as run functions are given it. */
@@ -125,6 +130,7 @@ static void li_crew_task(void *context, int32_t number)
 uint32_t li_crew_run(li_net *net, uint32_t first)
 {
     li_crew crew = { .net = net, .first = first, .end = first, .count = net->threads };
+    uintptr_t at = (uintptr_t)li_as_int8_copies(net);
     uint32_t operators = 0;
     if (net->threads < 2 || net->threads > LI_CREW_THREADS || net->hook.hook != NULL) return first;
     for (; crew.end < net->node_count; ++crew.end) {
@@ -133,6 +139,9 @@ uint32_t li_crew_run(li_net *net, uint32_t first)
         operators += node->output_count != 0;
     }
     if (operators < 2) return first;
+    at += (LI_CREW_LINE - at % LI_CREW_LINE) % LI_CREW_LINE;
+    crew.lines = (li_crew_line *)at;
+    li_fill(crew.lines, 0, (size_t)crew.count * sizeof *crew.lines);
     net->parallel.parallel(net->pool.pointer, li_crew_task, &crew, crew.count);
     return crew.end;
 }

@@ -4,10 +4,18 @@
 #define LI_CREW_H
 
 #include "li_internal.h"
+#include "li_kernels.h"
 
 enum { LI_CREW_THREADS = 8 };    /* of more, every operator is a job of its own */
 
 typedef struct li_crew_member li_crew_member;
+
+/* Bytes that threads keep of each other, two lines of the cache each: where copies of constants of uint8 operators lie at other times. */
+enum { LI_CREW_LINE = 64 };
+static inline uint64_t li_crew_bytes(const li_net *net)
+{
+    return LI_PACKS && net->threads > 1 && net->threads <= LI_CREW_THREADS ? LI_CREW_LINE * (2 * (uint64_t)net->threads + 1) : 0;
+}
 
 #if LI_PACKS
 /* Runs nodes from `first` on as far as they are nothing but bands; answers the first one that is left, `first` where there are fewer

@@ -4,6 +4,7 @@
  * where each tensor, state block and packed weight lives. li_open runs the same code on its state memory.
  */
 #include "li_core.h"
+#include "li_crew.h"
 
 size_t li_work_bytes(uint32_t tensors, uint32_t operations)
 {
@@ -145,11 +146,12 @@ static uint64_t li_place_packed(li_net *net)
     return end;
 }
 
-/* Every thread has as much as the hungriest operator needs of one. Behind them lie the copies of an operator's constants. */
+/* Every thread has as much as the hungriest operator needs of one. Behind them lie the copies of an operator's constants, or what
+   threads keep of each other. */
 static uint64_t li_place_scratch(li_net *net)
 {
     uint64_t most = 0;
-    uint64_t copies = 0;
+    uint64_t copies = li_crew_bytes(net);
     for (uint32_t i = 0; i < net->node_count; i++) {
         const li_node *node = li_node_record(net, i);
         const uint64_t bytes = li_as_int8_bytes(net, node);

@@ -8,7 +8,8 @@ liteinterp.h. Calls through pointers are resolved by the expression that the sou
     ...plan(, ...prepare(, ...run(     any operator's function of that kind
     ..._known(                         those of the operators that li_known.c names
     (... ? one : other)(               the two functions named there
-    hook(, parallel(                   the caller's own function: not counted
+    hook(                              the caller's own function: not counted
+    parallel(pool, FUNCTION, ...       likewise, which calls the function that it is given
     a member of a struct               any function that some source gives a member of this name
     anything else, a parameter         any function that nothing calls by name and no member has in the files that lead
                                        to the call, or that a member named there has; and those of li_math.c
@@ -43,6 +44,7 @@ KNOWN_CALL = re.compile(r"\b(prepare|run)_known\(")
 KNOWN_OPERATOR = re.compile(r"case LI_OP_(\w+):")
 CHOICE = re.compile(r"\? (li_\w+) : (li_\w+)\)\(")
 CALLERS_OWN = re.compile(r"\b(hook|parallel)(?:\.\w+)?\(")
+TASK = re.compile(r"parallel\([^,]+, (li_\w+),")
 #: The C library's three functions, for compilers that come without one.
 STRING_H = """#include <stddef.h>
 void *memcpy(void *, const void *, size_t);
@@ -171,6 +173,10 @@ class Graph:
             return [f"li_{operator.lower()}_{known[1]}" for operator in operators]
         if choice := CHOICE.search(text):
             return [f.name for f in self.free if f.file == function.file and f.plain in choice.groups()]
+        if task := TASK.search(text):
+            return [f.name for f in self.functions.values() if f.file == function.file and f.plain == task[1]] or [
+                f.name for f in self.functions.values() if f.plain == task[1]
+            ]
         if CALLERS_OWN.search(text):
             return []
         if BAND_CALL.search(text):

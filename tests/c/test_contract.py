@@ -234,3 +234,16 @@ def test_nets_on_several_threads_share_packed_weights(program: Callable[..., Pat
     path = program("threads", "-fsanitize=thread", "-pthread")
     done = subprocess.run([path, *models], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flags", [("-O2",), ("-fsanitize=thread",)])
+def test_threads_that_walk_together_need_no_order_of_tasks(
+    program: Callable[..., Path], zoo: Path, flags: tuple[str, ...]
+) -> None:
+    """Tasks on one thread, from either end, on threads of their own, and begun late: the bytes of one thread."""
+    names = ("mlperf_kws_int8_ref", "mlperf_vww_96_int8_ref", "mlperf_ic_resnet8", "blazeface_short")
+    path = program("crew", *flags, "-pthread")
+    models = [zoo / "models" / f"{name}.tflite" for name in names]
+    done = subprocess.run([path, *models], capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
