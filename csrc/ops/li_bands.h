@@ -9,7 +9,7 @@
 #ifndef LI_BANDS_H
 #define LI_BANDS_H
 
-#include "../src/li_internal.h"
+#include "../src/li_crew.h"
 
 typedef struct li_bands li_bands;
 /* Units [first, first + count) of `job`, which is band `band`. */
@@ -48,17 +48,16 @@ LI_NOT_INLINE static void li_bands_task(void *context, int32_t i)
     job->band(job, first, end - first, i);
 }
 
-/* The bands of a member of a crew: li_crew.c. */
-void li_crew_bands(const li_node *node, li_bands *job);
-
 static inline void li_bands_run(const li_net *net, const li_node *node, li_bands *job, uint64_t work)
 {
     const uint64_t most = work / LI_BAND_WORK;
     const int32_t bands = net->threads < job->units ? net->threads : job->units;
     job->count = (uint64_t)bands <= most ? bands : (int32_t)most;
     if (job->count < 2) job->count = 1;
-    if (node->divided == LI_DIVIDED_CREW) li_crew_bands(node, job);
-    else if (job->count == 1) li_bands_task(job, 0);
+    if (node->divided == LI_DIVIDED_CREW) {
+        int32_t i;
+        while ((i = li_crew_next(node, job->count)) >= 0) li_bands_task(job, i);
+    } else if (job->count == 1) li_bands_task(job, 0);
     else
         net->parallel.parallel(net->pool.pointer, li_bands_task, job, job->count);
 }

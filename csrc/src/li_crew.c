@@ -8,7 +8,6 @@
  * what nobody has begun when it has nothing else to do. Another thread that waits too long leaves. So tasks may run in any order,
  * or all on one thread.
  */
-#include "../ops/li_bands.h"
 #include "li_core.h"
 #include "li_crew.h"
 
@@ -39,6 +38,7 @@ struct li_crew_member {
     li_node node;
     li_crew *crew;
     int32_t number;
+    int32_t running;                     /* its band, -1 before the first */
     uint32_t step;                       /* number of the operator */
     uint32_t last[LI_CREW_THREADS];      /* of the last one that had a band for each thread */
     int32_t has_left;
@@ -81,42 +81,39 @@ static int li_crew_may_begin(li_crew_member *m)
     return 1;
 }
 
-static void li_crew_run_band(li_crew *crew, li_bands *job, int32_t i, uint32_t step)
+/* Whether thread 0, which waits until a band is done, shall run it. */
+static int li_crew_takes_over(const li_crew_member *m, li_crew_line *line)
 {
-    li_bands_task(job, i);
-    __atomic_store_n(&crew->lines[i].done, step, __ATOMIC_RELEASE);
-}
-
-/* Thread 0 waits for the other bands, or runs them. */
-static void li_crew_finish(li_crew_member *m, li_bands *job)
-{
-    li_crew *crew = m->crew;
-    int32_t i;
-    for (i = 1; i < job->count; ++i) {
-        uint32_t looks = 0;
-        for (; li_crew_load(&crew->lines[i].done) < m->step; ++looks) {
-            if (looks >= LI_CREW_PATIENCE && li_crew_claim(&crew->lines[i], m->step)) li_crew_run_band(crew, job, i, m->step);
-            li_crew_pause(looks);
-        }
+    uint32_t looks;
+    for (looks = 0; li_crew_load(&line->done) < m->step; ++looks) {
+        if (looks >= LI_CREW_PATIENCE && li_crew_claim(line, m->step)) return 1;
+        li_crew_pause(looks);
     }
+    return 0;
 }
 
-void li_crew_bands(const li_node *node, li_bands *job)
+int32_t li_crew_next(const li_node *node, int32_t count)
 {
     li_crew_member *m = (li_crew_member *)(uintptr_t)node;
-    int32_t i;
-    ++m->step;
-    if (m->has_left) return;
-    if (m->number < job->count && li_crew_may_begin(m) && li_crew_claim(&m->crew->lines[m->number], m->step))
-        li_crew_run_band(m->crew, job, m->number, m->step);
-    if (m->number == 0) li_crew_finish(m, job);
-    for (i = 0; i < job->count; ++i) m->last[i] = m->step;
+    li_crew_line *lines = m->crew->lines;
+    int32_t i = m->running;
+    if (i >= 0) __atomic_store_n(&lines[i].done, m->step, __ATOMIC_RELEASE);
+    else {
+        ++m->step;
+        if (m->has_left) return -1;
+        if (m->number < count && li_crew_may_begin(m) && li_crew_claim(&lines[m->number], m->step)) return m->running = m->number;
+    }
+    if (m->number == 0)
+        for (++i; i < count; ++i)
+            if (li_crew_takes_over(m, &lines[i])) return m->running = i;
+    for (i = 0; i < count; ++i) m->last[i] = m->step;
+    return m->running = -1;
 }
 
 static void li_crew_task(void *context, int32_t number)
 {
     li_crew *crew = context;
-    li_crew_member m = { .crew = crew, .number = number };
+    li_crew_member m = { .crew = crew, .number = number, .running = -1 };
     uint32_t i;
     for (i = crew->first; i < crew->end && !m.has_left; ++i) {
         const li_node *node = li_node_record(crew->net, i);

@@ -21,6 +21,10 @@ static inline uint64_t li_crew_bytes(const li_net *net)
 /* Runs nodes from `first` on as far as they are nothing but bands; answers the first one that is left, `first` where there are fewer
    than two. */
 uint32_t li_crew_run(li_net *net, uint32_t first);
+
+/* For a member, which runs an operator on its view of the node: the band of `count` that it runs next, -1 where none is left to it.
+   By asking it says that the band before is done. */
+int32_t li_crew_next(const li_node *node, int32_t count);
 #else
 static inline uint32_t li_crew_run(li_net *net, uint32_t first) { return (void)net, first; }
 #endif
