@@ -72,6 +72,11 @@ class Function:
     def plain(self) -> str:
         return self.name.rsplit(":", 1)[-1]
 
+    @property
+    def unit(self) -> str:
+        """The source that it was compiled in; a function of a header is in many."""
+        return self.name.rpartition(":")[0] or str(self.file)
+
 
 @dataclass(frozen=True)
 class Chain:
@@ -174,9 +179,7 @@ class Graph:
         if choice := CHOICE.search(text):
             return [f.name for f in self.free if f.file == function.file and f.plain in choice.groups()]
         if task := TASK.search(text):
-            return [f.name for f in self.functions.values() if f.file == function.file and f.plain == task[1]] or [
-                f.name for f in self.functions.values() if f.plain == task[1]
-            ]
+            return [f.name for f in self.functions.values() if f.unit == function.unit and f.plain == task[1]]
         if CALLERS_OWN.search(text):
             return []
         if BAND_CALL.search(text):
