@@ -358,13 +358,14 @@ def test_softmax(dtype: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_concatenation_of_unlike_scales_rounds_once(seed: int) -> None:
+@pytest.mark.parametrize("shape", [(1, 256), (8, 256), (64, 32)], ids=["few", "long runs", "short runs"])
+def test_concatenation_of_unlike_scales_rounds_once(shape: tuple[int, int], seed: int) -> None:
     """LiteRT refuses these; the expected value is exact arithmetic, ties to even."""
     draw = Draw("CONCATENATION", seed)
     source, target = draw.quantization(draw.scale()), draw.quantization(draw.scale())
-    data = levels("int8")
+    data = np.resize(levels("int8"), shape)
     operands = [Value(name, data.shape, DType.INT8, quantization=target) for name in ("a", "b")]
-    result = Value("output", (1, 512), DType.INT8, quantization=target)
+    result = Value("output", (shape[0], 2 * shape[1]), DType.INT8, quantization=target)
     node = Node("CONCATENATION", list(operands), [result], {"axis": 1, "fused_activation_function": "NONE"}, "join")
     content = backend.write(Graph([node], operands, [result], input_names=["a", "b"], output_names=["output"]))
     model = tflite.read_model(content)  # our own files never hold such a node
