@@ -271,6 +271,25 @@ def _unsigned_aliases() -> ModelMaker:
     return m.ends([x], [rest, double])
 
 
+def _unsigned_chain() -> ModelMaker:
+    """Operators that see uint8 as int8 in a row: results in their bytes, and one that is seen as uint8 too."""
+    m = _Maker()
+    x, first, sum_, second, pooled, flat, dense, rest = (
+        m.value(shape, UINT8)
+        for shape in [(1, 6, 5, 3), (1, 6, 5, 4), (1, 6, 5, 4), (1, 6, 5, 4), (1, 3, 2, 4), (1, 24), (1, 24), (1, 24)]
+    )
+    bias = m.ints(m.random.integers(-500, 500, 4))
+    m.op("CONV_2D", [x, m.weights((4, 3, 3, 3), UINT8), bias], [first], tflite.Conv2DOptions(SAME, 1, 1), 3)
+    m.op("ADD", [first, first], [sum_], tflite.AddOptions())
+    depthwise = tflite.DepthwiseConv2DOptions(SAME, 1, 1, 1)
+    m.op("DEPTHWISE_CONV_2D", [sum_, m.weights((1, 3, 3, 4), UINT8), bias], [second], depthwise, 3)
+    m.op("MAX_POOL_2D", [second], [pooled], tflite.Pool2DOptions(VALID, 2, 2, 2, 2), 2)
+    m.op("RESHAPE", [pooled, m.ints([1, 24])], [flat])
+    m.op("FULLY_CONNECTED", [flat, m.weights((24, 24), UINT8), -1], [dense], tflite.FullyConnectedOptions(), 4)
+    m.op("SUB", [flat, dense], [rest], tflite.SubOptions())
+    return m.ends([x], [rest, second])
+
+
 def one_operator_models() -> dict[str, ModelMaker]:
     models: dict[str, ModelMaker] = {"constants": _constants(), "aliases": _aliases(), "lookup": _lookup()}
     names = {
@@ -421,6 +440,7 @@ def one_operator_models() -> dict[str, ModelMaker]:
         }
     models |= _stored_weights()
     models["unsigned aliases"] = _unsigned_aliases()
+    models["unsigned chain"] = _unsigned_chain()
     models["add fixed"] = _pair("ADD", INT8, (2, 3), (2, 3), (1e-5, 0.9, 1.0))
     models["mul fixed"] = _pair("MUL", INT8, (2, 3), (2, 3), (1e-4, 1e-4, 0.5))
     for type in (FLOAT32, INT8, UINT8, INT16, INT32, INT64):

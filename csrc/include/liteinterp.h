@@ -206,7 +206,7 @@ LI_API li_status li_run_operator(li_net *net, int32_t i);
 LI_API li_status li_reset(li_net *net);
 
 /* Called before (when = 0) and after (when = 1) each operator of li_run and li_run_operator; an answer other than 0 stops
-   the run. */
+   the run. It may read the operator's tensors. Set and removed between passes. */
 typedef int32_t (*li_hook_fn)(void *context, li_net *net, int32_t operation, int32_t when);
 LI_API void li_hook(li_net *net, li_hook_fn hook, void *context);   /* NULL: none */
 

@@ -79,12 +79,19 @@ static li_conv_shape li_conv_shape_of(const li_conv_state *s)
 {
     const li_window *w = &s->window;
     li_conv_shape shape = { w->in_h, w->in_w, s->in_c, w->out_h, w->out_w, s->out_c, w->filter_h, w->filter_w, w->stride_h, w->stride_w,
-                            w->dilation_h, w->pad_top, w->pad_left, 0, w->filter_w > 1 ? w->dilation_w : 1, s->groups };
+                            w->dilation_h, w->pad_top, w->pad_left, 0, w->filter_w > 1 ? w->dilation_w : 1, s->groups, 0 };
     if (li_conv_is_pointwise(s) && (uint64_t)w->out_h * (uint64_t)w->out_w <= INT32_MAX) {
         shape.in_h = shape.out_h = w->out_h * w->out_w;          /* pixels as rows: bands of any size */
         shape.in_w = shape.out_w = 1;
     }
     return shape;
+}
+
+/* The kernels of whole int8 layers; NULL in sets without. */
+static const li_layer_kernels *li_conv_layer_s8(const li_net *net, const li_node *node)
+{
+    const li_kernels *kernels = li_kernels_of(net);
+    return li_weights_kernels(net, node, kernels->conv_s8, kernels->conv_zero_s8);
 }
 
 /* Packed weights and scratch of the kernels that will run. */
@@ -102,7 +109,7 @@ LI_NOT_INLINE static void li_conv_plan_kernels(li_net *net, li_node *node, const
         li_weights_keep(net, node, packed);      /* too large: used in place */
     } else {
         const li_conv_shape shape = li_conv_shape_of(s);
-        li_weights_plan_layer(net, node, li_kernels_of(net)->conv_s8, &shape);
+        li_weights_plan_layer(net, node, li_conv_layer_s8(net, node), &shape);
     }
 }
 
@@ -131,7 +138,7 @@ void li_conv_2d_prepare(li_net *net, const li_node *node)
     if (node->packed_bytes == 0 || (net->flags & LI_PACKED_READY) != 0) return;
     if (li_node_input(net, node, 0)->type == LI_INT8) {
         const li_conv_shape shape = li_conv_shape_of(s);
-        li_weights_pack_layer(net, node, li_kernels_of(net)->conv_s8, &shape, (const float *)(s + 1), s->end.in_zero);
+        li_weights_pack_layer(net, node, li_conv_layer_s8(net, node), &shape, (const float *)(s + 1), s->end.in_zero);
     } else if (li_node_input(net, node, 0)->type == LI_FLOAT32 && li_kernels_of(net)->conv_f32 != NULL) {
         const li_layer_f32 layer = li_conv_layer(net, s);
         li_weights_pack_f32(net, node, &layer);
@@ -279,7 +286,7 @@ LI_NOT_INLINE static void li_conv_run_packed(const li_net *net, const li_node *n
 {
     if (li_node_input(net, node, 0)->type == LI_INT8) {
         const li_conv_shape shape = li_conv_shape_of(s);
-        const li_layer_kernels *layer = li_weights_layer(net, node, li_kernels_of(net)->conv_s8);
+        const li_layer_kernels *layer = li_weights_layer(net, node, li_conv_layer_s8(net, node));
         li_run_layer_s8(net, node, layer, &shape, &s->end, s->window.batches);
     } else {
         const li_layer_f32 layer = li_conv_layer(net, s);

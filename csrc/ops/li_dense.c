@@ -42,7 +42,7 @@ static size_t li_dense_packed_bytes(const li_net *net, const li_node *node, cons
 /* As the kernels of whole int8 layers see it. */
 static li_conv_shape li_dense_shape(const li_dense_state *s)
 {
-    const li_conv_shape shape = { 1, s->rows, s->in_c, 1, s->rows, s->out_c, 1, 1, 1, 1, 1, 0, 0, 0, 1, 1 };
+    const li_conv_shape shape = { 1, s->rows, s->in_c, 1, s->rows, s->out_c, 1, 1, 1, 1, 1, 0, 0, 0, 1, 1, 0 };
     return shape;
 }
 
@@ -70,7 +70,7 @@ LI_NOT_INLINE static void li_dense_plan_kernels(li_net *net, li_node *node, cons
         li_weights_keep(net, node, packed);      /* too large: used in place */
     } else if (s->rows != 0) {
         const li_conv_shape shape = li_dense_shape(s);
-        li_weights_plan_layer(net, node, li_kernels_of(net)->dense_s8, &shape);
+        li_weights_plan_layer(net, node, li_weights_kernels(net, node, li_kernels_of(net)->dense_s8, NULL), &shape);
     }
 }
 

@@ -42,15 +42,17 @@ static li_status li_depthwise_decode(li_net *net, const li_node *node, li_depthw
 }
 
 /* The kernels of whole int8 layers, NULL in sets without, and the layer as they see it: one input channel makes it a convolution. */
-static const li_layer_kernels *li_depthwise_layer(const li_kernels *kernels, const li_depthwise_state *s, li_conv_shape *shape)
+static const li_layer_kernels *li_depthwise_layer(const li_net *net, const li_node *node, const li_depthwise_state *s, li_conv_shape *shape)
 {
+    const li_kernels *kernels = li_kernels_of(net);
     const int plain = s->in_c == 1;
     const li_window *w = &s->window;
     const li_conv_shape found = { w->in_h, w->in_w, s->in_c, w->out_h, w->out_w, s->out_c, w->filter_h, w->filter_w,
                                   w->stride_h, w->stride_w, w->filter_h > 1 ? w->dilation_h : 1, w->pad_top, w->pad_left, plain,
-                                  w->filter_w > 1 ? w->dilation_w : 1, 1 };
+                                  w->filter_w > 1 ? w->dilation_w : 1, 1, 0 };
     *shape = found;
-    return plain ? kernels->conv_s8 : kernels->depthwise_s8;
+    return plain ? li_weights_kernels(net, node, kernels->conv_s8, kernels->conv_zero_s8)
+                 : li_weights_kernels(net, node, kernels->depthwise_s8, kernels->depthwise_zero_s8);
 }
 
 /* As the kernels of whole float layers see it: with a multiplier it is a convolution whose groups have one input channel. */
@@ -86,7 +88,7 @@ LI_NOT_INLINE static void li_depthwise_plan_kernels(li_net *net, li_node *node, 
         return;
     }
     if (li_depthwise_has_bands_f32(net, node, s)) node->divided = LI_DIVIDED_BANDS;
-    li_weights_plan_layer(net, node, li_depthwise_layer(li_kernels_of(net), s, &shape), &shape);
+    li_weights_plan_layer(net, node, li_depthwise_layer(net, node, s, &shape), &shape);
 }
 
 li_status li_depthwise_conv_2d_plan(li_net *net, li_node *node)
@@ -119,7 +121,7 @@ void li_depthwise_conv_2d_prepare(li_net *net, const li_node *node)
         li_weights_pack_f32(net, node, &layer_f32);
         return;
     }
-    layer = li_depthwise_layer(li_kernels_of(net), s, &shape);
+    layer = li_depthwise_layer(net, node, s, &shape);
     if (layer != NULL)
         li_weights_pack_layer(net, node, layer, &shape, (const float *)(s + 1), s->end.in_zero);
 }
@@ -305,7 +307,7 @@ li_status li_depthwise_conv_2d_run(li_net *net, const li_node *node)
     }
     if (node->packed_bytes != 0) {
         li_conv_shape shape;
-        const li_layer_kernels *layer = li_depthwise_layer(kernels, s, &shape);
+        const li_layer_kernels *layer = li_depthwise_layer(net, node, s, &shape);
         if (layer != NULL) li_run_layer_s8(net, node, li_weights_layer(net, node, layer), &shape, &s->end, w->batches);
         return LI_OK;
     }

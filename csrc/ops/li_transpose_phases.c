@@ -70,7 +70,7 @@ static int li_phases_of(const li_net *net, const li_node *node, const li_transpo
     const int is_int8 = li_weights_input(net, node)->type == LI_INT8;
     const int one = li_phases_are_one(&s->rows) && li_phases_are_one(&s->columns) && (bias == NULL || li_is_known_at_open(bias));
     p->s = s;
-    p->s8 = is_int8 ? kernels->conv_s8 : NULL;
+    p->s8 = is_int8 ? li_weights_kernels(net, node, kernels->conv_s8, NULL) : NULL;
     p->f32 = is_int8 ? NULL : kernels->conv_f32;
     p->down = one ? 1 : s->rows.stride;
     p->across = one ? 1 : s->columns.stride;
@@ -95,7 +95,7 @@ static li_phase_piece li_phase_piece_of(const li_phases *p, const li_phase_axis 
     const int32_t above = first > v->pad ? first - v->pad : 0, skipped = above < s->rows.in ? above : s->rows.in;
     const li_phase_piece piece = {
         skipped, { s->rows.in - skipped, s->columns.in, s->in_c, rows, h->out, p->channels, v->taps, h->taps, 1, 1, 1,
-                   first < v->pad ? v->pad - first : 0, h->pad, 0, 1, 1 }
+                   first < v->pad ? v->pad - first : 0, h->pad, 0, 1, 1, 0 }
     };
     return piece;
 }

@@ -161,8 +161,11 @@ const li_layer_kernels *li_weights_layer(const li_net *net, const li_node *node,
 void li_weights_pack_layer(const li_net *net, const li_node *node, const li_layer_kernels *layer, const li_conv_shape *shape,
                            const float *multipliers, int32_t in_zero)
 {
+    const li_tensor *filter = li_node_input(net, node, 1);
+    li_conv_shape seen = *shape;
+    seen.w_zero = li_tensor_zero_point(net, filter, 0);
     layer = li_weights_layer(net, node, layer);
-    layer->pack(layer->loops, li_node_packed(net, node), shape, li_tensor_data(li_node_input(net, node, 1)),
+    layer->pack(layer->loops, li_node_packed(net, node), &seen, li_tensor_data(filter),
                 li_optional_data(net, node, 2), multipliers, in_zero);
 }
 

@@ -53,13 +53,20 @@ static inline int li_weights_may_pack(const li_net *net, const li_node *node)
 }
 
 /* Whole int8 layers run on packed weights when the kernels have them, the caller allows it, and weights and bias are known
-   before the run. They know no zero point of the filter. */
+   before the run. */
 static inline int li_weights_may_pack_s8(const li_net *net, const li_node *node, const li_layer_kernels *layer)
 {
     const li_tensor *bias = li_weights_bias(net, node);
     return LI_PACKS && layer != NULL && (net->flags & LI_NO_PACK) == 0 && li_weights_input(net, node)->type == LI_INT8
-        && li_node_input(net, node, 1)->home == LI_HOME_MODEL && (bias == NULL || bias->home == LI_HOME_MODEL)
-        && li_tensor_zero_point(net, li_node_input(net, node, 1), 0) == 0;
+        && li_node_input(net, node, 1)->home == LI_HOME_MODEL && (bias == NULL || bias->home == LI_HOME_MODEL);
+}
+
+/* The kernels of whole int8 layers for the node: `zero` where its filter has a zero point, which the others do not know. */
+static inline const li_layer_kernels *li_weights_kernels(const li_net *net, const li_node *node, const li_layer_kernels *others,
+                                                         const li_layer_kernels *zero)
+{
+    const li_tensor *filter = li_node_input(net, node, 1);
+    return filter->type == LI_INT8 && li_tensor_zero_point(net, filter, 0) != 0 ? zero : others;
 }
 
 /* Sets the node's packed bytes, if so many more may be packed: at most 2 GiB in all, and li_options.packed_limit. */

@@ -4,11 +4,13 @@
  * ops.toml says `unsigned`, a node on uint8 sees its operands under another face while it plans, prepares and runs: type
  * int8, zero point 128 less, and each code 128 less, which is its byte with the highest bit turned. The numbers that the
  * codes stand for do not change. Bytes in the arena and the state are turned where they lie, and turned back behind the
- * operator; constants are turned into a copy at the end of the scratch part.
+ * operator; constants are turned into a copy at the end of the scratch part. What only such operators read and write stays
+ * turned between them, unless a hook or the caller may look at it.
  *
  * int4 weights, two to a byte in the file, are shown as int8 likewise: the copy has a byte for each.
  */
 #include "li_core.h"
+#include "li_kernels.h"
 
 enum { LI_HIGHEST_BIT = 0x80 };
 
@@ -50,9 +52,17 @@ static void li_as_int8_types(li_net *net, const li_node *node, bool shown)
 
 /* ---- bytes ---- */
 
+/* Eight bytes at a time: a network of uint8 turns all of its activations. */
 static void li_turn(uint8_t *to, const uint8_t *from, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
+    size_t i = 0;
+    for (; i + 8 <= count; i += 8) {
+        uint64_t eight;
+        li_copy(&eight, from + i, sizeof eight);
+        eight ^= LI_HIGHEST_BIT * UINT64_C(0x0101010101010101);
+        li_copy(to + i, &eight, sizeof eight);
+    }
+    for (; i < count; i++) {
         to[i] = from[i] ^ LI_HIGHEST_BIT;
     }
 }
@@ -65,13 +75,17 @@ static void li_unfold(uint8_t *to, const uint8_t *from, size_t count)
     }
 }
 
-/* The first operand with the same bytes: a tensor may come twice, and one tensor may be another under another shape. */
-static bool li_is_first(const li_net *net, const li_node *node, uint32_t i)
+static bool li_shares_bytes(const li_tensor *a, const li_tensor *b)
 {
-    const li_tensor *t = li_operand_at(net, node, i);
-    for (uint32_t j = 0; j < i; j++) {
-        const li_tensor *earlier = li_operand_at(net, node, j);
-        if (earlier != NULL && earlier->bytes != 0 && earlier->type == t->type && earlier->home == t->home && earlier->data == t->data) {
+    return a != NULL && b != NULL && a->bytes != 0 && b->bytes != 0 && a->type == b->type && a->home == b->home && a->data == b->data;
+}
+
+/* Of operands from `first` on, the first one with the i-th one's bytes: a tensor may come twice, and one tensor may be another
+   under another shape. */
+static bool li_is_first(const li_net *net, const li_node *node, uint32_t first, uint32_t i)
+{
+    for (; first < i; first++) {
+        if (li_shares_bytes(li_operand_at(net, node, first), li_operand_at(net, node, i))) {
             return false;
         }
     }
@@ -92,16 +106,62 @@ static uint32_t li_copy_bytes(const li_net *net, const li_tensor *t)
     return li_is_halved(net, t) ? li_tensor_elements(t) : li_is_turned(t) ? t->bytes : 0;
 }
 
-/* Turns the bytes of the node's first `count` operands that can be written. */
-static void li_turn_operands(li_net *net, const li_node *node, uint32_t count)
+/* Turns the bytes of operands [first, end) that can be written, but for those in `stays`. */
+static void li_turn_operands(li_net *net, const li_node *node, uint32_t first, uint32_t end, uint32_t stays)
 {
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = first; i < end; i++) {
         const li_tensor *t = li_operand_at(net, node, i);
-        if (li_is_turned(t) && t->home != LI_HOME_MODEL && li_is_first(net, node, i)) {
+        if (li_is_turned(t) && t->home != LI_HOME_MODEL && (stays >> i & 1) == 0 && li_is_first(net, node, first, i)) {
             uint8_t *bytes = li_tensor_data(t);
             li_turn(bytes, bytes, t->bytes);
         }
     }
+}
+
+/* Inputs whose bytes are an output's now. */
+static uint32_t li_overwritten(const li_net *net, const li_node *node)
+{
+    uint32_t inputs = 0;
+    for (uint32_t i = 0; i < node->input_count && i < 32; i++) {
+        for (uint32_t k = 0; k < node->output_count; k++) {
+            inputs |= (uint32_t)li_shares_bytes(li_node_input(net, node, i), li_node_output(net, node, k)) << i;
+        }
+    }
+    return inputs;
+}
+
+/* Sets or clears the mark on every uint8 operand of the operators that take uint8 itself, or that have no bit for it. */
+static void li_mark_seen_as_uint8(li_net *net, bool mark)
+{
+    for (uint32_t k = 0; k < net->node_count; k++) {
+        const li_node *node = li_node_record(net, k);
+        for (uint32_t i = node->as_int8 == 0 ? 0 : LI_AS_INT8_OPERANDS; i < (uint32_t)node->input_count + node->output_count; i++) {
+            li_tensor *t = li_operand_at(net, node, i);
+            if (t != NULL && t->type == LI_UINT8) {
+                t->flags = (uint8_t)(mark ? t->flags | LI_TENSOR_AS_INT8 : t->flags & ~LI_TENSOR_AS_INT8);
+            }
+        }
+    }
+}
+
+void li_as_int8_join(li_net *net)
+{
+    const uint32_t seen = LI_TENSOR_AS_INT8 | LI_TENSOR_INPUT | LI_TENSOR_OUTPUT;
+    if ((net->flags & LI_KEEP_TENSORS) != 0) {
+        return;
+    }
+    li_mark_seen_as_uint8(net, true);
+    for (uint32_t k = 0; k < net->node_count; k++) {
+        li_node *node = li_node_record(net, k);
+        const uint32_t operands = (uint32_t)node->input_count + node->output_count;
+        for (uint32_t i = 0; node->as_int8 != 0 && i < operands && i < LI_AS_INT8_OPERANDS; i++) {
+            const li_tensor *t = li_operand_at(net, node, i);
+            if (t != NULL && t->type == LI_UINT8 && t->home == LI_HOME_ARENA && (t->flags & seen) == 0) {
+                node->as_int8 |= (uint8_t)(LI_AS_INT8_STAYS << i);
+            }
+        }
+    }
+    li_mark_seen_as_uint8(net, false);
 }
 
 uint64_t li_as_int8_bytes(const li_net *net, const li_node *node)
@@ -170,16 +230,20 @@ void li_as_int8_prepare(li_net *net, const li_node *node)
     li_as_int8_types(net, node, false);
 }
 
-li_status li_as_int8_run(li_net *net, const li_node *node)
+li_status li_as_int8_run(li_net *net, const li_node *node, bool is_unseen)
 {
-    li_turn_operands(net, node, node->input_count);
+    const uint32_t operands = (uint32_t)node->input_count + node->output_count;
+    const uint32_t stays = is_unseen ? node->as_int8 / LI_AS_INT8_STAYS : 0;
+    li_turn_operands(net, node, 0, node->input_count, stays);
     li_as_int8_types(net, node, true);
-    if (li_node_output(net, node, 0)->bytes != 0) {    /* otherwise nothing is computed, and the constants may be large */
+    /* Where nothing is computed constants may be large; packed weights hold all but those of dense layers. */
+    if (li_node_output(net, node, 0)->bytes != 0 && (node->packed_bytes == 0 || node->loop == LI_LOOP_DENSE)) {
         li_as_int8_constants(net, node);
     }
     const li_status status = li_operation_rows[node->row].run(net, node);
     li_forget_copies(net, node);
     li_as_int8_types(net, node, false);
-    li_turn_operands(net, node, (uint32_t)node->input_count + node->output_count);
+    li_turn_operands(net, node, 0, node->input_count, stays | li_overwritten(net, node));
+    li_turn_operands(net, node, node->input_count, operands, stays);
     return status;
 }

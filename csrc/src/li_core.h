@@ -53,7 +53,8 @@ li_status li_check_quantization(li_net *net, const li_node *node, const li_tenso
 bool li_as_int8(const li_net *net, const li_node *node);
 li_status li_as_int8_plan(li_net *net, li_node *node);
 void li_as_int8_prepare(li_net *net, const li_node *node);
-li_status li_as_int8_run(li_net *net, const li_node *node);
+void li_as_int8_join(li_net *net);              /* marks what stays turned between operators, when all nodes are planned */
+li_status li_as_int8_run(li_net *net, const li_node *node, bool is_unseen);    /* unseen: no hook looks at its operands */
 uint64_t li_as_int8_bytes(const li_net *net, const li_node *node);
 uint8_t *li_as_int8_copies(const li_net *net);
 

@@ -59,7 +59,7 @@ typedef struct li_node {
     uint32_t inputs, outputs;   /* file offsets of the first index (int32 each) */
     uint16_t input_count, output_count;
     uint8_t row;                /* index into li_operation_rows[] */
-    uint8_t as_int8;            /* 1: sees operands as int8, li_as_int8.c */
+    uint8_t as_int8;            /* LI_AS_INT8_..., 0: sees operands as they are */
     uint8_t divided;            /* LI_DIVIDED_...: plan sets it */
     uint8_t loop;               /* LI_LOOP_... of li_kernels.h: what computes the layer; plan sets it with packed_bytes */
     uint32_t options;           /* file offset of the options table, 0 when absent (all defaults) */
@@ -67,6 +67,9 @@ typedef struct li_node {
     uint32_t packed, packed_bytes;     /* rearranged weights; offset in the packed part, 64-byte aligned */
     uint32_t scratch_bytes;            /* of one thread, of this node */
 } li_node;
+
+/* Sees operands as int8, li_as_int8.c; << i: the i-th operand, inputs before outputs, is stored so between operators. */
+enum { LI_AS_INT8 = 1, LI_AS_INT8_STAYS = 2, LI_AS_INT8_OPERANDS = 7 };
 
 /* An operator whose run does nothing but bands of li_bands.h on what it reads in records and state, and never fails: several threads may
    run it side by side, each its own bands. A member of a crew sees such a node as LI_DIVIDED_CREW. */

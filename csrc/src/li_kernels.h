@@ -48,6 +48,7 @@ typedef struct li_conv_shape {
     int32_t w_last;              /* 1: in_c is 1, and w is [h][w][out_c] as in a depthwise layer of one input channel */
     int32_t dilation_w;
     int32_t groups;              /* of a convolution: input and output channels are multiples */
+    int32_t w_zero;              /* taken off every weight: 0 but in the kernels that say so */
 } li_conv_shape;
 
 /* How int8 sums become int8: requantize_s8's parameters, and the zero point of the input. */
@@ -179,6 +180,7 @@ typedef struct li_kernels {
                             size_t channels);
 
     const li_layer_kernels *conv_s8, *depthwise_s8, *dense_s8;      /* NULL in sets without */
+    const li_layer_kernels *conv_zero_s8, *depthwise_zero_s8;       /* weights less w_zero, which are 9 bits: as int16; NULL in sets without */
     const li_layer_kernels *conv_forms_s8[LI_CONV_FORMS];           /* take the place of conv_s8 where they cost less; then NULL */
     const li_layer_kernels_f32 *conv_f32;                           /* NULL in sets without; dense layers too */
     /* A depthwise layer of one image on weights [h][w][c], as li_layer_kernels_f32's run; NULL in sets without. groups, in_c

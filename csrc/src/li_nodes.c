@@ -184,7 +184,7 @@ static li_status li_read_node(li_net *net, uint32_t index, uint32_t table)
         LI_TRY(li_check_output(net, node, i));
     }
     LI_TRY(li_check_types(net, node));
-    node->as_int8 = li_as_int8(net, node);
+    node->as_int8 = li_as_int8(net, node) ? LI_AS_INT8 : 0;
     LI_TRY(node->as_int8 != 0 ? li_as_int8_plan(net, node) : li_operation_rows[node->row].plan(net, node));
     for (uint32_t i = 0; i < node->output_count; i++) {
         const li_tensor *t = li_node_output(net, node, i);

@@ -194,6 +194,7 @@ li_status li_plan_net(li_net *net, const li_options *options, li_need *need)
     LI_TRY(li_read_nodes(net));
     LI_TRY(li_read_graph_outputs(net));
     li_join_lookups(net);
+    li_as_int8_join(net);
     return li_place_parts(net, need);
 }
 

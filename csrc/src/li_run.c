@@ -11,7 +11,7 @@ static li_status li_run_node(li_net *net, uint32_t i)
         return li_fail(net, LI_CANCELLED, LI_RULE_RUN_CANCELLED, node, NULL, 0, 0);
     }
     if (node->output_count != 0) {
-        LI_TRY(node->as_int8 != 0 ? li_as_int8_run(net, node) : li_operation_rows[node->row].run(net, node));
+        LI_TRY(node->as_int8 != 0 ? li_as_int8_run(net, node, hook == NULL) : li_operation_rows[node->row].run(net, node));
     }
     if (hook != NULL && hook(net->hook_context.pointer, net, (int32_t)i, 1) != 0) {
         return li_fail(net, LI_CANCELLED, LI_RULE_RUN_CANCELLED, node, NULL, 0, 1);

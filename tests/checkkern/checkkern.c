@@ -70,6 +70,8 @@ static void check_length(const li_kernels *k, size_t n, uint64_t seed)
                     CHECK_NEW(conv_forms_s8[0], check_winograd_s8, "winograd_s8");
                 }
                 CHECK_NEW(depthwise_s8, check_depthwise_s8, "depthwise_s8");
+                CHECK_NEW(conv_zero_s8, check_conv_zero_s8, "conv_zero_s8");
+                CHECK_NEW(depthwise_zero_s8, check_depthwise_zero_s8, "depthwise_zero_s8");
             }
         }
     }

@@ -22,7 +22,7 @@ static int32_t up_to(size_t limit)
 /* Geometry as SAME and VALID padding and odd ones in between give it; every window touches the image. */
 static li_conv_shape draw_shape(size_t channels, size_t most_out)
 {
-    li_conv_shape s = { up_to(12), up_to(12), (int32_t)channels, 0, 0, up_to(most_out), up_to(4), up_to(4), up_to(3), up_to(3), up_to(2), 0, 0, 0, 1, 1 };
+    li_conv_shape s = { up_to(12), up_to(12), (int32_t)channels, 0, 0, up_to(most_out), up_to(4), up_to(4), up_to(3), up_to(3), up_to(2), 0, 0, 0, 1, 1, 0 };
     if (below(3) == 0) {
         s.filter_h = s.filter_w = s.stride_h = s.stride_w = s.dilation_h = 1;
     }
@@ -42,8 +42,8 @@ static void draw_signal(li_conv_shape *s)
 {
     const int32_t filter = up_to(17), pad = (int32_t)below((size_t)filter), length = filter + (int32_t)below(60), stride = up_to(4);
     const int32_t out = (length + pad + (int32_t)below((size_t)pad + 1) - filter) / stride + 1;
-    const li_conv_shape down = { length, 1, s->in_c, out, 1, s->in_c, filter, 1, stride, up_to(3), 1, pad, 0, 0, 1, 1 };
-    const li_conv_shape along = { 1, length, s->in_c, 1, out, s->in_c, 1, filter, up_to(3), stride, 1, 0, pad, 0, 1, 1 };
+    const li_conv_shape down = { length, 1, s->in_c, out, 1, s->in_c, filter, 1, stride, up_to(3), 1, pad, 0, 0, 1, 1, 0 };
+    const li_conv_shape along = { 1, length, s->in_c, 1, out, s->in_c, 1, filter, up_to(3), stride, 1, 0, pad, 0, 1, 1, 0 };
     *s = below(2) != 0 ? down : along;
 }
 
@@ -174,7 +174,7 @@ static void convolve(const layer *l, const result *r)
                 for (int32_t i = 0; i < c.filter_h; i++) {
                     for (int32_t j = 0; j < c.filter_w; j++) {
                         for (int32_t m = n / out_c * in_c; m < n / out_c * in_c + in_c; m++) {
-                            sum += (element(l, y * c.stride_h - c.pad_top + i * c.dilation_h, x * c.stride_w - c.pad_left + j * c.dilation_w, m) - l->rescale.in_zero) * *w;
+                            sum += (element(l, y * c.stride_h - c.pad_top + i * c.dilation_h, x * c.stride_w - c.pad_left + j * c.dilation_w, m) - l->rescale.in_zero) * (*w - c.w_zero);
                             w += w_step;
                         }
                     }
@@ -185,9 +185,17 @@ static void convolve(const layer *l, const result *r)
     }
 }
 
-static void check_direct_s8(const li_layer_kernels *kernels, shape s)
+/* A zero point of weights, often an extreme one. */
+static int32_t draw_zero(void)
+{
+    const size_t kind = below(4);
+    return kind == 0 ? -128 : kind == 1 ? 127 : (int32_t)below(256) - 128;
+}
+
+static void check_direct_s8(const li_layer_kernels *kernels, shape s, int32_t w_zero)
 {
     li_conv_shape c = draw_shape(s.n == 0 ? 1 : s.n, 70);
+    c.w_zero = w_zero;
     if (below(4) == 0) draw_run(&c);
     if (below(4) == 0) draw_piece(&c);
     c.w_last = c.in_c == 1 && below(2) != 0;
@@ -209,13 +217,18 @@ static void check_direct_s8(const li_layer_kernels *kernels, shape s)
     run_layer(kernels, &l, s, &r);
 }
 
+void check_conv_zero_s8(const li_kernels *k, shape s)
+{
+    check_direct_s8(k->conv_zero_s8, s, draw_zero());
+}
+
 /* In every form that takes any weights; check_winograd_s8 has the others. */
 void check_conv_s8(const li_kernels *k, shape s)
 {
-    check_direct_s8(k->conv_s8, s);
+    check_direct_s8(k->conv_s8, s, 0);
     for (size_t i = 0; i < LI_CONV_FORMS && k->conv_forms_s8[i] != NULL; i++) {
         if (k->conv_forms_s8[i]->weights_below == 0) {
-            check_direct_s8(k->conv_forms_s8[i], s);
+            check_direct_s8(k->conv_forms_s8[i], s, 0);
         }
     }
 }
@@ -248,7 +261,7 @@ void check_winograd_s8(const li_kernels *k, shape s)
         }
         const int edge = s.n == 0, wide = !edge && below(8) == 0;
         const int32_t in_c = edge ? (int32_t)(kernels->weights_below / (9 * 128)) + 1 : (int32_t)s.n;
-        li_conv_shape c = { up_to(edge ? 3 : 20), up_to(edge ? 3 : wide ? 120 : 20), in_c, 0, 0, up_to(edge ? 3 : wide ? 5 : 40), 3, 3, 1, 1, 1, 0, 0, 0, 1, 1 };
+        li_conv_shape c = { up_to(edge ? 3 : 20), up_to(edge ? 3 : wide ? 120 : 20), in_c, 0, 0, up_to(edge ? 3 : wide ? 5 : 40), 3, 3, 1, 1, 1, 0, 0, 0, 1, 1, 0 };
         c.pad_top = c.in_h < 3 || below(2) != 0;
         c.pad_left = c.in_w < 3 || below(2) != 0;
         c.out_h = c.in_h + c.pad_top + (c.in_h < 3 || below(2) != 0) - 2;
@@ -263,7 +276,7 @@ void check_winograd_s8(const li_kernels *k, shape s)
     }
 }
 
-void check_depthwise_s8(const li_kernels *k, shape s)
+static void check_depthwise(const li_layer_kernels *kernels, shape s, int32_t w_zero)
 {
     li_conv_shape d = draw_shape(s.n == 0 ? 1 : s.n, 1);
     const size_t kind = below(12);
@@ -282,11 +295,12 @@ void check_depthwise_s8(const li_kernels *k, shape s)
     }
     const int32_t multiplier = below(3) == 0 && d.in_c < 100 ? up_to(d.in_c < 8 ? 40 : 5) : 1;
     d.out_c = d.in_c * multiplier;
+    d.w_zero = w_zero;
     const layer l = make_layer(&s, d, (size_t)d.filter_h * (size_t)d.filter_w);
     const result r = make_result(l.out_bytes, s.at, 1);
     size_t at = 0;
     s.channels = (size_t)d.out_c;
-    if (k->depthwise_s8->packed_bytes(k->depthwise_s8->loops, &d) == 0) {    /* the set leaves it to taps_s8: an odd stride both ways, a stride beside dilation, few outputs of each phase */
+    if (kernels->packed_bytes(kernels->loops, &d) == 0) {    /* the set leaves it to taps_s8: an odd stride both ways, a stride beside dilation, few outputs of each phase */
         if ((d.dilation_h == 1 || (d.stride_h == 1 && 4 * d.dilation_h <= d.out_h)) && (d.dilation_w == 1 || (d.stride_w == 1 && 4 * d.dilation_w <= d.out_w))
             && (d.stride_h != 3 || d.stride_w != 3)) {
             fail(&s, "is not taken\n");
@@ -300,20 +314,30 @@ void check_depthwise_s8(const li_kernels *k, shape s)
                 for (int32_t t = 0; t < d.filter_h * d.filter_w; t++) {
                     const int32_t i = t / d.filter_w, j = t % d.filter_w;
                     sum += (element(&l, y * d.stride_h - d.pad_top + i * d.dilation_h, x * d.stride_w - d.pad_left + j * d.dilation_w, n / multiplier) - l.rescale.in_zero)
-                         * l.w[(size_t)t * (size_t)d.out_c + (size_t)n];
+                         * (l.w[(size_t)t * (size_t)d.out_c + (size_t)n] - d.w_zero);
                 }
                 r.expected[at++] = rescaled(&l, sum, n);
             }
         }
     }
-    run_layer(k->depthwise_s8, &l, s, &r);
+    run_layer(kernels, &l, s, &r);
+}
+
+void check_depthwise_s8(const li_kernels *k, shape s)
+{
+    check_depthwise(k->depthwise_s8, s, 0);
+}
+
+void check_depthwise_zero_s8(const li_kernels *k, shape s)
+{
+    check_depthwise(k->depthwise_zero_s8, s, draw_zero());
 }
 
 void check_dense_s8(const li_kernels *k, shape s)
 {
     const int32_t rows = up_to(3), in_c = s.n == 0 ? 1 : (int32_t)s.n;
     const int32_t out_c = (s.channels == 0 ? 1 : (int32_t)s.channels) + (int32_t)below(3) * 128;     /* more than the widest panels */
-    const li_conv_shape d = { 1, rows, in_c, 1, rows, out_c, 1, 1, 1, 1, 1, 0, 0, 0, 1, 1 };
+    const li_conv_shape d = { 1, rows, in_c, 1, rows, out_c, 1, 1, 1, 1, 1, 0, 0, 0, 1, 1, 0 };
     const layer l = make_layer(&s, d, (size_t)in_c);
     const result r = make_result(l.out_bytes, s.at, 1);
     size_t at = 0;

@@ -73,6 +73,8 @@ void check_mul_s8(const li_kernels *k, shape s);
 void check_look_up_s8(const li_kernels *k, shape s);
 void check_softmax_s8(const li_kernels *k, shape s);
 void check_conv_s8(const li_kernels *k, shape s);
+void check_conv_zero_s8(const li_kernels *k, shape s);       /* weights with a zero point of their own */
+void check_depthwise_zero_s8(const li_kernels *k, shape s);
 void check_winograd_s8(const li_kernels *k, shape s);
 void check_depthwise_s8(const li_kernels *k, shape s);
 void check_dense_s8(const li_kernels *k, shape s);

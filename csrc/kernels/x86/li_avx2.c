@@ -265,6 +265,7 @@ LI_AVX2 static void li_avx2_taps_f32(float *sums, const float *x, const float *w
 
 /* What these sets share. */
 #define LI_AVX2_REST                                                                                                   \
+    .conv_zero_s8 = &li_avx2_wide_conv_s8, .depthwise_zero_s8 = &li_avx2_depthwise_s8,                                 \
     .taps_s8 = li_avx2_taps_s8, .taps_f32 = li_avx2_taps_f32, .requantize_s8 = li_avx2_requantize_s8,                  \
     .max_s8 = li_avx2_max_s8, .average_s8 = li_avx2_average_s8, .sums_s8 = li_avx2_sums_s8, .dots_f32 = li_ref_dots_f32,                           \
     .pack_f32_bytes = li_avx2_pack_f32_bytes, .pack_f32 = li_avx2_pack_f32,                                            \

@@ -169,7 +169,8 @@ const li_kernels li_kernels_sse41 = {
     .dots_s8 = li_sse41_dots_s8, .taps_s8 = li_sse41_taps_s8, .taps_f32 = li_sse41_taps_f32,
     .requantize_s8 = li_sse41_requantize_s8, .add_s8 = li_sse41_add_s8, .max_s8 = li_sse41_max_s8, .average_s8 = li_sse41_average_s8,
     .dots_f32 = li_ref_dots_f32, .dots_s16 = li_ref_dots_s16, .taps_s16 = li_ref_taps_s16,
-    .conv_s8 = &li_sse41_conv_s8, .depthwise_s8 = &li_sse41_depthwise_s8, .dense_s8 = &li_sse41_dense_s8,
+    .conv_s8 = &li_sse41_conv_s8, .depthwise_s8 = &li_sse41_depthwise_s8, .depthwise_zero_s8 = &li_sse41_depthwise_s8,
+    .dense_s8 = &li_sse41_dense_s8,
     .conv_f32 = &li_sse41_conv_f32, .depthwise_f32 = li_sse41_depthwise_f32,
 };
 

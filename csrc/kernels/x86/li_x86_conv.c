@@ -112,8 +112,8 @@ size_t li_x86_conv_scratch_bytes(const void *loops, const li_conv_shape *s)
     return 64 + (size_t)w.rows_bytes + LI_X86_SLACK + 4 * li_x86_offsets(&w);      /* 64: to align the rows */
 }
 
-/* The weights that one lane takes of a group, at most as many as are left of the segment; answers their sum. */
-LI_INLINE uint32_t li_x86_pack_group(const li_x86_tiles *tiles, int8_t *to, const int8_t *from, size_t step, size_t left)
+/* The weights that one lane takes of a group, at most as many as are left of the segment, less `zero`; answers their sum. */
+LI_INLINE uint32_t li_x86_pack_group(const li_x86_tiles *tiles, int8_t *to, const int8_t *from, size_t step, size_t left, int32_t zero)
 {
     const size_t count = left < tiles->group ? left : tiles->group;
     uint32_t sum = 0;
@@ -123,7 +123,7 @@ LI_INLINE uint32_t li_x86_pack_group(const li_x86_tiles *tiles, int8_t *to, cons
         return (uint32_t)(from[0] + from[1] + from[2] + from[3]);
     }
     for (i = 0; i < count; ++i) {
-        const int32_t value = from[i * step];
+        const int32_t value = from[i * step] - zero;
         const int16_t wide = (int16_t)value;
         if (tiles->weight_bytes == 2) li_copy(to + 2 * i, &wide, 2);
         else to[i] = (int8_t)value;
@@ -134,7 +134,7 @@ LI_INLINE uint32_t li_x86_pack_group(const li_x86_tiles *tiles, int8_t *to, cons
 
 /* One group's panels, from its own first channel on; answers where the next group's begin. `step`: from a weight to the next. */
 static int8_t *li_x86_pack_panels(const li_x86_tiles *tiles, const li_x86_walk *walk, int8_t *to, const int8_t *w, size_t step,
-                                  const int32_t *bias, const float *multipliers, int32_t in_zero)
+                                  const int32_t *bias, const float *multipliers, int32_t in_zero, int32_t w_zero)
 {
     const size_t lane_bytes = tiles->group * tiles->weight_bytes, filter_row = walk->filter_w * walk->in_c;
     const size_t pieces = walk->pixel != walk->in_c ? walk->in_c : tiles->group;     /* weights of a row that a group takes */
@@ -156,7 +156,7 @@ static int8_t *li_x86_pack_panels(const li_x86_tiles *tiles, const li_x86_walk *
             if (channel >= walk->out_c) continue;
             for (y = 0; y < walk->filter_h; ++y, from += filter_row * step)
                 for (k = 0; k < filter_row; k += pieces, lane_w += width * lane_bytes)
-                    sum += li_x86_pack_group(tiles, lane_w, from + k * step, step, walk->pixel != walk->in_c ? pieces : filter_row - k);
+                    sum += li_x86_pack_group(tiles, lane_w, from + k * step, step, walk->pixel != walk->in_c ? pieces : filter_row - k, w_zero);
             panel_bias[lane] = (int32_t)((bias != NULL ? (uint32_t)bias[channel] : 0u) - sum * (uint32_t)(in_zero + tiles->shift));
             panel_multipliers[lane] = multipliers[channel];
         }
@@ -175,7 +175,7 @@ void li_x86_conv_pack(const void *loops, void *packed, const li_conv_shape *s, c
     if (!li_x86_walk_of(tiles, s, &walk)) return;
     for (c = 0; c < (size_t)s->out_c; c += walk.out_c)
         to = li_x86_pack_panels(tiles, &walk, to, w + c * walk.filter_h * walk.filter_w * walk.in_c, s->w_last ? (size_t)s->out_c : 1,
-                                bias != NULL ? bias + c : NULL, multipliers + c, in_zero);
+                                bias != NULL ? bias + c : NULL, multipliers + c, in_zero, s->w_zero);
 }
 
 /* 16 bytes of the zero point. */

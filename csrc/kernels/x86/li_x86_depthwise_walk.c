@@ -185,7 +185,7 @@ static void li_depthwise_pack_lane(const li_depthwise_part *part, const li_conv_
                     const size_t at = ((j * w->groups + p) * rows + r) * lanes + lane;
                     int32_t value = 0;
                     i = tall * p + h - r;        /* the second row's taps begin one input row later; -1 wraps out of range */
-                    if (i < w->filter_h) value = weights[(w->exchanged ? j * w->filter_h + i : i * w->filter_w + j) * (size_t)s->out_c + c];
+                    if (i < w->filter_h) value = weights[(w->exchanged ? j * w->filter_h + i : i * w->filter_w + j) * (size_t)s->out_c + c] - s->w_zero;
                     if (tall == 2) ((int16_t *)(void *)to)[at * 2 + h] = (int16_t)value;
                     else ((int8_t *)to)[at * 4 + h] = (int8_t)value;
                     if (r == 0) sum += (uint32_t)value;
