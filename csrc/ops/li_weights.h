@@ -66,6 +66,7 @@ static inline const li_layer_kernels *li_weights_kernels(const li_net *net, cons
                                                          const li_layer_kernels *zero)
 {
     const li_tensor *filter = li_node_input(net, node, 1);
+    if (!LI_PACKS) return NULL;
     return filter->type == LI_INT8 && li_tensor_zero_point(net, filter, 0) != 0 ? zero : others;
 }
 

@@ -75,17 +75,14 @@ static void li_unfold(uint8_t *to, const uint8_t *from, size_t count)
     }
 }
 
-static bool li_shares_bytes(const li_tensor *a, const li_tensor *b)
+/* Of the first `count` operands the last one with the i-th one's bytes: a tensor may come twice, one tensor may be another under
+   another shape, and an output may take an input's bytes. */
+static bool li_is_last(const li_net *net, const li_node *node, uint32_t i, uint32_t count)
 {
-    return a != NULL && b != NULL && a->bytes != 0 && b->bytes != 0 && a->type == b->type && a->home == b->home && a->data == b->data;
-}
-
-/* Of operands from `first` on, the first one with the i-th one's bytes: a tensor may come twice, and one tensor may be another
-   under another shape. */
-static bool li_is_first(const li_net *net, const li_node *node, uint32_t first, uint32_t i)
-{
-    for (; first < i; first++) {
-        if (li_shares_bytes(li_operand_at(net, node, first), li_operand_at(net, node, i))) {
+    const li_tensor *t = li_operand_at(net, node, i);
+    while (++i < count) {
+        const li_tensor *later = li_operand_at(net, node, i);
+        if (later != NULL && later->bytes != 0 && later->type == t->type && later->home == t->home && later->data == t->data) {
             return false;
         }
     }
@@ -106,28 +103,17 @@ static uint32_t li_copy_bytes(const li_net *net, const li_tensor *t)
     return li_is_halved(net, t) ? li_tensor_elements(t) : li_is_turned(t) ? t->bytes : 0;
 }
 
-/* Turns the bytes of operands [first, end) that can be written, but for those in `stays`. */
-static void li_turn_operands(li_net *net, const li_node *node, uint32_t first, uint32_t end, uint32_t stays)
+/* Turns the bytes of the node's first `count` operands that can be written, but for those in `stays`. */
+static void li_turn_operands(li_net *net, const li_node *node, uint32_t count, uint32_t stays)
 {
-    for (uint32_t i = first; i < end; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         const li_tensor *t = li_operand_at(net, node, i);
-        if (li_is_turned(t) && t->home != LI_HOME_MODEL && (stays >> i & 1) == 0 && li_is_first(net, node, first, i)) {
+        const bool stays_so = i < LI_AS_INT8_OPERANDS && (stays >> i & 1) != 0;
+        if (li_is_turned(t) && t->home != LI_HOME_MODEL && !stays_so && li_is_last(net, node, i, count)) {
             uint8_t *bytes = li_tensor_data(t);
             li_turn(bytes, bytes, t->bytes);
         }
     }
-}
-
-/* Inputs whose bytes are an output's now. */
-static uint32_t li_overwritten(const li_net *net, const li_node *node)
-{
-    uint32_t inputs = 0;
-    for (uint32_t i = 0; i < node->input_count && i < 32; i++) {
-        for (uint32_t k = 0; k < node->output_count; k++) {
-            inputs |= (uint32_t)li_shares_bytes(li_node_input(net, node, i), li_node_output(net, node, k)) << i;
-        }
-    }
-    return inputs;
 }
 
 /* Sets or clears the mark on every uint8 operand of the operators that take uint8 itself, or that have no bit for it. */
@@ -147,7 +133,7 @@ static void li_mark_seen_as_uint8(li_net *net, bool mark)
 void li_as_int8_join(li_net *net)
 {
     const uint32_t seen = LI_TENSOR_AS_INT8 | LI_TENSOR_INPUT | LI_TENSOR_OUTPUT;
-    if ((net->flags & LI_KEEP_TENSORS) != 0) {
+    if (!LI_PACKS || (net->flags & LI_KEEP_TENSORS) != 0) {    /* beside kernels window by window it would gain little */
         return;
     }
     li_mark_seen_as_uint8(net, true);
@@ -232,9 +218,8 @@ void li_as_int8_prepare(li_net *net, const li_node *node)
 
 li_status li_as_int8_run(li_net *net, const li_node *node, bool is_unseen)
 {
-    const uint32_t operands = (uint32_t)node->input_count + node->output_count;
-    const uint32_t stays = is_unseen ? node->as_int8 / LI_AS_INT8_STAYS : 0;
-    li_turn_operands(net, node, 0, node->input_count, stays);
+    const uint32_t stays = LI_PACKS && is_unseen ? node->as_int8 / LI_AS_INT8_STAYS : 0;
+    li_turn_operands(net, node, node->input_count, stays);
     li_as_int8_types(net, node, true);
     /* Where nothing is computed constants may be large; packed weights hold all but those of dense layers. */
     if (li_node_output(net, node, 0)->bytes != 0 && (node->packed_bytes == 0 || node->loop == LI_LOOP_DENSE)) {
@@ -243,7 +228,6 @@ li_status li_as_int8_run(li_net *net, const li_node *node, bool is_unseen)
     const li_status status = li_operation_rows[node->row].run(net, node);
     li_forget_copies(net, node);
     li_as_int8_types(net, node, false);
-    li_turn_operands(net, node, 0, node->input_count, stays | li_overwritten(net, node));
-    li_turn_operands(net, node, node->input_count, operands, stays);
+    li_turn_operands(net, node, (uint32_t)node->input_count + node->output_count, stays);
     return status;
 }
