@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* FULLY_CONNECTED: input [..., K] seen as rows of K, filter [N, K], output [rows, N] or [..., N]. */
-#include "li_layers.h"
+#include "li_hybrid.h"
 #include "li_wide.h"
 
 typedef struct li_dense_state {       /* with int8 weights one float multiplier per output channel follows */

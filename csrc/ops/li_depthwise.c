@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DEPTHWISE_CONV_2D: filter [1, h, w, input channels * multiplier]; output channel = input channel * multiplier + m. */
 #include "li_bands.h"
-#include "li_layers.h"
+#include "li_hybrid.h"
 #include "li_wide.h"
 #include "li_window.h"
 

@@ -12,6 +12,7 @@ typedef struct li_layer_job {
     const li_layer_kernels *layer;
     const li_layer_kernels_f32 *layer_f32;
     const void *packed, *x;
+    const float *bias;           /* of a float layer */
     void *scratch, *out;         /* scratch of the first band */
     union {
         struct {
@@ -31,7 +32,7 @@ static void li_layer_band(const li_bands *bands, int32_t first, int32_t rows, in
         job->layer->run(job->layer->loops, job->out, job->x, li_tensor_data(li_node_input(net, job->node, 1)), job->packed, scratch,
                         &job->shape.s8, &job->shape.rescale, first, rows);
     else
-        job->layer_f32->run(job->layer_f32->loops, job->out, job->x, li_optional_data(net, job->node, 2), job->packed, scratch,
+        job->layer_f32->run(job->layer_f32->loops, job->out, job->x, job->bias, job->packed, scratch,
                             &job->shape.f32, first, rows);
 }
 
@@ -59,10 +60,10 @@ void li_run_layer_s8(const li_net *net, const li_node *node, const li_layer_kern
 {
     const size_t in_bytes = (size_t)s->in_h * (size_t)s->in_w * (size_t)s->in_c;
     const size_t out_bytes = (size_t)s->out_h * (size_t)s->out_w * (size_t)s->out_c;
-    const int32_t channels = layer == li_kernels_of(net)->depthwise_s8 ? LI_BAND_DEPTHWISE : s->in_c / s->groups;
+    const int32_t channels = layer->loop == LI_LOOP_DEPTHWISE ? LI_BAND_DEPTHWISE : s->in_c / s->groups;
     const li_rescale_s8 rescale = { end->in_zero, end->out_zero, end->low, end->high };
     li_layer_job job = { { .band = li_layer_band, .units = li_layer_units(layer, s) }, net, node, layer, NULL, li_node_packed(net, node),
-                         NULL, li_scratch(net), NULL, { .s8 = *s, .rescale = rescale } };
+                         NULL, NULL, li_scratch(net), NULL, { .s8 = *s, .rescale = rescale } };
     li_layer_images(&job, images, in_bytes, out_bytes, li_layer_work(out_bytes, s->filter_h, s->filter_w, channels));
 }
 
@@ -84,10 +85,19 @@ void li_run_layer_f32(const li_net *net, const li_node *node, const li_layer_f32
     const size_t out_floats = (size_t)s->out_h * (size_t)s->out_w * (size_t)s->out_c;
     void *scratch;
     const void *packed = li_layer_packed_f32(net, node, s, &scratch);
-    li_layer_job job = { { .band = li_layer_band, .units = s->out_h }, net, node, NULL, li_kernels_of(net)->conv_f32, packed, NULL, scratch, NULL,
-                         { .f32 = *s } };
+    li_layer_job job = { { .band = li_layer_band, .units = s->out_h }, net, node, NULL, li_kernels_of(net)->conv_f32, packed, NULL,
+                         li_optional_data(net, node, 2), scratch, NULL, { .f32 = *s } };
     li_layer_images(&job, images, in_floats * sizeof(float), out_floats * sizeof(float),
                     li_layer_work(out_floats, s->filter_h, s->filter_w, s->in_c / s->groups));
+}
+
+void li_run_image_f32(const li_net *net, const li_node *node, const li_layer_f32 *s, const float *x, float *out)
+{
+    const size_t outputs = (size_t)s->out_h * (size_t)s->out_w * (size_t)s->out_c;
+    li_layer_job job = { { .band = li_layer_band, .units = s->out_h }, net, node, NULL, li_kernels_of(net)->conv_f32, li_node_packed(net, node), x,
+                         NULL, li_scratch(net), out, { .f32 = *s } };
+    /* The other threads have to fetch what this one has just written, and this one what they write: small layers are done sooner. */
+    li_bands_run(net, node, &job.bands, li_layer_work(outputs, s->filter_h, s->filter_w, s->in_c / s->groups) / 8);
 }
 
 #else

@@ -11,6 +11,8 @@
 void li_run_layer_s8(const li_net *net, const li_node *node, const li_layer_kernels *layer, const li_conv_shape *shape,
                      const li_epilogue *end, int32_t images);
 void li_run_layer_f32(const li_net *net, const li_node *node, const li_layer_f32 *shape, int32_t images);
+/* One image, whose pixels are not those of the operand, without its bias: on the node's packed weights. */
+void li_run_image_f32(const li_net *net, const li_node *node, const li_layer_f32 *shape, const float *x, float *out);
 #else
 static inline void li_run_layer_s8(const li_net *net, const li_node *node, const li_layer_kernels *layer,
                                    const li_conv_shape *shape, const li_epilogue *end, int32_t images)

@@ -4,6 +4,7 @@
  * meet it, so sums need no memory beside the stack and come in the definition's order: docs/NUMERICS.md.
  */
 #include "li_transpose_conv.h"
+#include "li_hybrid.h"
 #include "li_wide.h"
 
 enum { LI_SPREAD_LIMIT = 1 << 30 };       /* so that sums of two such numbers stay inside 32 bits */

@@ -98,9 +98,7 @@ void li_weights_plan_constant(li_net *net, li_node *node)
     if (li_weights_keep(net, node, output->bytes)) output->home = LI_HOME_PACKED;
 }
 
-/* Whether the sum of magnitudes of every output channel's weights is below the limit. Weights that the file does not hold
-   as int8 count as the largest ones. */
-static int li_weights_are_below(const li_net *net, const li_tensor *filter, uint32_t limit)
+int li_weights_are_below(const li_net *net, const li_tensor *filter, uint32_t limit)
 {
     const uint32_t elements = li_tensor_elements(filter), taps = elements / (uint32_t)filter->dims[0];
     const int8_t *w = (const int8_t *)(li_file(net) + filter->data);
@@ -244,31 +242,14 @@ void li_finish_s32(const li_kernels *kernels, void *out, const int32_t *sums, co
         kernels->requantize_s8((int8_t *)out + first, sums, multipliers + first, e->out_zero, e->low, e->high, count);
         return;
     }
+    if (kernels->hybrid != NULL) {
+        for (c = 0; c < count; ++c) reals[c] = (float)sums[c];
+        kernels->hybrid->scaled(reals, multipliers + first, &e->row_scale, 0, bias != NULL ? (const float *)bias + first : NULL, e->low_f32,
+                                e->high_f32, count, 1);
+        return;
+    }
     for (c = 0; c < count; ++c) {
         const float scale = e->row_scale * multipliers[first + c], product = (float)sums[c] * scale;
         reals[c] = li_clamp_f32(bias != NULL ? product + ((const float *)bias)[first + c] : product, e->low_f32, e->high_f32);
     }
-}
-
-/* Numbers beyond half the largest float count as that, a range below 2^-100 as that; NaN is the code of 0. */
-const int8_t *li_hybrid_row(const li_net *net, const float *x, size_t n, const li_epilogue *layer, li_epilogue *row)
-{
-    int8_t *codes = li_scratch(net);
-    float low = 0.0f, high = 0.0f, inverse, below, above;
-    size_t i;
-
-    for (i = 0; i < n; ++i) {
-        low = x[i] < low ? x[i] : low;
-        high = x[i] > high ? x[i] : high;
-    }
-    low = low < -FLT_MAX / 2 ? -FLT_MAX / 2 : low;
-    high = high > FLT_MAX / 2 ? FLT_MAX / 2 : high;
-    inverse = 255.0f / (high - low > 0x1p-100f ? high - low : 0x1p-100f);
-    below = low * inverse;
-    above = high * inverse;
-    *row = *layer;
-    row->row_scale = 1.0f / inverse;
-    row->in_zero = li_quantize((-128.0f + below) + (127.0f + above) > 0.0f ? -128.0f - below : 127.0f - above, 0, -128, 127);
-    for (i = 0; i < n; ++i) codes[i] = (int8_t)li_quantize(x[i] * inverse, row->in_zero, -128, 127);
-    return codes;
 }

@@ -70,6 +70,10 @@ static inline const li_layer_kernels *li_weights_kernels(const li_net *net, cons
     return filter->type == LI_INT8 && li_tensor_zero_point(net, filter, 0) != 0 ? zero : others;
 }
 
+/* Whether the sum of magnitudes of every output channel's weights is below the limit. Weights that the file does not hold
+   as int8 count as the largest ones. */
+int li_weights_are_below(const li_net *net, const li_tensor *filter, uint32_t limit);
+
 /* Sets the node's packed bytes, if so many more may be packed: at most 2 GiB in all, and li_options.packed_limit. */
 int li_weights_keep(li_net *net, li_node *node, uint64_t bytes);
 
@@ -123,18 +127,6 @@ static inline void li_bias_s32(int32_t *sums, const void *bias, uint32_t first, 
 {
     if (bias != NULL && !(e->row_scale > 0.0f)) li_copy(sums, (const int32_t *)bias + first, count * sizeof *sums);
     else li_fill(sums, 0, count * sizeof *sums);
-}
-
-/*
- * Hybrid arithmetic: n numbers that are quantized together become int8 codes, by a scale and zero point of their own, which
- * go to `row`, a copy of the layer's epilogue. NUMERICS.md, "Hybrid". The codes lie in scratch, whose bytes plan sets.
- */
-const int8_t *li_hybrid_row(const li_net *net, const float *x, size_t n, const li_epilogue *layer, li_epilogue *row);
-
-/* Bytes of scratch for the codes of one of the input's images. */
-static inline uint32_t li_hybrid_bytes(const li_tensor *input)
-{
-    return li_tensor_elements(input) != 0 ? li_dims_product(input, 1, input->rank) : 0;
 }
 
 /* What a filter with a zero point takes from every sum: filter zero point * sum of (x - input zero point) over its window. */

@@ -125,6 +125,19 @@ typedef struct li_blend_point {
 /* Operations of pair_f32. */
 enum { LI_PAIR_ADD, LI_PAIR_SUB, LI_PAIR_MUL, LI_PAIR_DIV };
 
+/* What float activations under weights of 8 bits take beside sums of products: NUMERICS.md, "Hybrid". */
+typedef struct li_hybrid_kernels {
+    /* Lowers *low and raises *high to the least and the largest of x, of which NaN is none. */
+    void (*range)(const float *x, size_t n, float *low, float *high);
+    /* out[i] = clamp(round_even(x[i] * inverse), -128 - zero_point, 127 - zero_point), +0 where that is 0 or NaN: codes less their zero
+       point, in [-128, 127]. */
+    void (*steps)(float *out, const float *x, float inverse, int32_t zero_point, size_t n);
+    /* Rows of n sums become out[c] = limits of (out[c] * (scale * multipliers[c]) + bias[c]), each operation rounded; nothing is added
+       where bias is NULL. The scale of row r is scales[r * step]; limits as in pair_f32. */
+    void (*scaled)(float *out, const float *multipliers, const float *scales, size_t step, const float *bias, float low, float high, size_t n,
+                   size_t rows);
+} li_hybrid_kernels;
+
 typedef struct li_kernels {
     const char *name;
     int32_t isa;                     /* LI_ISA_... */
@@ -183,6 +196,7 @@ typedef struct li_kernels {
     const li_layer_kernels *conv_zero_s8, *depthwise_zero_s8;       /* weights less w_zero, which are 9 bits: as int16; NULL in sets without */
     const li_layer_kernels *conv_forms_s8[LI_CONV_FORMS];           /* take the place of conv_s8 where they cost less; then NULL */
     const li_layer_kernels_f32 *conv_f32;                           /* NULL in sets without; dense layers too */
+    const li_hybrid_kernels *hybrid;                                /* NULL in sets that gain nothing */
     /* A depthwise layer of one image on weights [h][w][c], as li_layer_kernels_f32's run; NULL in sets without. groups, in_c
        and out_c are equal, block is 0. */
     void (*depthwise_f32)(float *out, const float *x, const float *w, const float *bias, const li_layer_f32 *layer, int32_t first,

@@ -59,6 +59,7 @@ static void check_length(const li_kernels *k, size_t n, uint64_t seed)
             CHECK_NEW(dots_f32_packed, check_dots_f32_packed, "dots_f32_packed");
             CHECK_NEW(pair_f32, check_pair_f32, "pair_f32");
             CHECK_NEW(limit_f32, check_limit_f32, "limit_f32");
+            CHECK_NEW(hybrid, check_hybrid, "hybrid");
             CHECK_NEW(average_f32, check_windows_f32, "average_f32 or max_f32");
             CHECK_NEW(blend_f32, check_blend_f32, "blend_f32");
             CHECK_NEW(dense_s8, check_dense_s8, "dense_s8");

@@ -71,6 +71,61 @@ void check_limit_f32(const li_kernels *k, shape s)
     compare(&s, &r);
 }
 
+static void check_hybrid_range(const li_kernels *k, const float *x, size_t n)
+{
+    float low = 0.0f, high = 0.0f, found[2] = { 0.0f, 0.0f };
+    for (size_t i = 0; i < n; i++) {
+        low = x[i] < low ? x[i] : low;
+        high = x[i] > high ? x[i] : high;
+    }
+    k->hybrid->range(x, n, &found[0], &found[1]);
+    if (found[0] < low || found[0] > low || found[1] < high || found[1] > high) {
+        const shape s = { .n = n };
+        fail(&s, "the range is another\n");
+    }
+}
+
+/* The range, then activations less their zero point, then rows of sums. */
+void check_hybrid(const li_kernels *k, shape s)
+{
+    const float inverse = ldexpf(1.0f + (float)draw() / 4294967296.0f, (int)below(16) - 8);
+    const int32_t zero = (int32_t)below(256) - 128;
+    const size_t rows = below(4), step = below(2);
+    float *x = place(0, s.n * 4, s.at, 4), *multipliers = place(1, s.n * 4, s.at, 4), *scales = place(2, (rows * step + 1) * 4, s.at, 4);
+    float *bias = below(3) == 0 ? NULL : place(3, s.n * 4, s.at, 4), *sums = place(4, rows * s.n * 4, s.at, 4), low, high;
+    result r = make_result(s.n * 4, s.at, 4);
+    fill_any(x, s.n);
+    check_hybrid_range(k, x, s.n);
+    k->hybrid->steps((float *)(void *)r.got, x, inverse, zero, s.n);
+    for (size_t i = 0; i < s.n; i++) {
+        volatile float scaled = x[i] * inverse;
+        const float rounded = scaled < -4e5f ? -4e5f : scaled > 4e5f ? 4e5f : scaled != scaled ? 0.0f : rintf(scaled);
+        const float least = (float)(-128 - zero), most = (float)(127 - zero);
+        expect(&r, i, (rounded < least ? least : rounded > most ? most : rounded) + 0.0f);
+    }
+    compare(&s, &r);
+    r = make_result(rows * s.n * 4, s.at, 4);
+    draw_limits(&low, &high);
+    fill_any(multipliers, s.n);
+    fill_any(scales, rows * step + 1);
+    if (bias != NULL) {
+        fill_any(bias, s.n);
+    }
+    for (size_t i = 0; i < rows * s.n; i++) {
+        sums[i] = (float)((int32_t)draw() >> 7);
+    }
+    memcpy(r.got, sums, rows * s.n * 4);
+    k->hybrid->scaled((float *)(void *)r.got, multipliers, scales, step, bias, low, high, s.n, rows);
+    for (size_t i = 0; i < rows * s.n; i++) {
+        volatile float factor = scales[i / s.n * step] * multipliers[i % s.n], product = sums[i] * factor;
+        if (bias != NULL) {
+            product = product + bias[i % s.n];
+        }
+        expect(&r, i, limited(product, low, high));
+    }
+    compare(&s, &r);
+}
+
 void check_windows_f32(const li_kernels *k, shape s)
 {
     size_t x_span, w_span;

@@ -83,6 +83,7 @@ void check_conv_f32(const li_kernels *k, shape s);
 void check_depthwise_f32(const li_kernels *k, shape s);
 void check_pair_f32(const li_kernels *k, shape s);
 void check_limit_f32(const li_kernels *k, shape s);
+void check_hybrid(const li_kernels *k, shape s);
 void check_windows_f32(const li_kernels *k, shape s);
 void check_blend_f32(const li_kernels *k, shape s);
 void check_dots_f32(const li_kernels *k, shape s);

@@ -272,7 +272,8 @@ LI_AVX2 static void li_avx2_taps_f32(float *sums, const float *x, const float *w
     .dots_f32_packed = li_avx2_dots_f32_packed, .pair_f32 = li_avx2_pair_f32, .limit_f32 = li_avx2_limit_f32,          \
     .average_f32 = li_avx2_average_f32, .max_f32 = li_avx2_max_f32, .blend_f32 = li_avx2_blend_f32,                    \
     .dots_s16 = li_avx2_dots_s16, .taps_s16 = li_avx2_taps_s16, .mul_s8 = li_avx2_mul_s8,                              \
-    .quantize_s8 = li_avx2_quantize_s8, .dequantize_s8 = li_avx2_dequantize_s8, .softmax_s8 = li_avx2_softmax_s8
+    .quantize_s8 = li_avx2_quantize_s8, .dequantize_s8 = li_avx2_dequantize_s8, .softmax_s8 = li_avx2_softmax_s8,    \
+    .hybrid = &li_avx2_hybrid
 
 const li_kernels li_kernels_avx2 = {
     .name = "avx2", .isa = LI_ISA_AVX2, .peak = li_avx2_peak, .dots_s8 = li_avx2_dots_s8, .add_s8 = li_avx2_add_s8,

@@ -52,6 +52,7 @@ void li_avx2_look_up_s8(int8_t *out, const int8_t *x, const int8_t *table, size_
 void li_avx2_dequantize_s8(float *out, const int8_t *x, int32_t zero_point, float scale, size_t n);
 void li_avx2_softmax_s8(int8_t *out, const int8_t *x, const float *powers, float scale, int32_t zero_point, size_t n);
 
+extern const li_hybrid_kernels li_avx2_hybrid;
 extern const li_layer_kernels li_avx2_conv_s8, li_avx2_wide_conv_s8, li_avx2_winograd2_s8, li_avx2_winograd4_s8, li_avx2_depthwise_s8,
                               li_avx2_dense_s8;
 extern const li_layer_kernels_f32 li_avx2_conv_f32;
