@@ -100,9 +100,11 @@ LI_NOT_INLINE static void li_conv_plan_kernels(li_net *net, li_node *node, const
     const li_tensor *input = li_node_input(net, node, 0);
 
     if (li_weights_are_hybrid(net, node)) {
-        const li_layer_f32 layer = li_conv_layer(net, s);
         node->scratch_bytes = li_conv_is_pointwise(s) ? (uint32_t)s->in_c : li_hybrid_bytes(input);
-        li_hybrid_plan(net, node, &layer, li_conv_is_pointwise(s));
+        if (LI_PACKS) {
+            const li_layer_f32 layer = li_conv_layer(net, s);
+            li_hybrid_plan(net, node, &layer, li_conv_is_pointwise(s));
+        }
     } else if (input->type == LI_FLOAT32 && li_kernels_of(net)->conv_f32 != NULL) {
         const li_layer_f32 layer = li_conv_layer(net, s);
         li_weights_plan_f32(net, node, li_kernels_of(net)->conv_f32, &layer);
@@ -141,7 +143,7 @@ void li_conv_2d_prepare(li_net *net, const li_node *node)
     if (li_node_input(net, node, 0)->type == LI_INT8) {
         const li_conv_shape shape = li_conv_shape_of(s);
         li_weights_pack_layer(net, node, li_conv_layer_s8(net, node), &shape, (const float *)(s + 1), s->end.in_zero);
-    } else if (li_weights_are_hybrid(net, node)) {
+    } else if (LI_PACKS && li_weights_are_hybrid(net, node)) {
         const li_layer_f32 layer = li_conv_layer(net, s);
         li_hybrid_prepare(net, node, &layer);
     } else if (li_node_input(net, node, 0)->type == LI_FLOAT32 && li_kernels_of(net)->conv_f32 != NULL) {
@@ -318,7 +320,7 @@ li_status li_conv_2d_run(li_net *net, const li_node *node)
     int32_t b, oy, ox;
 
     if (li_tensor_elements(li_node_output(net, node, 0)) == 0) return LI_OK;    /* the other dimensions may be huge */
-    if (packed != NULL && hybrid) {
+    if (LI_PACKS && packed != NULL && hybrid) {
         const li_layer_f32 layer = li_conv_layer(net, s);
         li_hybrid_run(net, node, &layer, pointwise, w->batches, &s->end, (const float *)(s + 1));
         return LI_OK;

@@ -15,7 +15,7 @@ static li_hybrid_scale li_hybrid_scale_of(const li_kernels *kernels, const float
     float low = 0.0f, high = 0.0f, below, above;
     size_t i;
 
-    if (kernels->hybrid != NULL) kernels->hybrid->range(x, n, &low, &high);
+    if (LI_PACKS && kernels->hybrid != NULL) kernels->hybrid->range(x, n, &low, &high);
     else
         for (i = 0; i < n; ++i) {
             low = x[i] < low ? x[i] : low;
@@ -33,7 +33,7 @@ static li_hybrid_scale li_hybrid_scale_of(const li_kernels *kernels, const float
 static void li_hybrid_codes(const li_kernels *kernels, int8_t *codes, const float *x, size_t n, const li_hybrid_scale *scale)
 {
     size_t i;
-    if (kernels->quantize_s8 != NULL) kernels->quantize_s8(codes, x, scale->inverse, scale->zero, -128, 127, n);
+    if (LI_PACKS && kernels->quantize_s8 != NULL) kernels->quantize_s8(codes, x, scale->inverse, scale->zero, -128, 127, n);
     else
         for (i = 0; i < n; ++i) codes[i] = (int8_t)li_quantize(x[i] * scale->inverse, scale->zero, -128, 127);
 }

@@ -242,7 +242,7 @@ void li_finish_s32(const li_kernels *kernels, void *out, const int32_t *sums, co
         kernels->requantize_s8((int8_t *)out + first, sums, multipliers + first, e->out_zero, e->low, e->high, count);
         return;
     }
-    if (kernels->hybrid != NULL) {
+    if (LI_PACKS && kernels->hybrid != NULL) {
         for (c = 0; c < count; ++c) reals[c] = (float)sums[c];
         kernels->hybrid->scaled(reals, multipliers + first, &e->row_scale, 0, bias != NULL ? (const float *)bias + first : NULL, e->low_f32,
                                 e->high_f32, count, 1);
