@@ -98,6 +98,7 @@ void li_weights_plan_constant(li_net *net, li_node *node)
     if (li_weights_keep(net, node, output->bytes)) output->home = LI_HOME_PACKED;
 }
 
+#if LI_PACKS
 int li_weights_are_below(const li_net *net, const li_tensor *filter, uint32_t limit)
 {
     const uint32_t elements = li_tensor_elements(filter), taps = elements / (uint32_t)filter->dims[0];
@@ -115,6 +116,7 @@ int li_weights_are_below(const li_net *net, const li_tensor *filter, uint32_t li
     }
     return 1;
 }
+#endif
 
 /* `layer`, or what computes the same sooner, by more than the costs are wrong, since it packs more. */
 static const li_layer_kernels *li_weights_choose(const li_net *net, const li_node *node, const li_layer_kernels *layer,

@@ -72,7 +72,11 @@ static inline const li_layer_kernels *li_weights_kernels(const li_net *net, cons
 
 /* Whether the sum of magnitudes of every output channel's weights is below the limit. Weights that the file does not hold
    as int8 count as the largest ones. */
+#if LI_PACKS
 int li_weights_are_below(const li_net *net, const li_tensor *filter, uint32_t limit);
+#else
+static inline int li_weights_are_below(const li_net *net, const li_tensor *filter, uint32_t limit) { return (void)net, (void)filter, (void)limit, 0; }
+#endif
 
 /* Sets the node's packed bytes, if so many more may be packed: at most 2 GiB in all, and li_options.packed_limit. */
 int li_weights_keep(li_net *net, li_node *node, uint64_t bytes);
