@@ -293,7 +293,8 @@ static void li_phase_compute(const li_phase_job *job, const li_phase_piece *piec
     const li_layer_f32 layer = li_phase_layer(p, &piece->shape);
     const li_rescale_s8 rescale = { end->in_zero, end->out_zero, end->low, end->high };
     if (p->s8 != NULL)
-        p->s8->run(p->s8->loops, (int8_t *)outputs, x, NULL, packed, scratch, &piece->shape, &rescale, 0, piece->shape.out_h);
+        p->s8->run(p->s8->loops, (int8_t *)outputs, x, NULL, packed, scratch, &piece->shape, &rescale, 0,
+                   li_layer_units(p->s8, &piece->shape));
     else
         p->f32->run(p->f32->loops, (float *)(void *)outputs, x, bias, packed, scratch, &layer, 0, piece->shape.out_h);
 }

@@ -72,6 +72,20 @@ static void draw_flat(li_conv_shape *s)
     s->out_w = s->in_w + s->pad_left + (int32_t)below((size_t)s->pad_left + 1) - across;
 }
 
+/* One long row, which is divided by columns: under the filter's first, or any, of its rows. */
+static void draw_row(li_conv_shape *s)
+{
+    s->filter_w = up_to(below(2) != 0 ? 40 : 4);
+    s->dilation_w = below(3) == 0 ? up_to(4) : 1;
+    const int32_t width = (s->filter_w - 1) * s->dilation_w + 1;
+    s->in_h = s->out_h = 1;
+    s->filter_h = up_to(3);
+    s->pad_top = (int32_t)below((size_t)s->filter_h);
+    s->pad_left = (int32_t)below((size_t)width);
+    s->in_w = width + (int32_t)below(150);
+    s->out_w = (s->in_w + s->pad_left + (int32_t)below((size_t)s->pad_left + 1) - width) / s->stride_w + 1;
+}
+
 /* Any dilation both ways, padding up to a window's reach, down to images that some phases do not have. */
 static void draw_dilated(li_conv_shape *s)
 {
@@ -198,6 +212,7 @@ static void check_direct_s8(const li_layer_kernels *kernels, shape s, int32_t w_
     c.w_zero = w_zero;
     if (below(4) == 0) draw_run(&c);
     if (below(4) == 0) draw_piece(&c);
+    if (below(4) == 0 && s.n < 40) draw_row(&c);
     c.w_last = c.in_c == 1 && below(2) != 0;
     const size_t taps = (size_t)c.filter_h * (size_t)c.filter_w * (size_t)c.in_c;
     if (below(4) == 0) {

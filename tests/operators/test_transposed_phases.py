@@ -107,6 +107,14 @@ def test_int8_is_the_definitions(isa: str, g: Geometry, with_bias: bool) -> None
 
 
 @pytest.mark.parametrize("isa", SETS)
+@pytest.mark.parametrize("filter", [(1, 4), (1, 7), (2, 5)])
+def test_a_long_row_is_the_definitions(isa: str, filter: tuple[int, int]) -> None:
+    """Phases of one row under several taps, which convolutions divide by columns."""
+    model = layer(Geometry((1, 200), filter, (1, 2), (0, 0), SAME, (5, 9), 1), INT8, True)
+    np.testing.assert_array_equal(answer(model, INT8, isa), answer(model, INT8, "ref"))
+
+
+@pytest.mark.parametrize("isa", SETS)
 @given(g=st.one_of(geometries, as_large), with_bias=st.booleans())
 @settings(max_examples=40, deadline=None)
 def test_exact_float32_is_the_definitions(isa: str, g: Geometry, with_bias: bool) -> None:

@@ -53,7 +53,7 @@ static const li_x86_tiles li_avx2_wide_tiles = {
 };
 
 #define LI_AVX2_CONV                                                                                                   \
-    .cost = li_x86_conv_cost, .packed_bytes = li_x86_conv_packed_bytes, .scratch_bytes = li_x86_conv_scratch_bytes,    \
+    .cost = li_x86_conv_cost, .packed_bytes = li_x86_conv_packed_bytes, .scratch_bytes = li_x86_conv_scratch_bytes, .units = li_x86_conv_units, \
     .pack = li_x86_conv_pack, .run = li_x86_conv_run
 const li_layer_kernels li_avx2_conv_s8 = { .loops = &li_avx2_tiles, .loop = LI_LOOP_DIRECT, LI_AVX2_CONV };
 const li_layer_kernels li_avx2_wide_conv_s8 = {

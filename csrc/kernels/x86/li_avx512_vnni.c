@@ -168,6 +168,7 @@ const li_layer_kernels li_vnni_conv_s8 = {
     .cost = li_x86_conv_cost,
     .packed_bytes = li_x86_conv_packed_bytes,
     .scratch_bytes = li_x86_conv_scratch_bytes,
+    .units = li_x86_conv_units,
     .pack = li_x86_conv_pack,
     .run = li_x86_conv_run,
 };

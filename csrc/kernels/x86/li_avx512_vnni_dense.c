@@ -87,6 +87,12 @@ LI_VNNI static inline void li_vnni_pair(const uint8_t *x, size_t groups, const i
     _mm512_storeu_si512(out + 64, LI_VNNI_BYTES4(1));
 }
 
+/* A tile of rows reads each weight once: several rows are a convolution. */
+static int32_t li_vnni_dense_units(const void *loops, const li_conv_shape *s)
+{
+    return s->in_w == 1 ? li_x86_dense_units(loops, s) : li_x86_conv_units(loops, s);
+}
+
 LI_VNNI static void li_vnni_dense_run(const void *loops, int8_t *out, const int8_t *x, const int8_t *w, const void *packed,
                                       void *scratch, const li_conv_shape *s, const li_rescale_s8 *rescale, int32_t first, int32_t count)
 {
@@ -98,7 +104,7 @@ LI_VNNI static void li_vnni_dense_run(const void *loops, int8_t *out, const int8
     const size_t last = (size_t)(first + count) * LI_DENSE_UNIT, end = last < channels ? last : channels;
     size_t c = (size_t)first * LI_DENSE_UNIT, width;
     if (count < 1) return;
-    if (s->in_w != 1) {          /* a tile of rows reads each weight once */
+    if (s->in_w != 1) {
         li_x86_conv_run(loops, out, x, w, packed, scratch, s, rescale, first, count);
         return;
     }
@@ -128,7 +134,7 @@ const li_layer_kernels li_vnni_dense_s8 = {
     .packed_bytes = li_x86_conv_packed_bytes,
     .scratch_bytes = li_x86_conv_scratch_bytes,
     .pack = li_x86_conv_pack,
-    .units = li_x86_dense_units,
+    .units = li_vnni_dense_units,
     .run = li_vnni_dense_run,
 };
 

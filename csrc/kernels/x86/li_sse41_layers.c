@@ -52,6 +52,7 @@ const li_layer_kernels li_sse41_conv_s8 = {
     .loop = LI_LOOP_DIRECT,
     .packed_bytes = li_x86_conv_packed_bytes,
     .scratch_bytes = li_x86_conv_scratch_bytes,
+    .units = li_x86_conv_units,
     .pack = li_x86_conv_pack,
     .run = li_x86_conv_run,
 };

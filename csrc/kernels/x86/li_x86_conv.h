@@ -55,9 +55,10 @@ typedef struct li_x86_tiles {
 uint64_t li_x86_conv_cost(const void *loops, const li_conv_shape *shape);      /* in li_x86_costs.c */
 size_t li_x86_conv_packed_bytes(const void *loops, const li_conv_shape *shape);
 size_t li_x86_conv_scratch_bytes(const void *loops, const li_conv_shape *shape);
+int32_t li_x86_conv_units(const void *loops, const li_conv_shape *shape);
 void li_x86_conv_pack(const void *loops, void *packed, const li_conv_shape *shape, const int8_t *w, const int32_t *bias,
                       const float *multipliers, int32_t in_zero);
 void li_x86_conv_run(const void *loops, int8_t *out, const int8_t *x, const int8_t *weights, const void *packed, void *scratch,
-                     const li_conv_shape *shape, const li_rescale_s8 *rescale, int32_t first, int32_t rows);
+                     const li_conv_shape *shape, const li_rescale_s8 *rescale, int32_t first, int32_t units);
 
 #endif

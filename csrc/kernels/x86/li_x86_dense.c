@@ -59,7 +59,7 @@ static void li_dense_row(const li_dense_loops *loops, int8_t *out, const void *x
 int32_t li_x86_dense_units(const void *loops, const li_conv_shape *s)
 {
     (void)loops;
-    return s->in_w == 1 ? (int32_t)(((int64_t)s->out_c + LI_DENSE_UNIT - 1) / LI_DENSE_UNIT) : 1;
+    return (int32_t)(((int64_t)s->out_c + LI_DENSE_UNIT - 1) / LI_DENSE_UNIT);
 }
 
 void li_x86_dense_run(const void *given, int8_t *out, const int8_t *x, const int8_t *w, const void *packed, void *scratch,
@@ -68,7 +68,7 @@ void li_x86_dense_run(const void *given, int8_t *out, const int8_t *x, const int
     const li_dense_loops *const loops = given;
     const size_t n = (size_t)s->in_c, elements = li_dense_row_elements(loops, n);
     const size_t channels = (size_t)s->out_c, begin = (size_t)first * LI_DENSE_UNIT;
-    const size_t end = s->in_w == 1 ? (size_t)(first + count) * LI_DENSE_UNIT : channels;
+    const size_t end = ((size_t)first + (size_t)count) * LI_DENSE_UNIT;
     size_t row;
     for (row = 0; count != 0 && row < (size_t)s->in_w; ++row) {
         loops->spread(scratch, x + row * n, n);
