@@ -127,8 +127,8 @@ static void li_crew_task(void *context, int32_t number)
 uint32_t li_crew_run(li_net *net, uint32_t first)
 {
     li_crew crew = { .net = net, .first = first, .end = first, .count = net->threads };
-    uintptr_t at = (uintptr_t)li_as_int8_copies(net);
     uint32_t operators = 0;
+    uintptr_t at;
     if (net->threads < 2 || net->threads > LI_CREW_THREADS || net->hook.hook != NULL) return first;
     for (; crew.end < net->node_count; ++crew.end) {
         const li_node *node = li_node_record(net, crew.end);
@@ -136,6 +136,7 @@ uint32_t li_crew_run(li_net *net, uint32_t first)
         operators += node->output_count != 0;
     }
     if (operators < 2) return first;
+    at = (uintptr_t)li_as_int8_copies(net);      /* of one thread there may be no scratch to count from */
     at += (LI_CREW_LINE - at % LI_CREW_LINE) % LI_CREW_LINE;
     crew.lines = (li_crew_line *)at;
     li_fill(crew.lines, 0, (size_t)crew.count * sizeof *crew.lines);
